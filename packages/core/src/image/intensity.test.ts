@@ -1,0 +1,39 @@
+import { describe, expect, test } from "vitest";
+import { percentileRange, resolveIntensity } from "./intensity.ts";
+
+describe("resolveIntensity", () => {
+  test("fixed: (v / scale - mean) / deviation", () => {
+    const t = resolveIntensity({ kind: "fixed", scale: 255, mean: 0.5, standardDeviation: 0.25 }, []);
+    expect((255 - t.subtract) * t.multiply).toBeCloseTo(2, 12);
+    expect((0 - t.subtract) * t.multiply).toBeCloseTo(-2, 12);
+  });
+
+  test("window maps its edges to -1 and 1", () => {
+    const t = resolveIntensity({ kind: "window", center: 40, width: 400 }, []);
+    expect(t).toMatchObject({ lower: -160, upper: 240 });
+    expect((t.lower - t.subtract) * t.multiply).toBe(-1);
+    expect((t.upper - t.subtract) * t.multiply).toBe(1);
+  });
+
+  test("percentiles: zero mean and unit deviation of the clipped values over all slices", () => {
+    const slices = [Float32Array.of(0, 1, 2, 3), Float32Array.of(4, 5, 6, 1000)];
+    const t = resolveIntensity({ kind: "percentiles", lower: 0, upper: 80, scope: "volume" }, slices);
+    const z = slices.flatMap((s) =>
+      [...s].map((v) => (Math.min(Math.max(v, t.lower), t.upper) - t.subtract) * t.multiply),
+    );
+    const mean = z.reduce((a, b) => a + b, 0) / z.length;
+    expect(mean).toBeCloseTo(0, 6);
+    expect(z.reduce((a, b) => a + b * b, 0) / z.length).toBeCloseTo(1, 6);
+  });
+
+  test("a constant image does not divide by zero", () => {
+    const t = resolveIntensity({ kind: "percentiles", lower: 1, upper: 99, scope: "image" }, [
+      new Uint8Array(16).fill(7),
+    ]);
+    expect((7 - t.subtract) * t.multiply).toBe(0);
+  });
+
+  test("percentiles interpolate linearly, as NumPy does", () => {
+    expect(percentileRange([Float32Array.of(3, 1, 2, 4)], 25, 50)).toEqual({ lower: 1.75, upper: 2.5 });
+  });
+});

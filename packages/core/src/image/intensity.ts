@@ -1,0 +1,101 @@
+import type { PixelArray } from "./image.ts";
+
+/** How a model wants its intensities, as the manifest says it. Resolved once per image or per volume, then applied per slice. */
+export type IntensityPolicy =
+  /** (v / scale - mean) / standardDeviation, for calibrated 8-bit images. */
+  | { readonly kind: "fixed"; readonly scale: number; readonly mean: number; readonly standardDeviation: number }
+  /** Clip to the window, then map it to [-1, 1]. Units of the modality (HU for CT). */
+  | { readonly kind: "window"; readonly center: number; readonly width: number }
+  /** Clip to two percentiles (0..100) of the image or volume, then z-score of the clipped values. */
+  | {
+      readonly kind: "percentiles";
+      readonly lower: number;
+      readonly upper: number;
+      readonly scope: "image" | "volume";
+    };
+
+/** v -> (clip(v, lower, upper) - subtract) * multiply. The resolved form of an {@link IntensityPolicy}. */
+export interface IntensityTransform {
+  readonly lower: number;
+  readonly upper: number;
+  readonly subtract: number;
+  readonly multiply: number;
+}
+
+/** A window of modality units that is mapped to 0..255 for SAM. */
+export interface DisplayRange {
+  readonly lower: number;
+  readonly upper: number;
+}
+
+/**
+ * Resolves a policy against the values that it is computed from: one image for `scope: "image"`, the whole volume for
+ * `scope: "volume"` (pass every slice). `fixed` and `window` ignore the values. NaN values are ignored.
+ * Percentiles interpolate linearly between order statistics (NumPy's default). A constant image has multiply 1.
+ */
+export function resolveIntensity(policy: IntensityPolicy, values: readonly PixelArray[]): IntensityTransform {
+  if (policy.kind === "fixed") {
+    return {
+      lower: Number.NEGATIVE_INFINITY,
+      upper: Number.POSITIVE_INFINITY,
+      subtract: policy.mean * policy.scale,
+      multiply: 1 / (policy.scale * policy.standardDeviation),
+    };
+  }
+  if (policy.kind === "window") {
+    const half = policy.width / 2;
+    return { lower: policy.center - half, upper: policy.center + half, subtract: policy.center, multiply: 1 / half };
+  }
+  const { lower, upper } = percentileRange(values, policy.lower, policy.upper);
+  let count = 0;
+  let sum = 0;
+  let squares = 0;
+  for (const array of values) {
+    for (const value of array) {
+      if (Number.isNaN(value)) continue;
+      const clipped = Math.min(Math.max(value, lower), upper) - lower;
+      count++;
+      sum += clipped;
+      squares += clipped * clipped;
+    }
+  }
+  const mean = count > 0 ? sum / count : 0;
+  const deviation = count > 0 ? Math.sqrt(Math.max(0, squares / count - mean * mean)) : 0;
+  return { lower, upper, subtract: lower + mean, multiply: deviation > 0 ? 1 / deviation : 1 };
+}
+
+/**
+ * Two percentiles (0..100, linear interpolation between order statistics) over several arrays together.
+ * Exact on at most `maximumSamples` values, taken with an even stride when there are more.
+ */
+export function percentileRange(
+  values: readonly PixelArray[],
+  lower: number,
+  upper: number,
+  maximumSamples = 2_000_000,
+): DisplayRange {
+  let total = 0;
+  for (const array of values) total += array.length;
+  if (total === 0) return { lower: 0, upper: 0 };
+  const stride = Math.max(1, Math.ceil(total / maximumSamples));
+  const samples = new Float32Array(Math.ceil(total / stride));
+  let index = 0;
+  let count = 0;
+  for (const array of values) {
+    for (const value of array) {
+      if (index++ % stride !== 0 || Number.isNaN(value)) continue;
+      samples[count++] = value;
+    }
+  }
+  const sorted = samples.subarray(0, count).sort();
+  return { lower: quantileOfSorted(sorted, lower / 100), upper: quantileOfSorted(sorted, upper / 100) };
+}
+
+function quantileOfSorted(sorted: Float32Array, quantile: number): number {
+  if (sorted.length === 0) return 0;
+  const position = (sorted.length - 1) * Math.min(Math.max(quantile, 0), 1);
+  const below = Math.floor(position);
+  const low = sorted[below] ?? 0;
+  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? low;
+  return low + (high - low) * (position - below);
+}

@@ -1,0 +1,79 @@
+import type { ImageGeometry } from "./geometry/geometry.ts";
+import type { Image2D } from "./image/image.ts";
+import type { DisplayRange, IntensityTransform } from "./image/intensity.ts";
+import type { Mask, SegmentStack } from "./mask/mask.ts";
+import type { LowResLogits, Prompt } from "./prompt/prompt.ts";
+import type { Releasable, TaskOptions } from "./task.ts";
+
+export interface SegmentTaskOptions extends TaskOptions {
+  /** Resolved once per image or volume with `resolveIntensity`. */
+  readonly intensity: IntensityTransform;
+  /** Average over mirrored copies of the input. Default "none". */
+  readonly testTimeAugmentation?: "none" | "horizontal-flip" | "flips";
+}
+
+/** A network that proposes a segmentation without prompts (the U-Net). */
+export interface Segmenter extends Releasable {
+  readonly modelId: string;
+  /** SHA-256 of the weights, hex. */
+  readonly digest: string;
+  /** Result on the model's own grid, which covers the extent of the image; every segment carries its probability. */
+  segment(image: Image2D, options: SegmentTaskOptions): Promise<SegmentStack>;
+}
+
+export interface EncodeOptions extends TaskOptions {
+  /** The window of modality units that becomes 0..255. */
+  readonly displayRange: DisplayRange;
+}
+
+/** Handle of an embedding that lives where the model runs. The caller owns it and disposes it. */
+export interface ImageEmbedding extends Releasable {
+  readonly geometry: ImageGeometry;
+  /** Where it came from: computed now or taken from the cache. */
+  readonly origin: "encoded" | "cache";
+}
+
+export interface PromptCapabilities {
+  readonly box: boolean;
+  readonly backgroundPoints: boolean;
+  readonly maskInput: boolean;
+  /** The single-mask token ("token 0") can be chosen, see methods.md 6.1. */
+  readonly singleMaskToken: boolean;
+  readonly batch: boolean;
+}
+
+export type MaskChoice = "token0" | "bestOf3" | "auto";
+
+export interface DecodeOptions extends TaskOptions {
+  /** "auto": token 0 when the prompt holds a box, a mask or several points, otherwise the best of the three. Default. */
+  readonly maskChoice?: MaskChoice;
+  /** Grid of the returned masks; must cover the extent of the image. Default: the image's own. */
+  readonly outputGeometry?: ImageGeometry;
+}
+
+/** One answer of SAM to one prompt. */
+export interface MaskCandidate {
+  /** Logits > 0 after bilinear upsampling, on the output geometry. */
+  readonly mask: Mask;
+  /** Logits on the output geometry, the ones that `mask` thresholds. */
+  readonly logits: Float32Array;
+  readonly lowResLogits: LowResLogits;
+  /** The model's own claim, uncalibrated; may slightly exceed 1. */
+  readonly predictedIou: number;
+  /** Which of SAM's mask tokens: 0 single, 1..3 multi-mask. */
+  readonly token: number;
+}
+
+/** A promptable model (SAM). */
+export interface PromptableSegmenter extends Releasable {
+  readonly modelId: string;
+  readonly digest: string;
+  readonly capabilities: PromptCapabilities;
+  encode(image: Image2D, options: EncodeOptions): Promise<ImageEmbedding>;
+  /** One candidate per prompt, in order; prompts are batched where the model can. */
+  decode(
+    embedding: ImageEmbedding,
+    prompts: readonly Prompt[],
+    options?: DecodeOptions,
+  ): Promise<readonly MaskCandidate[]>;
+}
