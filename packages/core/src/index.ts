@@ -1,3 +1,4 @@
+export * from "./dataset.ts";
 export * from "./errors.ts";
 export * from "./geometry/geometry.ts";
 export * from "./image/image.ts";
@@ -5,5 +6,6 @@ export * from "./image/intensity.ts";
 export * from "./mask/mask.ts";
 export * from "./prompt/prompt.ts";
 export * from "./refine/plan.ts";
+export * from "./refine/result.ts";
 export * from "./segmenter.ts";
 export * from "./task.ts";
