@@ -5,6 +5,7 @@ export * from "./image/image.ts";
 export * from "./image/intensity.ts";
 export * from "./mask/mask.ts";
 export * from "./prompt/prompt.ts";
+export * from "./random.ts";
 export * from "./refine/plan.ts";
 export * from "./refine/result.ts";
 export * from "./segmenter.ts";
