@@ -1,1 +1,4 @@
-export {};
+export * from "./build-model.ts";
+export type { OnnxDataType } from "./data-type.ts";
+export * from "./inspect-model.ts";
+export * from "./model-proto.ts";
