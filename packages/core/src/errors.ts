@@ -19,6 +19,7 @@ export type RefineErrorCode =
   | "dataset"
   | "training"
   | "configuration"
+  | "viewer-assembly"
   | "disposed";
 
 /** Facts about the failure that survive a worker boundary: plain values only, never pixels and never patient data. */
