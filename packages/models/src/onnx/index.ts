@@ -1,4 +1,5 @@
 export * from "./build-model.ts";
+export * from "./cut-sam-decoder.ts";
 export type { OnnxDataType } from "./data-type.ts";
 export * from "./inspect-model.ts";
 export * from "./model-proto.ts";
