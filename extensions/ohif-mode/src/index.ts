@@ -1,1 +1,3 @@
-export {};
+export * from "./host-types.ts";
+export * from "./mode.ts";
+export * from "./toolbar.ts";

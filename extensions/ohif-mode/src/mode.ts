@@ -1,0 +1,87 @@
+import type { HostModeInstance, HostModeModule, PeerImport, ToolGroupContext } from "./host-types.ts";
+import { samRefineButton, toolbarSections } from "./toolbar.ts";
+
+export const MODE_ID = "@samrefine/ohif-mode";
+/** The viewer opens a study at `/samrefine?StudyInstanceUIDs=…`. */
+export const MODE_ROUTE = "samrefine";
+
+/** What the mode has to know about the extension: names, nothing else. */
+export interface ExtensionNames {
+  /** `<extension id>.panelModule.<panel name>` */
+  readonly panel: string;
+  /** The tool of the toolbar button. */
+  readonly samRefineTool: string;
+  /** Annotation tools that show prompts; passive, so that their handles can be dragged at any time. */
+  readonly promptTools: readonly string[];
+}
+
+export interface OhifMode {
+  readonly id: string;
+  readonly modeInstance: HostModeInstance;
+  readonly modeFactory: () => HostModeInstance;
+  readonly customizations?: unknown;
+  readonly extensionDependencies: unknown;
+}
+
+/** Tool groups of OHIF's segmentation mode that show images in their own plane. */
+const TOOL_GROUPS: readonly string[] = ["default", "mpr"];
+
+/**
+ * Derives the mode from OHIF's own segmentation mode: its brushes, layouts and panels stay, our panel comes first on the
+ * right and our tool stands in the toolbar.
+ *
+ * @param peerImport OHIF's `loadModule`, as the app configuration receives it.
+ */
+export async function createMode(peerImport: PeerImport, names: ExtensionNames): Promise<OhifMode> {
+  const segmentation = (await peerImport("@ohif/mode-segmentation")) as HostModeModule;
+  const basic = (await peerImport("@ohif/mode-basic")) as HostModeModule;
+  const modeInstance = deriveModeInstance(segmentation.modeInstance, basic.modeInstance, names);
+  return {
+    id: MODE_ID,
+    modeInstance,
+    modeFactory: () => modeInstance,
+    ...(segmentation.customizations === undefined ? {} : { customizations: segmentation.customizations }),
+    extensionDependencies: modeInstance.extensions,
+  };
+}
+
+/** The derivation alone; pure but for what the two given instances do themselves. */
+export function deriveModeInstance(
+  segmentation: HostModeInstance,
+  basic: HostModeInstance,
+  names: ExtensionNames,
+): HostModeInstance {
+  const layout = segmentation.routes[0]?.layoutInstance;
+  if (!layout) throw new TypeError("OHIF's segmentation mode has no layout; OHIF 3.13 is expected.");
+  const ours = [names.samRefineTool, ...names.promptTools].map((toolName) => ({ toolName }));
+  return {
+    ...segmentation,
+    id: MODE_ID,
+    routeName: MODE_ROUTE,
+    displayName: "SAM Refine",
+    toolbarButtons: [...segmentation.toolbarButtons, samRefineButton(names.samRefineTool)],
+    toolbarSections: [...segmentation.toolbarSections, toolbarSections(names.samRefineTool)],
+    initToolGroups(context: ToolGroupContext) {
+      segmentation.initToolGroups(context);
+      for (const group of TOOL_GROUPS) context.toolGroupService.addToolsToToolGroup(group, { passive: ours });
+    },
+    // The segmentation mode's own hook jumps to the label map panel at the first segmentation, which would hide ours.
+    onModeEnter: basic.onModeEnter,
+    routes: [
+      {
+        path: MODE_ROUTE,
+        layoutTemplate: () => ({
+          id: layout.id,
+          props: {
+            ...layout.props,
+            rightPanels: [names.panel, ...layout.props.rightPanels],
+            rightPanelClosed: false,
+          },
+        }),
+        layoutInstance: layout,
+      },
+    ],
+    // Our extension is registered by the app configuration. Listing its bare name here would make the route import() it.
+    extensions: segmentation.extensions,
+  };
+}
