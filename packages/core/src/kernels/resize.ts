@@ -1,0 +1,261 @@
+import { RefineError } from "../errors.ts";
+import type { PixelArray } from "../image/image.ts";
+import { type GridSize, requireGridLength } from "./grid.ts";
+
+/**
+ * Which source samples make one output sample, for every output sample of an axis.
+ * `weights[i * taps + t]` belongs to source index `starts[i] + t`, for t < counts[i].
+ */
+interface AxisWeights {
+  readonly starts: Int32Array;
+  readonly counts: Int32Array;
+  readonly taps: number;
+  readonly weights: Float64Array;
+}
+
+/**
+ * Bilinear resize with half-pixel centres, edge replication and no antialiasing: what PyTorch's `interpolate` does with
+ * `align_corners=False` and OpenCV with `INTER_LINEAR`. Use it to enlarge, and to make a network's input as it was trained.
+ *
+ * @param data row-major, channels interleaved, length = from.rows * from.columns * channels.
+ * @throws RefineError `shape-mismatch`.
+ */
+export function resizeBilinear(data: PixelArray, from: GridSize, to: GridSize, channels = 1): Float32Array {
+  requireResizable(data, from, to, channels);
+  if (from.columns === to.columns && from.rows === to.rows) return Float32Array.from(data);
+  const x = linearWeights(from.columns, to.columns);
+  const y = linearWeights(from.rows, to.rows);
+  const width = to.columns * channels;
+  const result = new Float32Array(to.rows * width);
+  // Two rows of the source, resized horizontally; consecutive output rows mostly need the same two.
+  let upper = new Float64Array(width);
+  let lower = new Float64Array(width);
+  let upperRow = -1;
+  let lowerRow = -1;
+  for (let row = 0; row < to.rows; row++) {
+    const first = y.starts[row]!;
+    const second = first + y.counts[row]! - 1;
+    if (first !== upperRow && first === lowerRow) {
+      [upper, lower] = [lower, upper];
+      [upperRow, lowerRow] = [lowerRow, upperRow];
+    }
+    if (first !== upperRow) {
+      resizeRowLinear(data, first * from.columns * channels, channels, x, upper);
+      upperRow = first;
+    }
+    if (second !== lowerRow) {
+      resizeRowLinear(data, second * from.columns * channels, channels, x, lower);
+      lowerRow = second;
+    }
+    const a = y.weights[row * 2]!;
+    const b = 1 - a;
+    const target = row * width;
+    for (let i = 0; i < width; i++) result[target + i] = a * upper[i]! + b * lower[i]!;
+  }
+  return result;
+}
+
+function resizeRowLinear(
+  data: PixelArray,
+  offset: number,
+  channels: number,
+  axis: AxisWeights,
+  result: Float64Array,
+): void {
+  let i = 0;
+  for (let column = 0; column < axis.starts.length; column++) {
+    const a = axis.weights[column * 2]!;
+    const b = 1 - a;
+    const first = offset + axis.starts[column]! * channels;
+    const second = first + (axis.counts[column]! - 1) * channels;
+    for (let c = 0; c < channels; c++) result[i++] = a * data[first + c]! + b * data[second + c]!;
+  }
+}
+
+/** At most two taps per output sample; at an edge there is one, with weight 1. */
+function linearWeights(from: number, to: number): AxisWeights {
+  const starts = new Int32Array(to);
+  const counts = new Int32Array(to);
+  const weights = new Float64Array(to * 2);
+  const scale = from / to;
+  for (let i = 0; i < to; i++) {
+    const position = Math.max(0, (i + 0.5) * scale - 0.5);
+    const start = Math.min(Math.floor(position), from - 1);
+    const count = start + 1 < from ? 2 : 1;
+    starts[i] = start;
+    counts[i] = count;
+    weights[i * 2] = count === 1 ? 1 : 1 - (position - start);
+    weights[i * 2 + 1] = count === 1 ? 0 : position - start;
+  }
+  return { starts, counts, taps: 2, weights };
+}
+
+/** Bits of the fixed-point weights of 8-bit images, as in Pillow's Resample.c, so that results agree to the last bit. */
+const FIXED_POINT_BITS = 22;
+
+/**
+ * Antialiased bilinear resize: a triangle filter that widens with the reduction, columns first, then rows. This is
+ * Pillow's BILINEAR, torchvision's `antialias=True`, and SAM's own preprocessing (methods: longest side to 1024).
+ * A Uint8Array gives a Uint8Array, bit-identical to Pillow; anything else gives a Float32Array.
+ *
+ * @param data row-major, channels interleaved, length = from.rows * from.columns * channels.
+ * @throws RefineError `shape-mismatch`.
+ */
+export function resizeAntialiased(data: Uint8Array, from: GridSize, to: GridSize, channels?: number): Uint8Array;
+export function resizeAntialiased(
+  data: PixelArray,
+  from: GridSize,
+  to: GridSize,
+  channels?: number,
+): Uint8Array | Float32Array;
+export function resizeAntialiased(
+  data: PixelArray,
+  from: GridSize,
+  to: GridSize,
+  channels = 1,
+): Uint8Array | Float32Array {
+  requireResizable(data, from, to, channels);
+  const x = triangleWeights(from.columns, to.columns);
+  const y = triangleWeights(from.rows, to.rows);
+  if (data instanceof Uint8Array) {
+    const narrowed = from.columns === to.columns ? data : filterColumnsFixed(data, from, channels, fixedPoint(x));
+    const width = to.columns * channels;
+    return from.rows === to.rows ? Uint8Array.from(narrowed) : filterRowsFixed(narrowed, width, fixedPoint(y));
+  }
+  const narrowed = from.columns === to.columns ? data : filterColumns(data, from, channels, x);
+  return from.rows === to.rows ? Float32Array.from(narrowed) : filterRows(narrowed, to.columns * channels, y);
+}
+
+function triangleWeights(from: number, to: number): AxisWeights {
+  const scale = from / to;
+  const support = Math.max(scale, 1);
+  const taps = Math.ceil(support) * 2 + 1;
+  const starts = new Int32Array(to);
+  const counts = new Int32Array(to);
+  const weights = new Float64Array(to * taps);
+  for (let i = 0; i < to; i++) {
+    const center = (i + 0.5) * scale;
+    const start = Math.max(0, Math.trunc(center - support + 0.5));
+    const end = Math.min(from, Math.trunc(center + support + 0.5));
+    let sum = 0;
+    for (let s = start; s < end; s++) {
+      const weight = Math.max(0, 1 - Math.abs((s - center + 0.5) / support));
+      weights[i * taps + s - start] = weight;
+      sum += weight;
+    }
+    for (let t = 0; t < end - start; t++) weights[i * taps + t] = weights[i * taps + t]! / sum;
+    starts[i] = start;
+    counts[i] = end - start;
+  }
+  return { starts, counts, taps, weights };
+}
+
+function fixedPoint(axis: AxisWeights): AxisWeights {
+  return { ...axis, weights: axis.weights.map((weight) => Math.trunc(0.5 + weight * 2 ** FIXED_POINT_BITS)) };
+}
+
+function filterColumns(data: PixelArray, from: GridSize, channels: number, axis: AxisWeights): Float32Array {
+  const { starts, counts, taps, weights } = axis;
+  const columns = starts.length;
+  const result = new Float32Array(from.rows * columns * channels);
+  let target = 0;
+  for (let row = 0; row < from.rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const start = (row * from.columns + starts[column]!) * channels;
+      for (let c = 0; c < channels; c++) {
+        let sum = 0;
+        for (let t = 0; t < counts[column]!; t++) sum += weights[column * taps + t]! * data[start + t * channels + c]!;
+        result[target++] = sum;
+      }
+    }
+  }
+  return result;
+}
+
+function filterRows(data: PixelArray, width: number, axis: AxisWeights): Float32Array {
+  const { starts, counts, taps, weights } = axis;
+  const result = new Float32Array(starts.length * width);
+  const sums = new Float64Array(width);
+  for (let row = 0; row < starts.length; row++) {
+    sums.fill(0);
+    for (let t = 0; t < counts[row]!; t++) {
+      const weight = weights[row * taps + t]!;
+      const source = (starts[row]! + t) * width;
+      for (let i = 0; i < width; i++) sums[i] = sums[i]! + weight * data[source + i]!;
+    }
+    result.set(sums, row * width);
+  }
+  return result;
+}
+
+function filterColumnsFixed(data: Uint8Array, from: GridSize, channels: number, axis: AxisWeights): Uint8Array {
+  const { starts, counts, taps, weights } = axis;
+  const columns = starts.length;
+  const result = new Uint8Array(from.rows * columns * channels);
+  let target = 0;
+  for (let row = 0; row < from.rows; row++) {
+    for (let column = 0; column < columns; column++) {
+      const start = (row * from.columns + starts[column]!) * channels;
+      for (let c = 0; c < channels; c++) {
+        let sum = 2 ** (FIXED_POINT_BITS - 1);
+        for (let t = 0; t < counts[column]!; t++) sum += weights[column * taps + t]! * data[start + t * channels + c]!;
+        result[target++] = Math.min(sum >> FIXED_POINT_BITS, 255);
+      }
+    }
+  }
+  return result;
+}
+
+function filterRowsFixed(data: Uint8Array, width: number, axis: AxisWeights): Uint8Array {
+  const { starts, counts, taps, weights } = axis;
+  const result = new Uint8Array(starts.length * width);
+  // 255 * 2^22 and the rounding half fit into 31 bits.
+  const sums = new Int32Array(width);
+  for (let row = 0; row < starts.length; row++) {
+    sums.fill(2 ** (FIXED_POINT_BITS - 1));
+    for (let t = 0; t < counts[row]!; t++) {
+      const weight = weights[row * taps + t]!;
+      const source = (starts[row]! + t) * width;
+      for (let i = 0; i < width; i++) sums[i] = sums[i]! + Math.imul(weight, data[source + i]!);
+    }
+    const target = row * width;
+    for (let i = 0; i < width; i++) result[target + i] = Math.min(sums[i]! >> FIXED_POINT_BITS, 255);
+  }
+  return result;
+}
+
+/**
+ * Nearest neighbour with half-pixel centres: source index = floor((i + 0.5) * in / out), PyTorch's "nearest-exact".
+ * For masks and label maps; keeps the array type.
+ *
+ * @throws RefineError `shape-mismatch`.
+ */
+export function resizeNearest<P extends PixelArray>(data: P, from: GridSize, to: GridSize, channels = 1): P {
+  requireResizable(data, from, to, channels);
+  const offsets = Int32Array.from(
+    { length: to.columns },
+    (_, i) => nearestIndex(i, from.columns, to.columns) * channels,
+  );
+  const result = new (data.constructor as new (length: number) => P)(to.rows * to.columns * channels);
+  let target = 0;
+  for (let row = 0; row < to.rows; row++) {
+    const source = nearestIndex(row, from.rows, to.rows) * from.columns * channels;
+    for (let column = 0; column < to.columns; column++) {
+      const start = source + offsets[column]!;
+      for (let c = 0; c < channels; c++) result[target++] = data[start + c]!;
+    }
+  }
+  return result;
+}
+
+function nearestIndex(index: number, from: number, to: number): number {
+  return Math.min(Math.floor(((index + 0.5) * from) / to), from - 1);
+}
+
+function requireResizable(data: PixelArray, from: GridSize, to: GridSize, channels: number): void {
+  requireGridLength("Resize", data.length, from, channels);
+  if (Number.isInteger(to.columns) && Number.isInteger(to.rows) && to.columns > 0 && to.rows > 0) return;
+  throw new RefineError("shape-mismatch", `Resize: cannot make an image of ${to.columns} columns x ${to.rows} rows.`, {
+    hint: "Columns and rows must be positive integers.",
+  });
+}
