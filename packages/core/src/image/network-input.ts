@@ -1,3 +1,4 @@
+import { type GridSize, requireGridLength } from "../kernels/grid.ts";
 import type { Image2D } from "./image.ts";
 import type { IntensityTransform } from "./intensity.ts";
 
@@ -6,14 +7,14 @@ import type { IntensityTransform } from "./intensity.ts";
  * stretch to the network's grid with half-pixel centres and no antialiasing (methods.md 1.2; PyTorch's `interpolate`
  * with `align_corners=False`). A NaN pixel counts as the value that the transform maps to 0.
  *
+ * Only the source pixels that the grid touches are read, so that a large radiograph costs no more than its grid.
+ *
  * @returns [channels, rows, columns], planar, row-major.
+ * @throws RefineError `shape-mismatch` when the image's data do not fill its geometry.
  */
-export function networkInput(
-  image: Image2D,
-  intensity: IntensityTransform,
-  grid: { readonly rows: number; readonly columns: number },
-): Float32Array {
+export function networkInput(image: Image2D, intensity: IntensityTransform, grid: GridSize): Float32Array<ArrayBuffer> {
   const { data, channels } = image;
+  requireGridLength("Network input", data.length, image.geometry, channels);
   const { rows: sourceRows, columns: sourceColumns } = image.geometry;
   const { lower, upper, subtract, multiply } = intensity;
   const normalise = (value: number): number => {
