@@ -1,7 +1,5 @@
+import type { MorphologyOperation, StructuringElement } from "../mask/morphology.ts";
 import type { MaskChoice } from "../segmenter.ts";
-
-export type MorphologyOperation = "erode" | "dilate" | "open" | "close";
-export type StructuringElement = "square" | "disk" | "diamond" | "star";
 
 export type CleanUpStep =
   /** Keep one or all connected components (8-neighbours) of at least `minimumArea` pixels. */
