@@ -1,1 +1,1 @@
-export {};
+export * from "./raw-session-node.ts";

@@ -1,0 +1,72 @@
+import type { Graph, Tensor } from "../graph/graph.ts";
+import { add, multiply, reduceSum, reshape, scale, subtract } from "../graph/primitives.ts";
+
+export const INSTANCE_NORM_EPSILON = 1e-5;
+
+/**
+ * Instance normalisation with scale and shift, statistics per image and channel over the M = rows · columns pixels.
+ *
+ * x̂ = (x - mean) / σ, σ = √(variance + ε), y = γ·x̂ + β
+ *
+ * - dβ = Σ dy, dγ = Σ dy·x̂ (over images and pixels)
+ * - dx = γ/σ · (dy - (Σ dy)/M - x̂ · (Σ dy·x̂)/M) (sums over the pixels of one image and channel)
+ *
+ * While recording, x̂ and 1/σ come from a LayerNormalization over [N, C, M], which hands both out; otherwise the plain
+ * InstanceNormalization node is used, as in the exported model.
+ *
+ * @param x [N, C, rows, columns]
+ * @param gamma [C]
+ * @param beta [C]
+ */
+export function instanceNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tensor): Tensor {
+  const epsilon = { float: INSTANCE_NORM_EPSILON };
+  if (!graph.isRecording) return graph.emit("InstanceNormalization", [x, gamma, beta], x.shape, { epsilon });
+
+  const [count, channels, rows, columns] = x.shape as [number, number, number, number];
+  const pixels = rows * columns;
+  const flat = [count, channels, pixels];
+  const ones = graph.constant(new Float32Array(pixels).fill(1), [pixels], `ones${pixels}`);
+  const [normalised, , inverseDeviation] = graph.emitMany(
+    "LayerNormalization",
+    [reshape(graph, x, flat), ones],
+    [flat, undefined, [count, channels, 1]],
+    { axis: { int: -1 }, epsilon },
+  ) as [Tensor, Tensor, Tensor];
+  const gammaColumn = reshape(graph, gamma, [1, channels, 1]);
+  const shifted = add(graph, multiply(graph, normalised, gammaColumn), reshape(graph, beta, [1, channels, 1]));
+
+  const sums = shareBetweenRules((dy) => {
+    const flatGradient = reshape(graph, dy, flat);
+    return {
+      flatGradient,
+      sum: reduceSum(graph, flatGradient, [2], true),
+      product: reduceSum(graph, multiply(graph, flatGradient, normalised), [2], true),
+    };
+  });
+  return graph.record(reshape(graph, shifted, x.shape), [
+    { input: beta, gradient: (dy) => reduceSum(graph, sums(dy).sum, [0, 2]) },
+    { input: gamma, gradient: (dy) => reduceSum(graph, sums(dy).product, [0, 2]) },
+    {
+      input: x,
+      gradient: (dy) => {
+        const { flatGradient, sum, product } = sums(dy);
+        const factor = multiply(graph, inverseDeviation, gammaColumn);
+        const meanFactor = scale(graph, factor, 1 / pixels);
+        const direct = multiply(graph, flatGradient, factor);
+        const alongNormalised = multiply(graph, normalised, multiply(graph, meanFactor, product));
+        const centred = subtract(graph, direct, multiply(graph, meanFactor, sum));
+        return reshape(graph, subtract(graph, centred, alongNormalised), x.shape);
+      },
+    },
+  ]);
+}
+
+/** The reverse pass calls every rule of an operator with the same output gradient: work they share is emitted once. */
+function shareBetweenRules<T>(compute: (dy: Tensor) => T): (dy: Tensor) => T {
+  const known = new Map<string, T>();
+  return (dy) => {
+    const value = known.get(dy.name) ?? compute(dy);
+    known.set(dy.name, value);
+    return value;
+  };
+}
