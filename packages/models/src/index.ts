@@ -1,1 +1,4 @@
+export * from "./digest.ts";
 export * from "./manifest.ts";
+export * from "./model-index.ts";
+export * from "./series-match.ts";
