@@ -3,6 +3,7 @@ export * from "./errors.ts";
 export * from "./geometry/geometry.ts";
 export * from "./image/image.ts";
 export * from "./image/intensity.ts";
+export * from "./image/neighbouring-slices.ts";
 export * from "./image/network-input.ts";
 export * from "./kernels/components.ts";
 export * from "./kernels/distance-transform.ts";
