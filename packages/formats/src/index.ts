@@ -1,2 +1,12 @@
 export { type NiftiDatatype, type NiftiHeader, parseNiftiHeader } from "./nifti/nifti-header.ts";
 export { type NiftiFile, readNifti } from "./nifti/read-nifti.ts";
+export { type WriteNiftiOptions, writeNifti } from "./nifti/write-nifti.ts";
+export {
+  createNnunetDatasetJson,
+  type NnunetDatasetJson,
+  type NnunetDatasetOptions,
+  nnunetPaths,
+} from "./nnunet/dataset-json.ts";
+export { type NrrdFile, readNrrd } from "./nrrd/read-nrrd.ts";
+export { readSegNrrd, type SegmentVoxels, type SegNrrd, segNrrdFromLabelmap, writeSegNrrd } from "./nrrd/seg-nrrd.ts";
+export { writeNrrd } from "./nrrd/write-nrrd.ts";
