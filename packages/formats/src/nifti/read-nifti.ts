@@ -1,4 +1,5 @@
 import type { PixelArray, Volume } from "@samrefine/core";
+import { copyBytes } from "../copy-bytes.ts";
 import { inflateGzip, isGzip } from "../gzip.ts";
 import {
   invalidNifti,
@@ -31,7 +32,7 @@ export function readNifti(bytes: Uint8Array): NiftiFile {
         `${Math.max(0, available)} are there`,
     );
   }
-  const raw = file.slice(header.voxelOffset, header.voxelOffset + count * voxelBytes);
+  const raw = copyBytes(file, header.voxelOffset, header.voxelOffset + count * voxelBytes);
   if (!header.littleEndian) swapBytes(raw, voxelBytes);
   const stored = viewVoxels(raw.buffer, header.datatype);
   const data = header.slope === 1 && header.intercept === 0 ? stored : rescale(stored, header.slope, header.intercept);

@@ -1,5 +1,6 @@
 import { type Affine3D, type PixelArray, RefineError, type VolumeGeometry } from "@samrefine/core";
 import { strFromU8 } from "fflate";
+import { copyBytes } from "../copy-bytes.ts";
 import { inflateGzip } from "../gzip.ts";
 
 /** An NRRD file with three spatial axes and, before them, at most one list axis (the layers of a seg.nrrd). */
@@ -190,7 +191,7 @@ function readVoxels(
   if (raw.length < needed)
     throw invalidNrrd(`${sizes.join(" x ")} ${type} need ${needed} bytes, ${raw.length} are there`);
   if (Number(fields.get("byte skip") ?? fields.get("byteskip") ?? 0) === -1) raw = raw.subarray(raw.length - needed);
-  const voxels = raw.slice(0, needed);
+  const voxels = copyBytes(raw, 0, needed);
   if (width > 1 && field("endian").toLowerCase() === "big") {
     for (let at = 0; at < voxels.length; at += width) voxels.subarray(at, at + width).reverse();
   }
