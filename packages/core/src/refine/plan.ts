@@ -1,5 +1,8 @@
+import type { SegmentNumber } from "../mask/mask.ts";
 import type { MorphologyOperation, StructuringElement } from "../mask/morphology.ts";
+import type { BoxRule } from "../prompt/box.ts";
 import type { MaskChoice } from "../segmenter.ts";
+import type { QualityMethodId } from "./result.ts";
 
 export type CleanUpStep =
   /** Keep one or all connected components (8-neighbours) of at least `minimumArea` pixels. */
@@ -17,11 +20,23 @@ export type CleanUpStep =
   | { readonly kind: "fill-holes" };
 
 export interface RefinementPass {
-  /** undefined = no foreground point. */
-  readonly foreground?: "centroid" | "snapped-centroid" | "distance-transform-maximum" | "arg-max-probability";
-  /** Other classes' foreground seeds as background points. */
-  readonly background?: "other-classes";
-  readonly box?: { readonly marginPixels: number; readonly marginFraction: number };
+  /** undefined = no foreground point. `random` draws `foregroundCount` pixels of the mask. */
+  readonly foreground?:
+    | "centroid"
+    | "snapped-centroid"
+    | "distance-transform-maximum"
+    | "arg-max-probability"
+    | "random";
+  /** Only with `foreground: "random"`. Default 1. */
+  readonly foregroundCount?: number;
+  /**
+   * `other-classes`: the foreground seeds of the other classes, in class order; `arg-min-probability`: the pixel of lowest
+   * probability; `random`: `backgroundCount` pixels outside the mask within its box grown by half its sides.
+   */
+  readonly background?: "other-classes" | "arg-min-probability" | "random";
+  /** Only with `background: "random"`. Default 1. */
+  readonly backgroundCount?: number;
+  readonly box?: BoxRule;
   readonly maskInput: "none" | "previous-pass" | "from-mask" | "from-probability";
   /** Multiplies the logits of `from-mask` and `from-probability`. */
   readonly maskScale: number;
@@ -38,14 +53,36 @@ export interface RefinementPlan {
   readonly note: string;
   readonly probabilityThreshold: number;
   readonly cleanUp: readonly CleanUpStep[];
+  /** One prompt per class (default), or one per connected component of the class, whose answers are united. */
+  readonly target?: "class" | "component";
+  /** For these pairs SAM is asked about both together, and the inner class's result is cut out afterwards. */
+  readonly rings?: readonly RingPair[];
   readonly passes: readonly RefinementPass[];
+  /**
+   * How a prompt coordinate of the network's grid becomes one of the image: `index` (default) scales pixel indices, as the
+   * reference methods do; `pixel-centre` maps centres to centres and box edges to the far sides of their pixels.
+   */
+  readonly coordinates?: "index" | "pixel-centre";
   readonly maskChoice: MaskChoice;
-  /** Weight of SAM's logits against the network's; 1 = SAM alone. */
+  /** Weight of SAM's logits against the network's; 1 = SAM alone, 0 = SAM is asked for its opinion only. */
   readonly samWeight: number;
   /** Keep SAM's mask only where its Dice with the initial mask is at least this; 0 = always. */
   readonly minimumAgreement: number;
   /** What is kept when SAM's mask is refused. */
   readonly fallback: "cleaned" | "raw";
+  /**
+   * `independent` (default): classes may overlap. `arg-max-zero-background`: a pixel belongs to its class of largest
+   * logit, if that is above 0. `arg-max-mean-background`: if that is above 1 minus the mean logit (SAM-Match).
+   */
+  readonly fusion?: "independent" | "arg-max-zero-background" | "arg-max-mean-background";
+  /** Default `soft-dice`, the estimate that ranked doubtful masks best. */
+  readonly quality?: QualityMethodId;
   readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
   readonly seed: number;
+}
+
+/** A class that surrounds another, e.g. the myocardium and the cavity of the left ventricle. */
+export interface RingPair {
+  readonly ring: SegmentNumber;
+  readonly inner: SegmentNumber;
 }

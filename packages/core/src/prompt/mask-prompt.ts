@@ -1,0 +1,35 @@
+import { logit } from "../kernels/scalar.ts";
+import type { Mask } from "../mask/mask.ts";
+import type { DenseLogits } from "./prompt.ts";
+
+/** Logit of a pixel that a mask is certain of: logit(1 - 1e-3) (methods: SAM Carries the Burden, step 3). */
+export const CERTAIN_LOGIT: number = logit(1 - 1e-3);
+
+/** Probabilities are kept this far from 0 and 1, so that their logits stay finite. */
+export const PROBABILITY_MARGIN = 1e-6;
+
+/** A mask as logits: +6.9 inside, -6.9 outside, times `scale`. */
+export function logitsOfMask(mask: Mask, scale = 1): DenseLogits {
+  const inside = CERTAIN_LOGIT * scale;
+  return { geometry: mask.geometry, data: Float32Array.from(mask.data, (value) => (value !== 0 ? inside : -inside)) };
+}
+
+/** logit(p) - logit(threshold): positive exactly where p is above the threshold. */
+export function logitsOfProbability(probability: Float32Array, threshold = 0.5): Float32Array {
+  const shift = logit(threshold);
+  return probability.map((p) => logit(Math.min(Math.max(p, PROBABILITY_MARGIN), 1 - PROBABILITY_MARGIN)) - shift);
+}
+
+/**
+ * Makes logits agree with a cleaned mask: where clean-up removed or added a pixel, the sign is turned and the magnitude
+ * kept, so that the rest of the network's opinion survives and an upsampled border stays smooth.
+ */
+export function imposeMask(logits: Float32Array, mask: Mask): Float32Array {
+  const least = 1e-3;
+  return logits.map((value, i) => {
+    const isInside = mask.data[i] !== 0;
+    if (value > 0 === isInside) return value;
+    const magnitude = Math.max(Math.abs(value), least);
+    return isInside ? magnitude : -magnitude;
+  });
+}
