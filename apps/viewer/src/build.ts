@@ -1,0 +1,80 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { isRefineError } from "@samrefine/core";
+import { assembleExtension, extensionSources } from "./assembly/extension.ts";
+import { assembleOhif } from "./assembly/ohif.ts";
+import { type BuildStage, runStage } from "./assembly/stamp.ts";
+import { fetchOhif, ohifVersion } from "./fetch-ohif.ts";
+import { defaultLayout, type ViewerLayout, viewerDirectory } from "./locations.ts";
+
+export interface BuildOptions {
+  readonly layout?: ViewerLayout;
+  readonly log: (message: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Puts the viewer together in `dist/`: OHIF, our configuration, our bundle, the models, the demo studies. Each stage runs
+ * only when what it is made from has changed, so a second call takes a moment.
+ *
+ * @throws RefineError `viewer-assembly` saying which part failed and what to do
+ */
+export async function buildViewer(options: BuildOptions): Promise<void> {
+  const layout = options.layout ?? defaultLayout;
+  await mkdir(layout.web, { recursive: true });
+  await mkdir(layout.demo, { recursive: true });
+  for (const stage of stagesOf(layout, options)) {
+    options.signal?.throwIfAborted();
+    const started = performance.now();
+    try {
+      if (await runStage(stage, layout.stamps)) {
+        options.log(`${stage.name}: built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+      }
+    } catch (error) {
+      // OHIF without our bundle is still a viewer, and its configuration says on the page's console what is missing.
+      if (stage.name !== "extension" || !isRefineError(error, "viewer-assembly")) throw error;
+      options.log(`${error.message}\n${error.hint}\nOHIF starts with its own modes only.`);
+    }
+  }
+}
+
+function stagesOf(layout: ViewerLayout, options: BuildOptions): readonly BuildStage[] {
+  const assembly = join(viewerDirectory, "src", "assembly");
+  const bundle = join(layout.web, "samrefine");
+  return [
+    {
+      name: "ohif",
+      inputs: {
+        values: [ohifVersion],
+        contents: [
+          join(assembly, "ohif.ts"),
+          join(assembly, "compress.ts"),
+          join(viewerDirectory, "src", "fetch-ohif.ts"),
+        ],
+      },
+      outputs: [join(layout.web, "index.html")],
+      run: async () => {
+        const { cache: cacheDirectory } = layout;
+        const { signal, log } = options;
+        await assembleOhif(await fetchOhif({ cacheDirectory, signal, log }), layout.web);
+      },
+    },
+    {
+      name: "configuration",
+      // After OHIF, which clears the folder.
+      inputs: { contents: [join(viewerDirectory, "web"), join(layout.stamps, "ohif.sha256")] },
+      outputs: [join(layout.web, "app-config.js")],
+      run: () => copyFile(join(viewerDirectory, "web", "app-config.js"), join(layout.web, "app-config.js")),
+    },
+    {
+      name: "extension",
+      inputs: { contents: [...extensionSources, join(assembly, "extension.ts")] },
+      outputs: [join(bundle, "index.js")],
+      run: () => assembleExtension(bundle, ["models"]),
+    },
+  ];
+}
+
+if (import.meta.main) {
+  await buildViewer({ log: (message) => process.stdout.write(`${message}\n`) });
+}
