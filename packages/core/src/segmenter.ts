@@ -49,13 +49,18 @@ export interface DecodeOptions extends TaskOptions {
   readonly maskChoice?: MaskChoice;
   /** Grid of the returned masks; must cover the extent of the image. Default: the image's own. */
   readonly outputGeometry?: ImageGeometry;
+  /**
+   * "omit" leaves `MaskCandidate.logits` empty, and only the part of the mask that can be foreground is computed: several
+   * times faster on a large radiograph. Default "dense".
+   */
+  readonly logits?: "dense" | "omit";
 }
 
 /** One answer of SAM to one prompt. */
 export interface MaskCandidate {
   /** Logits > 0 after bilinear upsampling, on the output geometry. */
   readonly mask: Mask;
-  /** Logits on the output geometry, the ones that `mask` thresholds. */
+  /** Logits on the output geometry, the ones that `mask` thresholds; empty with `logits: "omit"`. */
   readonly logits: Float32Array;
   readonly lowResLogits: LowResLogits;
   /** The model's own claim, uncalibrated; may slightly exceed 1. */

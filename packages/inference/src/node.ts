@@ -1,1 +1,40 @@
-export * from "./raw-session-node.ts";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import type { InferenceEngine } from "./contract.ts";
+import { InProcessEngine } from "./engine/in-process-engine.ts";
+import { fetchError, fetchFile, type ReadOptions } from "./engine/model-files.ts";
+import { createNodeRuntime, type NodeRuntimeOptions } from "./node-runtime.ts";
+
+export * from "./contract.ts";
+export { type PreparedModel, prepareDefaultSam } from "./default-sam.ts";
+export { createNodeRuntime, type NodeProvider, type NodeRuntimeOptions } from "./node-runtime.ts";
+export { createRawSession } from "./raw-session-node.ts";
+
+export interface NodeEngineOptions extends NodeRuntimeOptions {
+  /** Bound of the embedding cache in bytes, default 64 MiB (16 embeddings of SAM); 0 keeps none. */
+  readonly cacheBytes?: number | undefined;
+}
+
+/**
+ * The engine in this process. A manifest may lie at a path, a `file:` URL or an `http(s):` URL.
+ * The caller owns it and disposes it.
+ *
+ * @throws RefineError `backend-unavailable`.
+ */
+export async function createNodeEngine(options: NodeEngineOptions = {}): Promise<InferenceEngine> {
+  const runtime = await createNodeRuntime(options);
+  return new InProcessEngine({ runtime, readFile: readFileOrUrl, cacheBytes: options.cacheBytes });
+}
+
+async function readFileOrUrl(url: string, options: ReadOptions): Promise<Uint8Array> {
+  if (/^https?:/i.test(url)) return fetchFile(url, options);
+  const path = /^file:/i.test(url) ? fileURLToPath(url) : url;
+  try {
+    const bytes = await readFile(path, options.signal ? { signal: options.signal } : {});
+    options.onBytes?.(bytes.length);
+    return bytes;
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    throw fetchError(path, 0, cause instanceof Error ? cause.message : String(cause), cause);
+  }
+}

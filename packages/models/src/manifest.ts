@@ -15,7 +15,7 @@ const fileSchema = v.strictObject({
 const codedConcept = v.strictObject({ value: v.string(), scheme: v.string(), meaning: v.string() });
 
 const labelSchema = v.strictObject({
-  /** Segment number = output channel + 1. */
+  /** Segment number: output channel + 1 with sigmoid, output channel with softmax (channel 0 is background). */
   number: positiveInteger,
   label: v.string(),
   colorRgb: v.tuple([v.number(), v.number(), v.number()]),
@@ -58,14 +58,24 @@ const common = {
 export const segmentationManifestSchema = v.strictObject({
   ...common,
   task: v.literal("semantic-segmentation"),
-  /** Tensor names of the single model file. Input [N, channels, rows, columns], output logits [N, labels, rows, columns]. */
+  /**
+   * Tensor names of the single model file. Input [N, channels, rows, columns]; output logits [N, labels, rows, columns],
+   * with one more channel for the background when the activation is softmax.
+   */
   tensors: v.strictObject({ input: v.string(), output: v.string() }),
   /** The network's grid; the image is stretched to it (bilinear, half-pixel centres), as in methods.md 1.2. */
   input: v.strictObject({ rows: positiveInteger, columns: positiveInteger, channels: positiveInteger }),
   intensity: intensitySchema,
   /** sigmoid: channels overlap; softmax: channel 0 is background and labels start at channel 1. */
   activation: v.picklist(["sigmoid", "softmax"]),
-  labels: v.pipe(v.array(labelSchema), v.minLength(1)),
+  labels: v.pipe(
+    v.array(labelSchema),
+    v.minLength(1),
+    v.check(
+      (labels) => labels.every((_, index) => labels.some((label) => label.number === index + 1)),
+      "the numbers of n labels must be 1 to n, each once, since they name output channels",
+    ),
+  ),
   appliesTo: v.array(seriesRule),
   /** The plan that measured best on validation data; the viewer's default for this model. */
   plan: v.optional(v.custom<RefinementPlan>((value) => typeof value === "object" && value !== null)),

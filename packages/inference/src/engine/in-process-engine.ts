@@ -1,0 +1,172 @@
+import { RefineError } from "@samrefine/core";
+import { modelDigest, type PromptableManifest, type SegmentationManifest } from "@samrefine/models";
+import type { BackendReport, InferenceEngine, InferenceStats, LoadOptions } from "../contract.ts";
+import { type SamEmbedding, SamSegmenter } from "../sam/sam-segmenter.ts";
+import { UnetSegmenter } from "../unet/unet-segmenter.ts";
+import { EmbeddingCache } from "./embedding-cache.ts";
+import { requireAlive } from "./lifetime.ts";
+import { type ReadFile, readModelFile } from "./model-files.ts";
+import { ModelSession, type RunMeter } from "./model-session.ts";
+import { RunQueue } from "./run-queue.ts";
+import type { OnnxRuntime } from "./runtime.ts";
+
+export const defaultCacheBytes = 64 * 2 ** 20;
+
+export interface InProcessEngineOptions {
+  readonly runtime: OnnxRuntime;
+  readonly readFile: ReadFile;
+  readonly cacheBytes?: number | undefined;
+}
+
+interface LoadedModel {
+  readonly sessions: number;
+  dispose(): Promise<void>;
+}
+
+/** The engine itself, in the thread that it is made in: a worker's in the browser, the only one in Node. */
+export class InProcessEngine implements InferenceEngine {
+  readonly backend: BackendReport;
+  readonly #runtime: OnnxRuntime;
+  readonly #readFile: ReadFile;
+  readonly #queue = new RunQueue();
+  readonly #cache: EmbeddingCache;
+  readonly #meter: RunMeter = { unet: 0, encoder: 0, decoder: 0 };
+  readonly #models = new Set<LoadedModel>();
+  readonly #held = new Set<SamEmbedding>();
+  #disposed = false;
+
+  constructor(options: InProcessEngineOptions) {
+    this.#runtime = options.runtime;
+    this.#readFile = options.readFile;
+    this.#cache = new EmbeddingCache(options.cacheBytes ?? defaultCacheBytes);
+    this.backend = options.runtime.backend;
+  }
+
+  async loadSegmenter(
+    manifest: SegmentationManifest,
+    manifestUrl: string,
+    options: LoadOptions = {},
+  ): Promise<UnetSegmenter> {
+    this.#begin(options);
+    const { bytes, origin } = await readModelFile(manifest.files, "model", manifestUrl, this.#readFile, options);
+    const { input, output } = manifest.tensors;
+    const session = await this.#session(
+      { model: bytes, role: "unet", origin, inputs: [input], outputs: [output] },
+      options,
+    );
+    const segmenter = new UnetSegmenter({
+      manifest,
+      digest: await modelDigest(manifest),
+      session,
+      runtime: this.#runtime,
+      queue: this.#queue,
+      onDispose: () => this.#models.delete(entry),
+    });
+    const entry: LoadedModel = { sessions: 1, dispose: () => segmenter.dispose() };
+    this.#models.add(entry);
+    return segmenter;
+  }
+
+  async loadPromptable(
+    manifest: PromptableManifest,
+    manifestUrl: string,
+    options: LoadOptions = {},
+  ): Promise<SamSegmenter> {
+    this.#begin(options);
+    const { encoder: names } = manifest;
+    const encoderFile = await readModelFile(manifest.files, "encoder", manifestUrl, this.#readFile, options);
+    const decoderFile = await readModelFile(manifest.files, "decoder", manifestUrl, this.#readFile, options);
+    const decoderModel =
+      manifest.family === "sam-official" ? await cutDecoder(decoderFile.bytes, decoderFile.origin) : decoderFile.bytes;
+    const encoder = await this.#session(
+      { ...encoderFile, model: encoderFile.bytes, role: "encoder", inputs: [names.input], outputs: [names.output] },
+      options,
+    );
+    let decoder: ModelSession;
+    try {
+      decoder = await this.#session(
+        {
+          ...decoderFile,
+          model: decoderModel,
+          role: "decoder",
+          inputs: ["image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input"],
+          outputs: ["low_res_masks", "iou_predictions"],
+        },
+        options,
+      );
+    } catch (error) {
+      await encoder.release();
+      throw error;
+    }
+    const segmenter = new SamSegmenter({
+      manifest,
+      digest: await modelDigest(manifest),
+      encoderDigest: manifest.files.find((file) => file.role === "encoder")!.sha256,
+      encoder,
+      decoder,
+      runtime: this.#runtime,
+      queue: this.#queue,
+      cache: this.#cache,
+      held: this.#held,
+      onDispose: () => this.#models.delete(entry),
+    });
+    const entry: LoadedModel = { sessions: 2, dispose: () => segmenter.dispose() };
+    this.#models.add(entry);
+    return segmenter;
+  }
+
+  async stats(): Promise<InferenceStats> {
+    const alive = new Set(this.#cache.values());
+    for (const handle of this.#held) alive.add(handle.stored);
+    let embeddingBytes = 0;
+    for (const embedding of alive) embeddingBytes += embedding.data.byteLength;
+    let sessions = 0;
+    for (const model of this.#models) sessions += model.sessions;
+    return {
+      sessions,
+      embeddings: alive.size,
+      embeddingBytes,
+      cacheHits: this.#cache.hits,
+      cacheMisses: this.#cache.misses,
+      runMs: { ...this.#meter },
+    };
+  }
+
+  async clearCache(): Promise<void> {
+    this.#cache.clear();
+  }
+
+  /** Disposes every model and embedding that is still alive. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#cache.clear();
+    await Promise.all([...this.#models].map((model) => model.dispose()));
+  }
+
+  #begin(options: LoadOptions): void {
+    options.signal?.throwIfAborted();
+    requireAlive(this.#disposed, "The inference engine");
+  }
+
+  /** Sessions are made in the queue too: a session being optimised and a run at once would double the peak of memory. */
+  async #session(
+    options: Omit<Parameters<typeof ModelSession.create>[0], "runtime" | "meter">,
+    { signal }: LoadOptions,
+  ): Promise<ModelSession> {
+    const session = await this.#queue.enqueue(
+      () => ModelSession.create({ ...options, runtime: this.#runtime, meter: this.#meter }),
+      signal,
+    );
+    if (!signal?.aborted && !this.#disposed) return session;
+    await session.release();
+    signal?.throwIfAborted();
+    throw new RefineError("disposed", "The inference engine was disposed while a model was loading.", {});
+  }
+}
+
+/** The graph editor and its protobuf codec are only loaded by those who bring an uncut decoder. */
+async function cutDecoder(bytes: Uint8Array, origin: string): Promise<Uint8Array> {
+  const { cutSamDecoder } = await import("@samrefine/models/onnx");
+  return cutSamDecoder(bytes, origin);
+}

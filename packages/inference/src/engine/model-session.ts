@@ -1,0 +1,129 @@
+import { RefineError } from "@samrefine/core";
+import type { Tensor } from "onnxruntime-common";
+import type { OnnxRuntime, OnnxSession } from "./runtime.ts";
+
+export type ModelRole = "unet" | "encoder" | "decoder";
+
+/** Milliseconds spent in `session.run`, by role. */
+export type RunMeter = Record<ModelRole, number>;
+
+export interface ModelSessionOptions {
+  readonly runtime: OnnxRuntime;
+  readonly model: Uint8Array;
+  readonly role: ModelRole;
+  /** URL or path of the file, for messages. */
+  readonly origin: string;
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly meter: RunMeter;
+}
+
+/** A session whose tensor names were checked, whose time is metered and whose failures are ours. */
+export class ModelSession {
+  readonly role: ModelRole;
+  readonly origin: string;
+  readonly #session: OnnxSession;
+  readonly #meter: RunMeter;
+
+  private constructor(session: OnnxSession, options: ModelSessionOptions) {
+    this.#session = session;
+    this.#meter = options.meter;
+    this.role = options.role;
+    this.origin = options.origin;
+  }
+
+  /**
+   * @throws RefineError `inference` or `out-of-memory` when the runtime refuses the file, `shape-mismatch` when the file has
+   * other tensors than the manifest says.
+   */
+  static async create(options: ModelSessionOptions): Promise<ModelSession> {
+    const { runtime, model, origin } = options;
+    let session: OnnxSession;
+    try {
+      session = await runtime.createSession(model);
+    } catch (cause) {
+      throw runtimeError(`ONNX Runtime could not load ${origin} (${model.length} bytes)`, { origin }, cause);
+    }
+    for (const [kind, wanted, found] of [
+      ["input", options.inputs, session.inputNames],
+      ["output", options.outputs, session.outputNames],
+    ] as const) {
+      const missing = wanted.filter((name) => !found.includes(name));
+      const unfed = kind === "input" ? found.filter((name) => !wanted.includes(name)) : [];
+      if (missing.length === 0 && unfed.length === 0) continue;
+      await session.release();
+      throw new RefineError(
+        "shape-mismatch",
+        `The model ${origin} has the ${kind}s ${found.join(", ")}, but its manifest names ${wanted.join(", ")}.`,
+        {
+          hint: "Correct the tensor names in the manifest, or give the file that it was written for.",
+          details: { origin, found: [...found], expected: [...wanted] },
+        },
+      );
+    }
+    return new ModelSession(session, options);
+  }
+
+  /** @throws RefineError `inference` or `out-of-memory` with name, type and dims of every feed, never data. */
+  async run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+    const start = performance.now();
+    try {
+      return await this.#session.run(feeds);
+    } catch (cause) {
+      const described = Object.entries(feeds).map(([name, tensor]) => `${name} ${tensor.type}[${tensor.dims}]`);
+      throw runtimeError(
+        `The model ${this.origin} failed on ${described.join(", ")}`,
+        { origin: this.origin, feeds: described },
+        cause,
+      );
+    } finally {
+      this.#meter[this.role] += performance.now() - start;
+    }
+  }
+
+  release(): Promise<void> {
+    return this.#session.release();
+  }
+}
+
+const memoryWords = /bad_alloc|out of memory|failed to allocate|allocation failed|memory access out of bounds/i;
+
+function runtimeError(what: string, details: Record<string, string | string[]>, cause: unknown): RefineError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  if (memoryWords.test(reason)) {
+    return new RefineError("out-of-memory", `${what}: ${reason}`, {
+      hint: "Close other tabs, use a smaller model or fewer threads.",
+      details,
+      cause,
+    });
+  }
+  return new RefineError("inference", `${what}: ${reason}`, {
+    hint: "Check the file with `samrefine models verify`; it may be damaged or use operators that this runtime lacks.",
+    details,
+    cause,
+  });
+}
+
+/**
+ * The float32 data of an output after its dims were checked; -1 in `expected` accepts any size.
+ * @throws RefineError `shape-mismatch`.
+ */
+export function float32Output(
+  outputs: Record<string, Tensor>,
+  name: string,
+  expected: readonly number[],
+  origin: string,
+): Float32Array {
+  const tensor = outputs[name];
+  const fits =
+    tensor?.type === "float32" &&
+    tensor.dims.length === expected.length &&
+    expected.every((size, axis) => size === -1 || size === tensor.dims[axis]);
+  if (tensor && fits) return tensor.data as Float32Array;
+  const found = tensor ? `${tensor.type}[${tensor.dims.join(", ")}]` : "nothing";
+  throw new RefineError(
+    "shape-mismatch",
+    `The model ${origin} returned ${found} as "${name}", expected float32[${expected.map((size) => (size === -1 ? "any" : size)).join(", ")}].`,
+    { hint: "The manifest does not describe this file.", details: { origin, found, expected: [...expected] } },
+  );
+}

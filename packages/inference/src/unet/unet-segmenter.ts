@@ -1,0 +1,144 @@
+import {
+  type Image2D,
+  type ImageGeometry,
+  networkInput,
+  RefineError,
+  type Segment,
+  type Segmenter,
+  type SegmentStack,
+  type SegmentTaskOptions,
+} from "@samrefine/core";
+import type { SegmentationManifest } from "@samrefine/models";
+import { requireAlive } from "../engine/lifetime.ts";
+import { float32Output, type ModelSession } from "../engine/model-session.ts";
+import type { RunQueue } from "../engine/run-queue.ts";
+import type { OnnxRuntime } from "../engine/runtime.ts";
+import { type Flip, flipPlanes, flipsOf } from "./flip.ts";
+import { activate } from "./probabilities.ts";
+
+export interface UnetParts {
+  readonly manifest: SegmentationManifest;
+  readonly digest: string;
+  readonly session: ModelSession;
+  readonly runtime: OnnxRuntime;
+  readonly queue: RunQueue;
+  readonly onDispose: () => void;
+}
+
+/** A U-Net of a manifest: stretch to the grid, run, activate, threshold. */
+export class UnetSegmenter implements Segmenter {
+  readonly modelId: string;
+  readonly digest: string;
+  readonly #parts: UnetParts;
+  #disposed = false;
+
+  constructor(parts: UnetParts) {
+    this.#parts = parts;
+    this.modelId = parts.manifest.id;
+    this.digest = parts.digest;
+  }
+
+  /**
+   * Segments of `sigmoid` models are where the probability exceeds 0.5 and may overlap; those of `softmax` models are where
+   * the class is the most probable one. With test-time augmentation the probabilities of all mirrored runs are averaged.
+   *
+   * @returns stack on the network's grid, which covers the extent of the image.
+   * @throws RefineError `shape-mismatch` `inference` `out-of-memory` `disposed`.
+   */
+  async segment(image: Image2D, options: SegmentTaskOptions): Promise<SegmentStack> {
+    options.signal?.throwIfAborted();
+    requireAlive(this.#disposed, `The U-Net ${this.modelId}`);
+    const { manifest } = this.#parts;
+    const { rows, columns, channels } = manifest.input;
+    if (image.channels !== channels) {
+      throw new RefineError(
+        "shape-mismatch",
+        `The model ${this.modelId} takes ${channels} channel(s) per pixel, but the image has ${image.channels}.`,
+        {
+          hint: "Choose another model, or give the neighbouring slices that a 2.5D model expects as channels.",
+          details: { model: this.modelId, found: image.channels, expected: channels },
+        },
+      );
+    }
+    const input = networkInput(image, options.intensity, { rows, columns });
+    const flips = flipsOf(options.testTimeAugmentation ?? "none");
+    const sum = await this.#probabilities(input, flips[0]!, options);
+    options.onProgress?.({ stage: "Segmenting", completed: 1, total: flips.length, unit: "batch" });
+    for (const [index, flip] of flips.slice(1).entries()) {
+      const next = await this.#probabilities(input, flip, options);
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + next[i]!;
+      options.onProgress?.({ stage: "Segmenting", completed: index + 2, total: flips.length, unit: "batch" });
+    }
+    if (flips.length > 1) for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / flips.length;
+    return stackOf(sum, gridGeometry(image.geometry, { rows, columns }), manifest);
+  }
+
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#parts.onDispose();
+    await this.#parts.queue.enqueue(() => this.#parts.session.release());
+  }
+
+  /** One run on the input mirrored by `flip`, mirrored back. Planar [channel, row, column]. */
+  async #probabilities(input: Float32Array, flip: Flip, options: SegmentTaskOptions): Promise<Float32Array> {
+    const { manifest, session, runtime, queue } = this.#parts;
+    const { rows, columns, channels } = manifest.input;
+    const fed = flipPlanes(input, { rows, columns }, flip);
+    const outputs = await queue.enqueue(
+      () => session.run({ [manifest.tensors.input]: runtime.tensor(fed, [1, channels, rows, columns]) }),
+      options.signal,
+    );
+    options.signal?.throwIfAborted();
+    const logits = float32Output(
+      outputs,
+      manifest.tensors.output,
+      [1, channelCount(manifest), rows, columns],
+      session.origin,
+    );
+    return flipPlanes(activate(logits, rows * columns, manifest.activation, session.origin), { rows, columns }, flip);
+  }
+}
+
+/** Channels of the output: one per label, and one for the background of a softmax model. */
+function channelCount(manifest: SegmentationManifest): number {
+  return manifest.labels.length + (manifest.activation === "softmax" ? 1 : 0);
+}
+
+function gridGeometry(image: ImageGeometry, grid: { readonly rows: number; readonly columns: number }): ImageGeometry {
+  const { spacingMm } = image;
+  if (!spacingMm) return grid;
+  return {
+    ...grid,
+    spacingMm: { x: (spacingMm.x * image.columns) / grid.columns, y: (spacingMm.y * image.rows) / grid.rows },
+  };
+}
+
+function stackOf(probabilities: Float32Array, geometry: ImageGeometry, manifest: SegmentationManifest): SegmentStack {
+  const plane = geometry.rows * geometry.columns;
+  const isSoftmax = manifest.activation === "softmax";
+  const winners = isSoftmax ? mostProbable(probabilities, plane) : undefined;
+  const segments = manifest.labels.map(({ number }): Segment => {
+    const channel = isSoftmax ? number : number - 1;
+    const probability = probabilities.slice(channel * plane, (channel + 1) * plane);
+    const data = new Uint8Array(plane);
+    if (winners) for (let i = 0; i < plane; i++) data[i] = winners[i] === channel ? 1 : 0;
+    else for (let i = 0; i < plane; i++) data[i] = probability[i]! > 0.5 ? 1 : 0;
+    return { number, probability, mask: { geometry, data } };
+  });
+  return { geometry, segments };
+}
+
+function mostProbable(probabilities: Float32Array, plane: number): Uint16Array {
+  const winners = new Uint16Array(plane);
+  const best = probabilities.slice(0, plane);
+  for (let channel = 1; channel * plane < probabilities.length; channel++) {
+    for (let i = 0; i < plane; i++) {
+      const value = probabilities[channel * plane + i]!;
+      if (value <= best[i]!) continue;
+      best[i] = value;
+      winners[i] = channel;
+    }
+  }
+  return winners;
+}
