@@ -30,7 +30,7 @@ export type SegmentOutcome =
       /** The prompts of every pass, in order. */
       readonly prompts: readonly Prompt[];
       readonly predictedIou: number;
-      /** Dice between the cleaned initial mask and the refined one. */
+      /** Dice between the cleaned initial mask and SAM's own mask before blending, on the output grid: what the gate saw. */
       readonly agreement: number;
       readonly quality: QualityEstimate;
     }
@@ -55,4 +55,9 @@ export interface RefineOptions extends TaskOptions {
   readonly embedding?: ImageEmbedding | undefined;
   /** Grid of the result. Default: the image's own. */
   readonly outputGeometry?: ImageGeometry | undefined;
+  /**
+   * Attach the blended probability (4 bytes per pixel and class) to every segment. Default true; false saves memory where
+   * only the masks are wanted, as for many classes on a large radiograph.
+   */
+  readonly probabilities?: boolean | undefined;
 }

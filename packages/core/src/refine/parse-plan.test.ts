@@ -1,0 +1,82 @@
+import { describe, expect, test } from "vitest";
+import { isRefineError } from "../errors.ts";
+import { parsePlan } from "./parse-plan.ts";
+import { presetPlan, refinementPresets } from "./presets.ts";
+
+const plain = (value: unknown): Record<string, unknown> => JSON.parse(JSON.stringify(value));
+
+/** The place that an invalid plan is refused at. */
+function refusedAt(value: unknown): unknown {
+  try {
+    parsePlan(value);
+  } catch (error) {
+    if (isRefineError(error, "invalid-plan")) return error.details.path;
+    throw error;
+  }
+  return "accepted";
+}
+
+describe("parsePlan", () => {
+  test("every preset survives JSON unchanged", () => {
+    for (const [id, plan] of refinementPresets) {
+      expect(parsePlan(plain(plan))).toEqual(plan);
+      expect(plan.id).toBe(id);
+    }
+  });
+
+  test("names the place of an unknown key at every depth", () => {
+    const plan = plain(presetPlan("ours-largest"));
+    expect(refusedAt({ ...plan, samWieght: 0.5 })).toBe("samWieght");
+    expect(refusedAt({ ...plan, passes: [{ maskInput: "from-mask", maskScale: 1, seed: 3 }] })).toBe("passes[0].seed");
+    expect(
+      refusedAt({
+        ...plan,
+        passes: [{ maskInput: "none", maskScale: 1, box: { marginPixels: 0, marginFraction: 0, margin: 1 } }],
+      }),
+    ).toBe("passes[0].box.margin");
+    expect(refusedAt({ ...plan, cleanUp: [{ kind: "fill-holes", keep: "all" }] })).toBe("cleanUp[0].keep");
+  });
+
+  test("names the place of a wrong value", () => {
+    const plan = plain(presetPlan("scb-asRun"));
+    expect(refusedAt(null)).toBe("plan");
+    expect(refusedAt([])).toBe("plan");
+    expect(refusedAt({ ...plan, schema: "samrefine-plan/2" })).toBe("schema");
+    expect(refusedAt({ ...plan, id: " " })).toBe("id");
+    expect(refusedAt({ ...plan, samWeight: 1.1 })).toBe("samWeight");
+    expect(refusedAt({ ...plan, probabilityThreshold: 0 })).toBe("probabilityThreshold");
+    expect(refusedAt({ ...plan, seed: 1.5 })).toBe("seed");
+    expect(refusedAt({ ...plan, seed: Number.NaN })).toBe("seed");
+    expect(refusedAt({ ...plan, passes: "box" })).toBe("passes");
+    expect(refusedAt({ ...plan, passes: [null] })).toBe("passes[0]");
+    expect(refusedAt({ ...plan, fusion: "arg-max" })).toBe("fusion");
+    expect(refusedAt({ ...plan, rings: [{ ring: 2, inner: 2 }] })).toBe("rings[0].inner");
+    expect(
+      refusedAt({ ...plan, cleanUp: [{ kind: "morphology", operation: "dilate", element: "square", radius: 0.5 }] }),
+    ).toBe("cleanUp[0].radius");
+    const { note: _note, ...withoutNote } = plan;
+    expect(refusedAt(withoutNote)).toBe("note");
+  });
+
+  test("refuses passes that mean nothing", () => {
+    const plan = plain(presetPlan("scb-asRun"));
+    const box = { marginPixels: 0, marginFraction: 0 };
+    expect(refusedAt({ ...plan, passes: [{ maskInput: "previous-pass", maskScale: 1, box }] })).toBe(
+      "passes[0].maskInput",
+    );
+    expect(refusedAt({ ...plan, passes: [{ maskInput: "none", maskScale: 1, background: "other-classes" }] })).toBe(
+      "passes[0]",
+    );
+    expect(
+      refusedAt({ ...plan, passes: [{ maskInput: "none", maskScale: 1, foreground: "centroid", foregroundCount: 3 }] }),
+    ).toBe("passes[0].foregroundCount");
+  });
+
+  test("keys of Object.prototype are no plan", () => {
+    expect(refusedAt(Object.create(plain(presetPlan("raw"))))).toBe("schema");
+  });
+
+  test("an unknown preset is answered with the known ones", () => {
+    expect(() => presetPlan("best")).toThrow(/no preset best/);
+  });
+});
