@@ -13,7 +13,9 @@ describe("flags", () => {
   it("flags a slice for one bad structure, not for an absent one", () => {
     const bad = [segment({}), segment({ number: 2, estimatedDice: 0.5 })];
     expect(isFlagged({ segments: bad, isReviewed: false }, 0.75)).toBe(true);
-    expect(isFlagged({ segments: [segment({ estimatedDice: 0.1, areaPixels: 0 })], isReviewed: false }, 0.75)).toBe(false);
+    expect(isFlagged({ segments: [segment({ estimatedDice: 0.1, areaPixels: 0 })], isReviewed: false }, 0.75)).toBe(
+      false,
+    );
   });
 
   it("flags disagreement and forgets it after review", () => {
@@ -38,7 +40,9 @@ describe("words and means", () => {
   });
 
   it("weighs by area and is undefined without an estimate", () => {
-    expect(meanQuality([segment({ areaPixels: 300, estimatedDice: 1 }), segment({ estimatedDice: 0.6 })])).toBeCloseTo(0.9);
+    expect(meanQuality([segment({ areaPixels: 300, estimatedDice: 1 }), segment({ estimatedDice: 0.6 })])).toBeCloseTo(
+      0.9,
+    );
     expect(meanQuality([segment({ estimatedDice: undefined })])).toBeUndefined();
   });
 });

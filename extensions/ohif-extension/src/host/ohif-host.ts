@@ -1,0 +1,200 @@
+import { getEnabledElementByViewportId, type Types, utilities } from "@cornerstonejs/core";
+import { annotation, segmentation } from "@cornerstonejs/tools";
+import type { HostDataSource, HostDisplaySet, HostManagers, HostSegmentation, Subscription } from "../host-types.ts";
+import { isImageSeries } from "../series/series-source.ts";
+
+/** Viewports that show image slices: stacks and volume slices. */
+type SliceViewport = Types.IStackViewport | Types.IVolumeViewport;
+
+/** What the session asks of OHIF and Cornerstone, in the session's own words. */
+export class OhifHost {
+  readonly #managers: HostManagers;
+
+  constructor(managers: HostManagers) {
+    this.#managers = managers;
+  }
+
+  get #services() {
+    return this.#managers.servicesManager.services;
+  }
+
+  get dataSource(): HostDataSource | undefined {
+    return this.#managers.extensionManager.getActiveDataSource()[0];
+  }
+
+  authorization(): Readonly<Record<string, string>> {
+    return this.#services.userAuthenticationService?.getAuthorizationHeader() ?? {};
+  }
+
+  get activeViewportId(): string {
+    return this.#services.viewportGridService.getActiveViewportId();
+  }
+
+  /** The image series of a viewport; overlays such as SEG are passed over. */
+  seriesOfViewport(viewportId: string): HostDisplaySet | undefined {
+    const { viewports } = this.#services.viewportGridService.getState();
+    for (const uid of viewports.get(viewportId)?.displaySetInstanceUIDs ?? []) {
+      const displaySet = this.#services.displaySetService.getDisplaySetByUID(uid);
+      if (displaySet && isImageSeries(displaySet)) return displaySet;
+    }
+    return undefined;
+  }
+
+  viewportIdsOf(displaySet: HostDisplaySet): string[] {
+    const { viewports } = this.#services.viewportGridService.getState();
+    return [...viewports]
+      .filter(([, { displaySetInstanceUIDs }]) => displaySetInstanceUIDs.includes(displaySet.displaySetInstanceUID))
+      .map(([id]) => id);
+  }
+
+  viewport(viewportId: string): SliceViewport | undefined {
+    return getEnabledElementByViewportId(viewportId)?.viewport as SliceViewport | undefined;
+  }
+
+  /** Index of the slice that the series' viewport shows, the active viewport first; 0 when none shows it. */
+  visibleSlice(displaySet: HostDisplaySet): number {
+    for (const id of this.#viewportsActiveFirst(displaySet)) {
+      const imageId = this.viewport(id)?.getCurrentImageId?.();
+      const slice = imageId === undefined ? -1 : (displaySet.imageIds ?? []).indexOf(imageId);
+      if (slice >= 0) return slice;
+    }
+    return 0;
+  }
+
+  jumpTo(displaySet: HostDisplaySet, slice: number): void {
+    const imageId = displaySet.imageIds?.[slice];
+    for (const id of this.#viewportsActiveFirst(displaySet)) {
+      const viewport = this.viewport(id);
+      if (!viewport || imageId === undefined) continue;
+      const imageIndex = viewport.getImageIds().indexOf(imageId);
+      if (imageIndex < 0) continue;
+      void utilities.jumpToSlice(viewport.element, { imageIndex });
+      return;
+    }
+  }
+
+  #viewportsActiveFirst(displaySet: HostDisplaySet): string[] {
+    const active = this.activeViewportId;
+    return this.viewportIdsOf(displaySet).sort((a, b) => Number(b === active) - Number(a === active));
+  }
+
+  /** Makes an empty label map and shows it wherever the series is shown. */
+  async createSegmentation(
+    displaySet: HostDisplaySet,
+    label: string,
+    segments: readonly { readonly number: number; readonly label: string }[],
+  ): Promise<string> {
+    const service = this.#services.segmentationService;
+    const segmentationId = await service.createLabelmapForDisplaySet(displaySet, {
+      label,
+      segments: Object.fromEntries(
+        segments.map((segment, index) => [segment.number, { label: segment.label, active: index === 0 }]),
+      ),
+    });
+    await this.showSegmentation(displaySet, segmentationId);
+    return segmentationId;
+  }
+
+  async showSegmentation(displaySet: HostDisplaySet, segmentationId: string): Promise<void> {
+    const service = this.#services.segmentationService;
+    const shown = service.getViewportIdsWithSegmentation(segmentationId);
+    for (const viewportId of this.viewportIdsOf(displaySet)) {
+      if (shown.includes(viewportId)) continue;
+      await service.addSegmentationRepresentation(viewportId, { segmentationId, type: "Labelmap" });
+    }
+  }
+
+  segmentation(segmentationId: string): HostSegmentation | undefined {
+    return this.#services.segmentationService.getSegmentation(segmentationId);
+  }
+
+  /** The active label map of a viewport, when it lies on this very series. */
+  activeSegmentation(displaySet: HostDisplaySet): HostSegmentation | undefined {
+    for (const viewportId of this.#viewportsActiveFirst(displaySet)) {
+      const active = this.#services.segmentationService.getActiveSegmentation(viewportId);
+      const images = active?.representationData.Labelmap?.imageIds;
+      if (active && images?.length === displaySet.imageIds?.length) return active;
+    }
+    return undefined;
+  }
+
+  activeSegment(segmentationId: string): number | undefined {
+    const index = segmentation.segmentIndex.getActiveSegmentIndex(segmentationId);
+    return index === undefined ? undefined : Number(index);
+  }
+
+  setActiveSegment(segmentationId: string, number: number): void {
+    this.#services.segmentationService.setActiveSegment(segmentationId, number);
+  }
+
+  addSegment(segmentationId: string, number: number, label: string): void {
+    this.#services.segmentationService.addSegment(segmentationId, { segmentIndex: number, label });
+  }
+
+  lockedSegments(segmentationId: string): ReadonlySet<number> {
+    return new Set(segmentation.segmentLocking.getLockedSegmentIndices(segmentationId).map(Number));
+  }
+
+  segmentColor(segmentationId: string, number: number): readonly [number, number, number] {
+    const service = this.#services.segmentationService;
+    const viewportId = service.getViewportIdsWithSegmentation(segmentationId)[0];
+    const color = viewportId === undefined ? undefined : service.getSegmentColor(viewportId, segmentationId, number);
+    return color ? [color[0] ?? 0, color[1] ?? 0, color[2] ?? 0] : [255, 255, 0];
+  }
+
+  setSegmentColor(segmentationId: string, number: number, [red, green, blue]: readonly [number, number, number]): void {
+    const service = this.#services.segmentationService;
+    for (const viewportId of service.getViewportIdsWithSegmentation(segmentationId)) {
+      service.setSegmentColor(viewportId, segmentationId, number, [red, green, blue, 255]);
+    }
+  }
+
+  isSegmentVisible(segmentationId: string, number: number): boolean {
+    const viewportId = this.#services.segmentationService.getViewportIdsWithSegmentation(segmentationId)[0];
+    if (viewportId === undefined) return true;
+    return (
+      segmentation.config.visibility.getSegmentIndexVisibility(
+        viewportId,
+        { segmentationId, type: "Labelmap" as never },
+        number,
+      ) !== false
+    );
+  }
+
+  setSegmentVisible(segmentationId: string, number: number, isVisible: boolean): void {
+    const service = this.#services.segmentationService;
+    for (const viewportId of service.getViewportIdsWithSegmentation(segmentationId)) {
+      service.setSegmentVisibility(viewportId, segmentationId, number, isVisible);
+    }
+  }
+
+  get history(): typeof utilities.HistoryMemo.DefaultHistoryMemo {
+    return utilities.HistoryMemo.DefaultHistoryMemo;
+  }
+
+  removeAnnotations(uids: Iterable<string>): void {
+    for (const uid of uids) annotation.state.removeAnnotation(uid);
+  }
+
+  /** Study lists and viewports: anything after which another series may be the current one. */
+  onLayoutChange(callback: () => void): Subscription {
+    const { viewportGridService, displaySetService, segmentationService } = this.#services;
+    const sources = [viewportGridService, displaySetService, segmentationService];
+    const names = new Set([
+      "ACTIVE_VIEWPORT_ID_CHANGED",
+      "GRID_STATE_CHANGED",
+      "VIEWPORTS_READY",
+      "DISPLAY_SETS_CHANGED",
+      "SEGMENTATION_REMOVED",
+      "SEGMENTATION_MODIFIED",
+      "SEGMENTATION_ADDED",
+      "SEGMENTATION_REPRESENTATION_MODIFIED",
+    ]);
+    const subscriptions = sources.flatMap((source) =>
+      Object.entries(source.EVENTS)
+        .filter(([name]) => names.has(name))
+        .map(([, event]) => source.subscribe(event, callback)),
+    );
+    return { unsubscribe: () => subscriptions.forEach((subscription) => void subscription.unsubscribe()) };
+  }
+}

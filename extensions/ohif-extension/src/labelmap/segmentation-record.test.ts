@@ -1,0 +1,87 @@
+import { describe, expect, it } from "vitest";
+import { encodeMask } from "./runs.ts";
+import { algorithmType, type Change, type LabelmapPort, SegmentationRecord, untouched } from "./segmentation-record.ts";
+
+function memoryLabelmap(slices: Uint8Array[]): LabelmapPort & { readonly announced: number[][] } {
+  const announced: number[][] = [];
+  return {
+    announced,
+    sliceCount: slices.length,
+    geometry: () => ({ columns: 2, rows: 2 }),
+    read: (slice) => slices[slice]!,
+    write: (slice, labels) => slices[slice]!.set(labels),
+    announce: (changed) => announced.push([...changed]),
+  };
+}
+
+const concept = { value: "1", scheme: "SCT", meaning: "x" };
+const segment = (number: number) => ({
+  number,
+  label: `s${number}`,
+  colorRgb: [0, 0, 0] as const,
+  category: concept,
+  type: concept,
+});
+
+describe("SegmentationRecord", () => {
+  it("undoes and redoes a step with labels, overlaps, prompts, quality and history", () => {
+    const labelmap = memoryLabelmap([new Uint8Array(4), new Uint8Array(4)]);
+    const record = new SegmentationRecord("id", labelmap, [segment(1), segment(2)], undefined);
+    const before = record.state(1);
+    const historyBefore = record.history;
+
+    record.writeLabels(1, Uint8Array.of(1, 2, 2, 0));
+    record.setHidden(1, [{ number: 1, pixels: Uint32Array.of(1) }]);
+    record.setObjects(1, [
+      {
+        id: "o",
+        segment: 1,
+        prompt: { points: [], box: undefined },
+        mask: encodeMask(Uint8Array.of(1, 1, 0, 0)),
+        origin: "person",
+      },
+    ]);
+    record.setQuality(1, { segments: [], isReviewed: true });
+    record.markHistory([1], { byPrompts: true });
+    const change: Change = {
+      label: "edit",
+      slices: [{ slice: 1, before, after: record.state(1) }],
+      historyBefore,
+      historyAfter: record.history,
+    };
+    expect([record.pixels(1, 1), record.pixels(1, 2)]).toEqual([2, 2]);
+
+    record.applyChange(change, "before");
+    expect([...labelmap.read(1)]).toEqual([0, 0, 0, 0]);
+    expect(record.objects(1)).toEqual([]);
+    expect(record.quality(1)).toBeUndefined();
+    expect(record.history.size).toBe(0);
+    expect(record.isEmpty()).toBe(true);
+
+    record.applyChange(change, "after");
+    expect([...labelmap.read(1)]).toEqual([1, 2, 2, 0]);
+    expect([...record.mask(1, 1)]).toEqual([1, 1, 0, 0]);
+    expect(record.objects(1)).toHaveLength(1);
+    expect(record.history.get(1)).toEqual({ ...untouched, byPrompts: true });
+    expect(labelmap.announced).toEqual([[1], [1]]);
+  });
+
+  it("counts again after the host painted", () => {
+    const slices = [Uint8Array.of(1, 0, 0, 0)];
+    const record = new SegmentationRecord("id", memoryLabelmap(slices), [segment(1)], undefined);
+    expect(record.pixels(0, 1)).toBe(1);
+    slices[0]!.fill(1);
+    expect(record.pixels(0, 1)).toBe(1);
+    record.invalidate([0]);
+    expect(record.pixels(0, 1)).toBe(4);
+  });
+});
+
+describe("algorithmType", () => {
+  it("tells from the true history", () => {
+    expect(algorithmType({ ...untouched, byNetwork: true })).toBe("AUTOMATIC");
+    expect(algorithmType({ ...untouched, byNetwork: true, byHand: true })).toBe("SEMIAUTOMATIC");
+    expect(algorithmType({ ...untouched, byPrompts: true })).toBe("SEMIAUTOMATIC");
+    expect(algorithmType({ ...untouched, byHand: true })).toBe("MANUAL");
+  });
+});

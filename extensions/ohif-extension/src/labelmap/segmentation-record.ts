@@ -1,0 +1,209 @@
+import type { CodedConcept, ImageGeometry } from "@samrefine/core";
+import type { PromptObject } from "../prompts/prompt-object.ts";
+import type { HiddenPixels } from "../refinery/contract.ts";
+import { isFlagged, type SegmentQuality, type SliceQuality } from "../run/quality.ts";
+import { countLabels, segmentMask } from "./edit.ts";
+import { decodeLabels, encodeLabels, type LabelRuns } from "./runs.ts";
+
+/** The host's label map, slice by slice, in the order of the series. */
+export interface LabelmapPort {
+  readonly sliceCount: number;
+  geometry(slice: number): ImageGeometry;
+  /** The live array; not to be changed. */
+  read(slice: number): Uint8Array;
+  write(slice: number, labels: Uint8Array): void;
+  /** Lets the host draw what was written. */
+  announce(slices: readonly number[]): void;
+}
+
+export interface SegmentInfo {
+  readonly number: number;
+  readonly label: string;
+  readonly colorRgb: readonly [number, number, number];
+  readonly category: CodedConcept;
+  readonly type: CodedConcept;
+}
+
+/** How a segment came to be, over its whole life; decides Segment Algorithm Type. */
+export interface SegmentHistory {
+  readonly byNetwork: boolean;
+  readonly byPrompts: boolean;
+  readonly byHand: boolean;
+}
+
+export const untouched: SegmentHistory = { byNetwork: false, byPrompts: false, byHand: false };
+
+/** AUTOMATIC: network and derived prompts alone. SEMIAUTOMATIC: a person helped a model. MANUAL: no model took part. */
+export function algorithmType(history: SegmentHistory): "AUTOMATIC" | "SEMIAUTOMATIC" | "MANUAL" {
+  if (history.byPrompts || (history.byNetwork && history.byHand)) return "SEMIAUTOMATIC";
+  return history.byNetwork ? "AUTOMATIC" : "MANUAL";
+}
+
+/** Everything that belongs to one slice; immutable, so that history keeps it by reference. */
+export interface SliceState {
+  readonly labels: LabelRuns;
+  readonly hidden: readonly HiddenPixels[];
+  readonly objects: readonly PromptObject[];
+  readonly quality: SliceQuality | undefined;
+}
+
+/** One undoable step. */
+export interface Change {
+  readonly label: string;
+  readonly slices: readonly { readonly slice: number; readonly before: SliceState; readonly after: SliceState }[];
+  readonly historyBefore: ReadonlyMap<number, SegmentHistory>;
+  readonly historyAfter: ReadonlyMap<number, SegmentHistory>;
+}
+
+/**
+ * One segmentation of one series: the host's label map plus what the host cannot hold - overlaps, prompts, quality, and each
+ * segment's history.
+ */
+export class SegmentationRecord {
+  readonly segmentationId: string;
+  readonly labelmap: LabelmapPort;
+  /** The network that the segments come from; undefined when a person began. */
+  readonly modelId: string | undefined;
+  #segments: readonly SegmentInfo[];
+  #history: ReadonlyMap<number, SegmentHistory> = new Map();
+  readonly #hidden = new Map<number, readonly HiddenPixels[]>();
+  readonly #objects = new Map<number, readonly PromptObject[]>();
+  readonly #quality = new Map<number, SliceQuality>();
+  readonly #counts = new Map<number, Uint32Array>();
+
+  constructor(
+    segmentationId: string,
+    labelmap: LabelmapPort,
+    segments: readonly SegmentInfo[],
+    modelId: string | undefined,
+  ) {
+    this.segmentationId = segmentationId;
+    this.labelmap = labelmap;
+    this.modelId = modelId;
+    this.#segments = segments;
+  }
+
+  get segments(): readonly SegmentInfo[] {
+    return this.#segments;
+  }
+
+  setSegments(segments: readonly SegmentInfo[]): void {
+    this.#segments = segments;
+  }
+
+  get history(): ReadonlyMap<number, SegmentHistory> {
+    return this.#history;
+  }
+
+  markHistory(numbers: Iterable<number>, mark: Partial<SegmentHistory>): void {
+    const next = new Map(this.#history);
+    for (const number of numbers) next.set(number, { ...(next.get(number) ?? untouched), ...mark });
+    this.#history = next;
+  }
+
+  objects(slice: number): readonly PromptObject[] {
+    return this.#objects.get(slice) ?? [];
+  }
+
+  quality(slice: number): SliceQuality | undefined {
+    return this.#quality.get(slice);
+  }
+
+  hidden(slice: number): readonly HiddenPixels[] {
+    return this.#hidden.get(slice) ?? [];
+  }
+
+  mask(slice: number, segment: number): Uint8Array {
+    return segmentMask(this.labelmap.read(slice), segment, this.hidden(slice));
+  }
+
+  state(slice: number): SliceState {
+    return {
+      labels: encodeLabels(this.labelmap.read(slice)),
+      hidden: this.hidden(slice),
+      objects: this.objects(slice),
+      quality: this.quality(slice),
+    };
+  }
+
+  /** Puts a slice into a state. The caller announces. */
+  restore(slice: number, state: SliceState): void {
+    this.writeLabels(slice, decodeLabels(state.labels));
+    setOrDelete(this.#hidden, slice, state.hidden, state.hidden.length > 0);
+    setOrDelete(this.#objects, slice, state.objects, state.objects.length > 0);
+    if (state.quality) this.#quality.set(slice, state.quality);
+    else this.#quality.delete(slice);
+  }
+
+  writeLabels(slice: number, labels: Uint8Array): void {
+    this.labelmap.write(slice, labels);
+    this.#counts.delete(slice);
+  }
+
+  setObjects(slice: number, objects: readonly PromptObject[]): void {
+    setOrDelete(this.#objects, slice, objects, objects.length > 0);
+  }
+
+  setHidden(slice: number, hidden: readonly HiddenPixels[]): void {
+    setOrDelete(this.#hidden, slice, hidden, hidden.length > 0);
+    this.#counts.delete(slice);
+  }
+
+  setQuality(slice: number, quality: SliceQuality): void {
+    this.#quality.set(slice, quality);
+  }
+
+  applyChange(change: Change, side: "before" | "after"): void {
+    for (const entry of change.slices) this.restore(entry.slice, entry[side]);
+    this.#history = side === "before" ? change.historyBefore : change.historyAfter;
+    this.labelmap.announce(change.slices.map(({ slice }) => slice));
+  }
+
+  /** Forgets cached counts of slices that the host changed by itself (brush). */
+  invalidate(slices: readonly number[] | undefined): void {
+    if (!slices) this.#counts.clear();
+    else for (const slice of slices) this.#counts.delete(slice);
+  }
+
+  /** Pixels of a segment on a slice, hidden ones included; counted when first asked. */
+  pixels(slice: number, segment: number): number {
+    let counts = this.#counts.get(slice);
+    if (!counts) {
+      const labels = this.labelmap.read(slice);
+      counts = countLabels(labels);
+      for (const { number, pixels } of this.hidden(slice)) {
+        for (const index of pixels) if (labels[index] !== 0) counts[number]!++;
+      }
+      this.#counts.set(slice, counts);
+    }
+    return counts[segment] ?? 0;
+  }
+
+  hasCounted(slice: number): boolean {
+    return this.#counts.has(slice);
+  }
+
+  flagged(flagBelow: number): number[] {
+    return [...this.#quality]
+      .filter(([, quality]) => isFlagged(quality, flagBelow))
+      .map(([slice]) => slice)
+      .sort((a, b) => a - b);
+  }
+
+  /** The estimates of one segment on every slice that has it. */
+  segmentQualities(segment: number): SegmentQuality[] {
+    return [...this.#quality.values()].flatMap(({ segments }) => segments.filter(({ number }) => number === segment));
+  }
+
+  isEmpty(): boolean {
+    for (let slice = 0; slice < this.labelmap.sliceCount; slice++) {
+      if (this.#segments.some(({ number }) => this.pixels(slice, number) > 0)) return false;
+    }
+    return true;
+  }
+}
+
+function setOrDelete<V>(map: Map<number, V>, key: number, value: V, isKept: boolean): void {
+  if (isKept) map.set(key, value);
+  else map.delete(key);
+}

@@ -1,0 +1,92 @@
+import type {
+  DisplayRange,
+  IntensityPolicy,
+  IntensityTransform,
+  LowResLogits,
+  Prompt,
+  RefinementPlan,
+  SegmentNumber,
+} from "@samrefine/core";
+import type { BackendReport, InferenceStats } from "@samrefine/inference";
+import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import type { EditablePrompt } from "../prompts/editable-prompt.ts";
+import type { DecodedFrame } from "../series/modality-image.ts";
+
+/** One slice as it crosses to the worker. */
+export interface SliceFrames {
+  /** Names the frame for the embedding that is kept between clicks; any string that is unique in the page. */
+  readonly key: string;
+  readonly frame: DecodedFrame;
+  /** For 2.5D networks: the neighbouring slices in order, the slice itself in the middle. */
+  readonly context?: readonly DecodedFrame[];
+}
+
+export interface ModelReference<M> {
+  readonly manifest: M;
+  readonly url: string;
+}
+
+export interface SegmentSliceRequest {
+  readonly modelId: string;
+  readonly plan: RefinementPlan;
+  readonly slice: SliceFrames;
+  /** Absent: resolved from this slice alone, as policies of scope "image", "window" and "fixed" allow. */
+  readonly intensity?: IntensityTransform | undefined;
+}
+
+/** Pixels that belong to a segment although the exclusive labels show another one there. */
+export interface HiddenPixels {
+  readonly number: SegmentNumber;
+  /** Indices into the row-major image, ascending. */
+  readonly pixels: Uint32Array;
+}
+
+export interface SegmentResult {
+  readonly number: SegmentNumber;
+  readonly areaPixels: number;
+  readonly outcome: "refined" | "kept-initial" | "absent";
+  /** In words, when SAM's mask was not taken. */
+  readonly reason: string | undefined;
+  readonly estimatedDice: number | undefined;
+  /** One per object that SAM was asked about, in the slice's own pixels; empty when nothing was prompted. */
+  readonly prompts: readonly EditablePrompt[];
+}
+
+export interface SliceResult {
+  /** Exclusive labels on the slice's grid, 0 = background. */
+  readonly labels: Uint8Array;
+  readonly hidden: readonly HiddenPixels[];
+  readonly segments: readonly SegmentResult[];
+}
+
+export interface DecodeRequest {
+  readonly slice: SliceFrames;
+  /** Window of modality units for SAM; the image's own percentiles when absent. */
+  readonly displayRange?: DisplayRange | undefined;
+  readonly prompt: Prompt;
+  /** The object's present mask (0 | 1 on the slice's grid), so that an edit corrects it instead of starting anew. */
+  readonly initial?: Uint8Array | undefined;
+}
+
+export interface DecodeResult {
+  /** 0 | 1 on the slice's grid. */
+  readonly mask: Uint8Array;
+  readonly lowResLogits: LowResLogits;
+  readonly predictedIou: number;
+  readonly embedding: "encoded" | "cache" | "kept";
+}
+
+/** Everything heavy, off the main thread. Requests are plain data; results are owned by the caller. */
+export interface RefineryCalls {
+  open(): BackendReport;
+  loadSegmenter(model: ModelReference<SegmentationManifest>): void;
+  loadPromptable(model: ModelReference<PromptableManifest>): void;
+  /** Starts collecting the values of a series for a policy of scope "volume". */
+  beginMeasure(policy: IntensityPolicy): void;
+  addToMeasure(frame: DecodedFrame): void;
+  finishMeasure(): IntensityTransform;
+  segmentSlice(request: SegmentSliceRequest): SliceResult;
+  decode(request: DecodeRequest): DecodeResult;
+  stats(): InferenceStats;
+  clearCache(): void;
+}

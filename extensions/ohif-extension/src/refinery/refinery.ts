@@ -1,0 +1,255 @@
+import {
+  type DisplayRange,
+  fuseToLabels,
+  type ImageEmbedding,
+  type ImageGeometry,
+  type IntensityPolicy,
+  type IntensityTransform,
+  type KeepReason,
+  neighbouringSlices,
+  type PixelArray,
+  type Prompt,
+  type PromptableSegmenter,
+  percentileRange,
+  RefineError,
+  type RefinementResult,
+  refine,
+  resolveIntensity,
+  type Segmenter,
+  segmentFromPrompts,
+  type TaskOptions,
+} from "@samrefine/core";
+import type { BackendReport, InferenceEngine, InferenceStats } from "@samrefine/inference";
+import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import { type EditablePrompt, editablePrompt } from "../prompts/editable-prompt.ts";
+import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
+import type {
+  DecodeRequest,
+  DecodeResult,
+  HiddenPixels,
+  ModelReference,
+  RefineryCalls,
+  SegmentResult,
+  SegmentSliceRequest,
+  SliceFrames,
+  SliceResult,
+} from "./contract.ts";
+
+/** {@link RefineryCalls} as they run: asynchronous, each with its own signal and progress. */
+export type Refinery = {
+  readonly [Name in keyof RefineryCalls]: (
+    argument: Parameters<RefineryCalls[Name]>[0],
+    options: TaskOptions,
+  ) => Promise<ReturnType<RefineryCalls[Name]>>;
+};
+
+/** What SAM sees when no window is given: the image's own range without its outliers. */
+const DISPLAY_PERCENTILES = [0.5, 99.5] as const;
+
+interface KeptEmbedding {
+  readonly key: string;
+  readonly embedding: ImageEmbedding;
+}
+
+/**
+ * The heavy half of the extension, free of host and worker: pixels in modality units, the U-Net, the refinement plan, label
+ * fusion, and answers to clicks. Between clicks one embedding is kept alive.
+ *
+ * @param openEngine Called once, at the first need.
+ */
+export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refinery {
+  let opening: Promise<InferenceEngine> | undefined;
+  const segmenters = new Map<string, { readonly segmenter: Segmenter; readonly manifest: SegmentationManifest }>();
+  let promptable: { readonly segmenter: PromptableSegmenter; readonly manifest: PromptableManifest } | undefined;
+  let kept: KeptEmbedding | undefined;
+  let measure: { readonly policy: IntensityPolicy; readonly values: PixelArray[] } | undefined;
+
+  const engine = (): Promise<InferenceEngine> => {
+    opening ??= openEngine().catch((error: unknown) => {
+      opening = undefined;
+      throw error;
+    });
+    return opening;
+  };
+
+  const requirePromptable = () => {
+    if (!promptable) throw new RefineError("configuration", "No promptable model is loaded.");
+    return promptable.segmenter;
+  };
+
+  const embeddingFor = async (
+    slice: SliceFrames,
+    range: DisplayRange | undefined,
+    options: TaskOptions,
+  ): Promise<{ readonly embedding: ImageEmbedding; readonly origin: DecodeResult["embedding"] }> => {
+    if (kept?.key === slice.key) return { embedding: kept.embedding, origin: "kept" };
+    const image = modalityImage(slice.frame);
+    const embedding = await requirePromptable().encode(image, {
+      ...options,
+      displayRange: range ?? percentileRange([image.data], ...DISPLAY_PERCENTILES),
+    });
+    const previous = kept;
+    kept = { key: slice.key, embedding };
+    await previous?.embedding.dispose();
+    return { embedding, origin: embedding.origin };
+  };
+
+  return {
+    async open(): Promise<BackendReport> {
+      return (await engine()).backend;
+    },
+
+    async loadSegmenter(model: ModelReference<SegmentationManifest>, options: TaskOptions): Promise<void> {
+      if (segmenters.has(model.manifest.id)) return;
+      const segmenter = await (await engine()).loadSegmenter(model.manifest, model.url, options);
+      segmenters.set(model.manifest.id, { segmenter, manifest: model.manifest });
+    },
+
+    async loadPromptable(model: ModelReference<PromptableManifest>, options: TaskOptions): Promise<void> {
+      if (promptable?.manifest.id === model.manifest.id) return;
+      const segmenter = await (await engine()).loadPromptable(model.manifest, model.url, options);
+      await kept?.embedding.dispose();
+      kept = undefined;
+      await promptable?.segmenter.dispose();
+      promptable = { segmenter, manifest: model.manifest };
+    },
+
+    async beginMeasure(policy: IntensityPolicy): Promise<void> {
+      measure = { policy, values: [] };
+    },
+
+    async addToMeasure(frame: DecodedFrame): Promise<void> {
+      measure?.values.push(modalityImage(frame).data);
+    },
+
+    async finishMeasure(): Promise<IntensityTransform> {
+      if (!measure) throw new RefineError("configuration", "No series is being measured.");
+      const { policy, values } = measure;
+      measure = undefined;
+      return resolveIntensity(policy, values);
+    },
+
+    async segmentSlice(request: SegmentSliceRequest, options: TaskOptions): Promise<SliceResult> {
+      const entry = segmenters.get(request.modelId);
+      if (!entry) throw new RefineError("configuration", `The model ${request.modelId} is not loaded.`);
+      const { segmenter, manifest } = entry;
+      const image = modalityImage(request.slice.frame);
+      const intensity = request.intensity ?? resolveIntensity(manifest.intensity, [image.data]);
+      const { context } = request.slice;
+      const input = context
+        ? neighbouringSlices(context.map(modalityImage), Math.floor(context.length / 2), context.length)
+        : image;
+      const initial = await segmenter.segment(input, {
+        signal: options.signal,
+        intensity,
+        testTimeAugmentation: request.plan.testTimeAugmentation,
+      });
+      options.signal?.throwIfAborted();
+      const result = await refine(image, initial, request.plan, requirePromptable(), {
+        signal: options.signal,
+        displayRange: displayRangeOf(manifest, intensity),
+        outputGeometry: image.geometry,
+      });
+      return sliceResult(result, request.plan.passes.length);
+    },
+
+    async decode(request: DecodeRequest, options: TaskOptions): Promise<DecodeResult> {
+      const { embedding, origin } = await embeddingFor(request.slice, request.displayRange, options);
+      options.signal?.throwIfAborted();
+      const { frame } = request.slice;
+      const { geometry } = frame;
+      const candidate = await segmentFromPrompts(
+        { geometry, channels: 1, data: frame.data },
+        request.prompt,
+        requirePromptable(),
+        {
+          signal: options.signal,
+          embedding,
+          displayRange: request.displayRange ?? { lower: 0, upper: 1 },
+          initial: request.initial && {
+            number: request.prompt.segment,
+            mask: { geometry, data: request.initial },
+          },
+        },
+      );
+      if (!candidate) throw new RefineError("inference", "There was nothing to ask SAM: no point and no box.");
+      return {
+        mask: candidate.mask.data,
+        lowResLogits: candidate.lowResLogits,
+        predictedIou: candidate.predictedIou,
+        embedding: origin,
+      };
+    },
+
+    async stats(): Promise<InferenceStats> {
+      return (await engine()).stats();
+    },
+
+    async clearCache(): Promise<void> {
+      await kept?.embedding.dispose();
+      kept = undefined;
+      await (await engine()).clearCache();
+    },
+  };
+}
+
+/** The window of the network is SAM's too: what the network was taught to see is what the prompts are about. */
+export function displayRangeOf(manifest: SegmentationManifest, intensity: IntensityTransform): DisplayRange {
+  if (manifest.intensity.kind === "fixed") return { lower: 0, upper: manifest.intensity.scale };
+  return { lower: intensity.lower, upper: intensity.upper };
+}
+
+/**
+ * Overlapping masks become exclusive labels for the screen (the more probable segment is shown); what lies underneath is kept
+ * beside them, so that the stored SEG holds every segment whole.
+ *
+ * @param passCount Of the plan: the prompts of one object follow each other, one per pass.
+ */
+export function sliceResult(result: RefinementResult, passCount: number): SliceResult {
+  const labels = Uint8Array.from(fuseToLabels(result.stack, { kind: "highest-probability" }));
+  const hidden: HiddenPixels[] = [];
+  const segments: SegmentResult[] = [];
+  for (const { number, mask } of result.stack.segments) {
+    const covered: number[] = [];
+    let area = 0;
+    for (let i = 0; i < mask.data.length; i++) {
+      if (mask.data[i] === 0) continue;
+      area++;
+      if (labels[i] !== number) covered.push(i);
+    }
+    if (covered.length > 0) hidden.push({ number, pixels: Uint32Array.from(covered) });
+    const outcome = result.outcomes.get(number) ?? { kind: "absent" as const };
+    segments.push({
+      number,
+      areaPixels: area,
+      outcome: outcome.kind,
+      reason: outcome.kind === "kept-initial" ? keepReasonText(outcome.reason) : undefined,
+      estimatedDice: outcome.kind === "absent" ? undefined : outcome.quality.value,
+      prompts: outcome.kind === "absent" ? [] : objectPrompts(outcome.prompts, passCount, result.stack.geometry),
+    });
+  }
+  return { labels, hidden, segments };
+}
+
+function objectPrompts(prompts: readonly Prompt[], passCount: number, image: ImageGeometry): EditablePrompt[] {
+  const objects: EditablePrompt[] = [];
+  for (let start = 0; passCount > 0 && start < prompts.length; start += passCount) {
+    const prompt = editablePrompt(prompts.slice(start, start + passCount), image);
+    if (prompt) objects.push(prompt);
+  }
+  return objects;
+}
+
+/** Undefined where keeping the network's mask is what the plan wanted, and no doubt. */
+function keepReasonText(reason: KeepReason): string | undefined {
+  switch (reason) {
+    case "plan-without-sam":
+      return undefined;
+    case "no-prompt":
+      return "no prompt could be derived, the network's mask was kept";
+    case "below-agreement":
+      return "SAM and the network disagree, the network's mask was kept";
+    case "sam-returned-empty":
+      return "SAM found nothing, the network's mask was kept";
+  }
+}

@@ -1,0 +1,94 @@
+import type { SizeUnit } from "../series/slice-measure.ts";
+
+export type Phase = "idle" | "loading" | "running" | "review" | "storing" | "stored" | "error";
+
+export interface ModelOption {
+  readonly id: string;
+  readonly title: string;
+  readonly fits: boolean;
+}
+
+export interface SegmentRow {
+  readonly number: number;
+  readonly label: string;
+  readonly colorRgb: readonly [number, number, number];
+  readonly isVisible: boolean;
+  readonly isActive: boolean;
+  readonly voxels: number;
+  /** In the unit of the series. */
+  readonly size: number;
+  readonly estimatedDice: number | undefined;
+}
+
+export interface SliceRow {
+  readonly slice: number;
+  readonly status: "empty" | "done" | "failed" | "reviewed";
+  readonly worstDice: number | undefined;
+  readonly isFlagged: boolean;
+  readonly isVisible: boolean;
+}
+
+export interface ProgressState {
+  readonly label: string;
+  readonly completed: number;
+  /** Undefined while the total is not known. */
+  readonly total: number | undefined;
+}
+
+export interface StatusMessage {
+  readonly text: string;
+  readonly tone: "info" | "warning" | "error";
+}
+
+/** Everything the panel shows; a new value for every change, never mutated. */
+export interface PanelState {
+  readonly phase: Phase;
+  readonly status: StatusMessage;
+  readonly backend: string;
+  readonly seriesTitle: string | undefined;
+  readonly sliceCount: number;
+  readonly notes: readonly string[];
+  readonly models: readonly ModelOption[];
+  readonly selectedModel: string | undefined;
+  readonly canAutoSegment: boolean;
+  readonly progress: ProgressState | undefined;
+  readonly segments: readonly SegmentRow[];
+  readonly unit: SizeUnit["kind"];
+  readonly slices: readonly SliceRow[];
+  readonly flaggedCount: number;
+  readonly flagBelowDice: number;
+  /** A SAM answer that waits for Enter or Esc. */
+  readonly pending: { readonly segmentLabel: string; readonly points: number; readonly hasBox: boolean } | undefined;
+  readonly clickMode: "include" | "exclude";
+  readonly arePromptsShown: boolean;
+  readonly canUndo: boolean;
+  readonly canRedo: boolean;
+  readonly canStore: boolean;
+  /** A SEG whose storing failed: it is kept and can be stored again or downloaded. */
+  readonly hasUnstoredSeg: boolean;
+}
+
+export const initialPanelState: PanelState = {
+  phase: "idle",
+  status: { text: "Open a series to begin.", tone: "info" },
+  backend: "",
+  seriesTitle: undefined,
+  sliceCount: 0,
+  notes: [],
+  models: [],
+  selectedModel: undefined,
+  canAutoSegment: false,
+  progress: undefined,
+  segments: [],
+  unit: "pixels",
+  slices: [],
+  flaggedCount: 0,
+  flagBelowDice: 0.75,
+  pending: undefined,
+  clickMode: "include",
+  arePromptsShown: true,
+  canUndo: false,
+  canRedo: false,
+  canStore: false,
+  hasUnstoredSeg: false,
+};
