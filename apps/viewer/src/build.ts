@@ -2,15 +2,18 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isRefineError } from "@samrefine/core";
 import { assembleExtension, extensionSources } from "./assembly/extension.ts";
+import { assembleModels, modelSources } from "./assembly/models.ts";
 import { assembleOhif } from "./assembly/ohif.ts";
 import { type BuildStage, runStage } from "./assembly/stamp.ts";
 import { fetchOhif, ohifVersion } from "./fetch-ohif.ts";
-import { defaultLayout, type ViewerLayout, viewerDirectory } from "./locations.ts";
+import { defaultLayout, repositoryDirectory, type ViewerLayout, viewerDirectory } from "./locations.ts";
 
 export interface BuildOptions {
   readonly layout?: ViewerLayout;
   readonly log: (message: string) => void;
   readonly signal?: AbortSignal | undefined;
+  /** Go on with OHIF's own modes when the extension does not build; for work on the extension. */
+  readonly allowStock?: boolean;
 }
 
 /**
@@ -32,7 +35,8 @@ export async function buildViewer(options: BuildOptions): Promise<void> {
       }
     } catch (error) {
       // OHIF without our bundle is still a viewer, and its configuration says on the page's console what is missing.
-      if (stage.name !== "extension" || !isRefineError(error, "viewer-assembly")) throw error;
+      const tolerated = options.allowStock === true && stage.name === "extension";
+      if (!tolerated || !isRefineError(error, "viewer-assembly")) throw error;
       options.log(`${error.message}\n${error.hint}\nOHIF starts with its own modes only.`);
     }
   }
@@ -41,6 +45,7 @@ export async function buildViewer(options: BuildOptions): Promise<void> {
 function stagesOf(layout: ViewerLayout, options: BuildOptions): readonly BuildStage[] {
   const assembly = join(viewerDirectory, "src", "assembly");
   const bundle = join(layout.web, "samrefine");
+  const models = join(bundle, "models");
   return [
     {
       name: "ohif",
@@ -71,6 +76,17 @@ function stagesOf(layout: ViewerLayout, options: BuildOptions): readonly BuildSt
       inputs: { contents: [...extensionSources, join(assembly, "extension.ts")] },
       outputs: [join(bundle, "index.js")],
       run: () => assembleExtension(bundle, ["models"]),
+    },
+    {
+      name: "models",
+      inputs: {
+        contents: [join(assembly, "models.ts"), join(repositoryDirectory, "packages", "models", "src", "manifest.ts")],
+        listings: [modelSources],
+      },
+      outputs: [join(models, "index.json")],
+      run: async () => {
+        await assembleModels(models);
+      },
     },
   ];
 }

@@ -1,12 +1,12 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import { isRefineError, RefineError } from "@samrefine/core";
-import { Command, InvalidArgumentError, Option } from "commander";
-import open from "open";
+import { RefineError } from "@samrefine/core";
+import { Command, Option } from "commander";
 import { buildViewer } from "./build.ts";
+import { log, parsePort, runCommand, serveUntilStopped } from "./command-line.ts";
 import { openFolderSource, openPacsSource } from "./data-source.ts";
 import { defaultLayout } from "./locations.ts";
-import { type DicomwebHandler, startViewerServer } from "./server.ts";
+import type { DicomwebHandler } from "./server.ts";
 
 interface StartOptions {
   readonly port: number;
@@ -14,17 +14,8 @@ interface StartOptions {
   readonly folder?: string;
   readonly store?: string;
   readonly dicomweb?: string;
+  readonly allowStock?: boolean;
   readonly open: boolean;
-}
-
-const log = (message: string): void => {
-  process.stdout.write(`${message}\n`);
-};
-
-function parsePort(text: string): number {
-  const port = Number(text);
-  if (!Number.isInteger(port) || port < 0 || port > 65535) throw new InvalidArgumentError("A port is 0 to 65535.");
-  return port;
 }
 
 function createProgram(): Command {
@@ -44,6 +35,7 @@ function createProgram(): Command {
       ).conflicts("dicomweb"),
     )
     .option("--dicomweb <url>", "show the studies of a PACS instead; address of its DICOMweb root")
+    .option("--allow-stock", "start with OHIF's own modes when the extension does not build (for development)")
     .option("--no-open", "do not open a browser");
 }
 
@@ -73,35 +65,12 @@ function defaultStore(folder: string | undefined): string {
   return folder === undefined ? defaultLayout.demoStore : `${resolve(folder)}-samrefine-store`;
 }
 
-async function start(options: StartOptions): Promise<void> {
-  const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM"] as const) process.once(name, () => stop.abort());
-  await buildViewer({ log, signal: stop.signal });
-  const dicomweb = await openSource(options, stop.signal);
-  const server = await startViewerServer({
-    web: defaultLayout.web,
-    dicomweb,
-    port: options.port,
-    host: options.host,
-    onError: (message) => process.stderr.write(`${message}\n`),
-  });
-  log(`SAM Refine (research use only) is ready at ${server.url}`);
-  // On a machine without a desktop there is nothing to open, and the address above is all that is needed.
-  if (options.open) await open(server.url).catch(() => undefined);
-  await new Promise<void>((done) => {
-    if (stop.signal.aborted) done();
-    stop.signal.addEventListener("abort", () => done());
-  });
-  await server.close();
-}
-
-try {
-  const program = createProgram();
-  program.parse();
-  await start(program.opts<StartOptions>());
-} catch (error) {
-  if (error instanceof Error && error.name === "AbortError") process.exit(130);
-  if (!isRefineError(error)) throw error;
-  process.stderr.write(`${error.message}\n${error.hint}\n`);
-  process.exitCode = error.code === "configuration" ? 2 : 1;
-}
+const program = createProgram();
+program.parse();
+const options = program.opts<StartOptions>();
+await runCommand(async (stop) => {
+  await buildViewer({ log, signal: stop, allowStock: options.allowStock === true });
+  const dicomweb = await openSource(options, stop);
+  const { port, host } = options;
+  await serveUntilStopped({ web: defaultLayout.web, dicomweb, port, host }, options.open, stop);
+});

@@ -119,8 +119,13 @@ export class InstanceIndex {
     return [...this.#studies.keys()];
   }
 
+  /** Series of a study by their numbers, so that derived series such as segmentations come after their images. */
   seriesUids(studyUid: string): readonly string[] {
-    return [...(this.#studies.get(studyUid)?.keys() ?? [])];
+    const series = [...(this.#studies.get(studyUid) ?? [])].map(([uid, sopUids]) => {
+      const [first = ""] = sopUids;
+      return { uid, number: numberOf(this.#instances.get(first), seriesNumberTag) };
+    });
+    return series.sort((a, b) => a.number - b.number).map(({ uid }) => uid);
   }
 
   /** The instance, when it lies where the address says. */
@@ -132,19 +137,25 @@ export class InstanceIndex {
     return instance;
   }
 
-  /** Instances of a study, or of one of its series, by series and instance number. */
+  /** Instances of a study, or of one of its series, by series number and instance number. */
   instancesOf(studyUid: string, seriesUid?: string): readonly IndexedInstance[] {
-    const study = this.#studies.get(studyUid);
-    if (study === undefined) return [];
-    const sets = seriesUid === undefined ? [...study.values()] : [study.get(seriesUid) ?? new Set<string>()];
-    return sets.flatMap((set) =>
-      [...set].flatMap((uid) => this.#instances.get(uid) ?? []).sort((a, b) => instanceNumber(a) - instanceNumber(b)),
-    );
+    const wanted = seriesUid === undefined ? this.seriesUids(studyUid) : [seriesUid];
+    return wanted.flatMap((uid) => this.#instancesOfSeries(studyUid, uid));
+  }
+
+  #instancesOfSeries(studyUid: string, seriesUid: string): readonly IndexedInstance[] {
+    const sopUids = this.#studies.get(studyUid)?.get(seriesUid) ?? [];
+    return [...sopUids]
+      .flatMap((uid) => this.#instances.get(uid) ?? [])
+      .sort((a, b) => numberOf(a, instanceNumberTag) - numberOf(b, instanceNumberTag));
   }
 }
 
-function instanceNumber(instance: IndexedInstance): number {
-  return Number(instance.attributes["00200013"]?.Value?.[0] ?? 0);
+const seriesNumberTag = "00200011";
+const instanceNumberTag = "00200013";
+
+function numberOf(instance: IndexedInstance | undefined, tag: string): number {
+  return Number(instance?.attributes[tag]?.Value?.[0] ?? 0);
 }
 
 async function* filesOf(directory: string): AsyncGenerator<string> {

@@ -152,7 +152,7 @@ function studyAttributes(
 ): JsonDataSet {
   const modalities = [...new Set(instances.flatMap((instance) => instance.attributes["00080060"]?.Value ?? []))];
   return {
-    [derivedTags.modalitiesInStudy]: { vr: "CS", Value: modalities },
+    [derivedTags.modalitiesInStudy]: { vr: "CS", Value: modalities.sort() },
     [derivedTags.seriesInStudy]: { vr: "IS", Value: [index.seriesUids(studyUid).length] },
     [derivedTags.instancesInStudy]: { vr: "IS", Value: [instances.length] },
     [derivedTags.retrieveUrl]: { vr: "UR", Value: [`${root}/studies/${studyUid}`] },
