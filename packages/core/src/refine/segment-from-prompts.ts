@@ -11,6 +11,7 @@ import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding, MaskCandidate, MaskChoice, PromptableSegmenter } from "../segmenter.ts";
 import type { TaskOptions } from "../task.ts";
 import { requirePromptCapabilities } from "./capabilities.ts";
+import { blendLogits } from "./fuse-logits.ts";
 
 export interface SegmentFromPromptsOptions extends TaskOptions {
   readonly displayRange: DisplayRange;
@@ -73,7 +74,7 @@ export async function segmentFromPrompts(
     const weight = options.samWeight ?? 1;
     if (weight === 1 || initial === undefined || initialLogits === undefined) return candidate;
     const network = resizeBilinear(initialLogits, initial.mask.geometry, output);
-    const logits = candidate.logits.map((value, i) => weight * value + (1 - weight) * (network[i] as number));
+    const logits = blendLogits(candidate.logits, network, weight);
     return { ...candidate, logits, mask: maskAbove(logits, output, 0) };
   } finally {
     if (options.embedding === undefined) await embedding.dispose();
