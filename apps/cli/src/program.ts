@@ -1,5 +1,10 @@
 import { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
+import { registerExport } from "./commands/export.ts";
+import { registerModels } from "./commands/models.ts";
+import { registerPredict } from "./commands/predict.ts";
+import { registerRefine } from "./commands/refine.ts";
+import { registerTrain } from "./commands/train.ts";
 
 /** The command tree. Commands import what is heavy (model runtime, training) only when they run. */
 export function createProgram(context: CommandContext): Command {
@@ -12,12 +17,16 @@ export function createProgram(context: CommandContext): Command {
     .showHelpAfterError("(see --help)")
     .exitOverride();
   for (const register of commands) register(program, context);
-  // Subcommands do not inherit exitOverride from a parent that was configured first.
-  for (const command of program.commands) command.exitOverride();
   return program;
 }
 
 type RegisterCommand = (program: Command, context: CommandContext) => void;
 
 /** One line per command. */
-const commands: readonly RegisterCommand[] = [];
+const commands: readonly RegisterCommand[] = [
+  registerTrain,
+  registerPredict,
+  registerRefine,
+  registerExport,
+  registerModels,
+];

@@ -1,1 +1,20 @@
-export {};
+export { type AugmentationProfile, type AugmentationSpec, augmentationProfiles } from "./data/augmentation.ts";
+export { type ExportOptions, exportModel } from "./network/export-model.ts";
+export { type Network, type ParameterLayout, parameterLayout } from "./network/network.ts";
+export { type ScbUnetOptions, scbUnet } from "./network/scb-unet.ts";
+export type { Recipe } from "./recipes/recipe.ts";
+export { recipes, requireRecipe } from "./recipes/registry.ts";
+export { curvesSvg } from "./report/curves.ts";
+export { parseModelDescription } from "./report/description.ts";
+export { trainingMetrics } from "./report/metrics.ts";
+export { type ModelCardInput, modelCard } from "./report/model-card.ts";
+export {
+  type LabelDescription,
+  MODEL_FILE,
+  type ModelDescription,
+  trainedModelManifest,
+} from "./report/model-package.ts";
+export { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type RunStore } from "./run/checkpoint.ts";
+export { defaultConfiguration, parseConfiguration, type TrainingConfiguration } from "./run/configuration.ts";
+export type { FinalValidation, TrainingHistory, ValidationRecord } from "./run/history.ts";
+export { type StepReport, type TrainingOptions, type TrainingResult, train } from "./run/train.ts";

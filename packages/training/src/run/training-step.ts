@@ -51,6 +51,8 @@ export interface TrainingStep {
   readonly layout: ParameterLayout;
   readonly termNames: readonly string[];
   readonly hasAverage: boolean;
+  /** Length of the first network's part of the vectors, which is the part that is exported. */
+  readonly deployedLength: number;
 }
 
 const AVERAGE = "average";
@@ -118,6 +120,7 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
       layout: layouts.whole,
       termNames: Object.keys(terms),
       hasAverage: average !== undefined,
+      deployedLength: layouts.parts[0]!.length,
     };
   });
 }

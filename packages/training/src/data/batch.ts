@@ -1,0 +1,44 @@
+import type { GridSize } from "@samrefine/core";
+import type { RawTensor } from "@samrefine/inference";
+import type { Sample } from "./sampler.ts";
+
+/** Planes of the samples as [N, channels, rows, columns]. */
+export function imageTensor(samples: readonly Sample[], { rows, columns }: GridSize): RawTensor {
+  const plane = rows * columns;
+  const channels = samples[0]?.planes.length ?? 0;
+  const data = new Float32Array(samples.length * channels * plane);
+  samples.forEach((sample, n) => {
+    sample.planes.forEach((values, channel) => {
+      data.set(values, (n * channels + channel) * plane);
+    });
+  });
+  return { data, dims: [samples.length, channels, rows, columns] };
+}
+
+/** Labels as one binary channel per value 1..labelCount, [N, labelCount, rows, columns]. */
+export function targetTensor(samples: readonly Sample[], labelCount: number, { rows, columns }: GridSize): RawTensor {
+  const plane = rows * columns;
+  const data = new Float32Array(samples.length * labelCount * plane);
+  samples.forEach(({ labels }, n) => {
+    labels?.forEach((value, pixel) => {
+      if (value >= 1 && value <= labelCount) data[(n * labelCount + value - 1) * plane + pixel] = 1;
+    });
+  });
+  return { data, dims: [samples.length, labelCount, rows, columns] };
+}
+
+/** 0 where a label has the ignore value, 1 elsewhere, [N, 1, rows, columns]. */
+export function pixelWeightTensor(
+  samples: readonly Sample[],
+  ignoreLabel: number,
+  { rows, columns }: GridSize,
+): RawTensor {
+  const plane = rows * columns;
+  const data = new Float32Array(samples.length * plane).fill(1);
+  samples.forEach(({ labels }, n) => {
+    labels?.forEach((value, pixel) => {
+      if (value === ignoreLabel) data[n * plane + pixel] = 0;
+    });
+  });
+  return { data, dims: [samples.length, 1, rows, columns] };
+}

@@ -1,0 +1,37 @@
+import type { GridSize } from "@samrefine/core";
+import type { RawTensor } from "@samrefine/inference";
+import type { Sampler } from "../data/sampler.ts";
+import type { TrainingConfiguration } from "../run/configuration.ts";
+import type { Loss, LossContext } from "../run/training-step.ts";
+
+/** What a recipe knows about the run it composes. */
+export interface RecipeContext {
+  readonly configuration: TrainingConfiguration;
+  readonly grid: GridSize;
+  readonly labelCount: number;
+  /** Per label, 1 when the loss has none. */
+  readonly positiveWeights: readonly number[] | undefined;
+  readonly ignoreLabel: number | undefined;
+  readonly labeled: Sampler;
+  /** There for recipes with `usesUnlabeled`. */
+  readonly unlabeled: Sampler | undefined;
+}
+
+export interface ComposedRecipe {
+  buildLoss(context: LossContext): Loss;
+  /** Values of the loss's inputs at a 0-based step. `samples` says what the batch held, for error messages. */
+  feeds(step: number): { readonly inputs: Readonly<Record<string, RawTensor>>; readonly samples: readonly string[] };
+}
+
+/** A training method: which networks, which losses, which batches. One file each. */
+export interface Recipe {
+  readonly name: string;
+  /** One sentence for the command's help. */
+  readonly summary: string;
+  /** Where it differs from `defaultConfiguration`. */
+  readonly defaults: Partial<TrainingConfiguration>;
+  readonly usesUnlabeled: boolean;
+  /** Networks trained together; the first is validated and exported. */
+  readonly networkCount: number;
+  compose(context: RecipeContext): ComposedRecipe;
+}

@@ -1,0 +1,117 @@
+import { type IntensityPolicy, RefineError } from "@samrefine/core";
+import * as v from "valibot";
+
+const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
+const nonNegative = v.pipe(v.number(), v.minValue(0));
+const positive = v.pipe(v.number(), v.gtValue(0));
+const fraction = v.pipe(v.number(), v.minValue(0), v.maxValue(1));
+
+const optimiserSchema = v.variant("kind", [
+  v.strictObject({ kind: v.literal("adamw"), weightDecay: v.optional(nonNegative, 0) }),
+  v.strictObject({ kind: v.literal("sgd"), momentum: fraction, weightDecay: nonNegative }),
+]);
+
+const scheduleSchema = v.variant("kind", [
+  v.strictObject({ kind: v.literal("constant") }),
+  v.strictObject({ kind: v.literal("cosine"), floor: fraction }),
+  v.strictObject({ kind: v.literal("poly"), power: positive }),
+  v.strictObject({ kind: v.literal("step"), at: v.array(fraction), factor: positive }),
+]);
+
+const augmentationSchema = v.strictObject({
+  affine: v.optional(nonNegative),
+  rotationDegrees: v.optional(nonNegative),
+  scale: v.optional(nonNegative),
+  flip: v.optional(v.picklist(["none", "horizontal", "both"])),
+  rotate90: v.optional(v.boolean()),
+  elastic: v.optional(v.strictObject({ pixels: nonNegative, spacing: positive })),
+  contrast: v.optional(nonNegative),
+  brightness: v.optional(nonNegative),
+  gamma: v.optional(nonNegative),
+  noise: v.optional(nonNegative),
+  blur: v.optional(nonNegative),
+  outside: v.optional(v.picklist(["zero", "edge"])),
+});
+
+const intensitySchema = v.custom<IntensityPolicy>(
+  (value) => typeof value === "object" && value !== null && "kind" in value,
+  "an intensity policy",
+);
+
+/** Everything that decides what a run computes, as JSON: it is stored with the checkpoint and in the metrics. */
+export const configurationSchema = v.strictObject({
+  recipe: v.string(),
+  steps: positiveInteger,
+  /** Labelled images per step. */
+  batchSize: positiveInteger,
+  /** Unlabelled images per step, for recipes that use them. */
+  unlabeledBatchSize: v.pipe(v.number(), v.integer(), v.minValue(0)),
+  /** How many of the labelled cases to use, in the order of the split; null for all. */
+  labeledCount: v.nullable(positiveInteger),
+  seed: v.pipe(v.number(), v.integer()),
+  grid: v.strictObject({ rows: positiveInteger, columns: positiveInteger }),
+  /** Neighbouring slices as channels. */
+  channels: v.pipe(
+    positiveInteger,
+    v.check((n) => n % 2 === 1, "an odd number"),
+  ),
+  network: v.strictObject({ kind: v.literal("scb-unet"), width: positiveInteger, levels: positiveInteger }),
+  intensity: intensitySchema,
+  loss: v.strictObject({
+    kind: v.picklist(["bce", "bce-dice"]),
+    /** Positive weight per class: "balanced" = negative / positive pixels of the training labels (methods.md 1.4). */
+    positiveWeight: v.picklist(["none", "balanced"]),
+    /** Balanced weights are cut here. */
+    positiveWeightLimit: positive,
+  }),
+  optimiser: optimiserSchema,
+  learningRate: positive,
+  schedule: scheduleSchema,
+  clipNorm: v.nullable(positive),
+  /** Decay of the moving average of the parameters; null keeps none. The average is what is validated and exported. */
+  averageDecay: v.nullable(fraction),
+  augmentation: augmentationSchema,
+  foregroundShare: fraction,
+  validation: v.strictObject({
+    /** Steps between two validations. */
+    every: positiveInteger,
+    /** Largest number of cases during training; the final measurement uses all. */
+    cases: positiveInteger,
+  }),
+});
+
+export type TrainingConfiguration = v.InferOutput<typeof configurationSchema>;
+
+/** @throws RefineError `configuration` naming the path of the first thing that is wrong. */
+export function parseConfiguration(value: unknown): TrainingConfiguration {
+  const result = v.safeParse(configurationSchema, value);
+  if (result.success) return result.output;
+  const issue = result.issues[0];
+  const path = v.getDotPath(issue) ?? "(root)";
+  throw new RefineError("configuration", `The training configuration is not valid at ${path}: ${issue.message}`, {
+    details: { path },
+  });
+}
+
+/** Defaults of a CPU-sized supervised run; recipes and callers override. */
+export const defaultConfiguration: TrainingConfiguration = {
+  recipe: "supervised",
+  steps: 600,
+  batchSize: 4,
+  unlabeledBatchSize: 4,
+  labeledCount: null,
+  seed: 1,
+  grid: { rows: 128, columns: 128 },
+  channels: 1,
+  network: { kind: "scb-unet", width: 16, levels: 5 },
+  intensity: { kind: "percentiles", lower: 1, upper: 99, scope: "volume" },
+  loss: { kind: "bce-dice", positiveWeight: "none", positiveWeightLimit: 400 },
+  optimiser: { kind: "adamw", weightDecay: 0 },
+  learningRate: 1e-3,
+  schedule: { kind: "cosine", floor: 0.01 },
+  clipNorm: 1,
+  averageDecay: null,
+  augmentation: {},
+  foregroundShare: 0.67,
+  validation: { every: 50, cases: 10 },
+};
