@@ -109,41 +109,53 @@ class FolderDataset implements OpenedDataset {
   }
 
   async readLabels(id: string): Promise<DatasetLabels> {
-    const { imagePath, labelPath } = this.caseFiles(id);
+    const { labelPath } = this.caseFiles(id);
     if (labelPath === undefined) {
       throw datasetError(`Case ${id} has no label map ${id}${this.fileEnding} in labelsTr or labelsTs.`, {
         caseId: id,
       });
     }
-    const found = await readLabelFile(id, labelPath, this.dimension);
-    if (imagePath !== undefined) {
-      const expected = await readSize(id, imagePath, this.dimension);
-      if (expected.some((n, axis) => n !== found.size[axis])) {
-        throw datasetError(
-          `The label map of case ${id} is ${found.size.join(" x ")}, its image is ${expected.join(" x ")}.`,
-          { hint: "Image and label map must share one grid; resample the label map.", caseId: id },
-        );
-      }
-    }
-    return { id, slices: this.#checkedSlices(id, found) };
+    return await readLabelsFrom(this, id, labelPath);
   }
+}
 
-  #checkedSlices(id: string, { size, data }: LabelFile): readonly Uint8Array[] {
-    const highest = this.ignoreLabel ?? this.labels.length;
-    const labels = new Uint8Array(data.length);
-    for (let n = 0; n < data.length; n++) {
-      const value = data[n]!;
-      if (!(value >= 0 && value <= highest && Number.isInteger(value))) {
-        throw datasetError(
-          `The label map of case ${id} holds the value ${value}; dataset.json declares 0 to ${highest}.`,
-          { hint: "Correct the label map, or declare the label in dataset.json.", caseId: id },
-        );
-      }
-      labels[n] = value;
+/**
+ * Reads any label map of a case, e.g. a prediction, with the checks of {@link DatasetSource.readLabels}.
+ * @throws RefineError `dataset` for a file of another size than the image, or values outside dataset.json.
+ */
+export async function readLabelsFrom(dataset: OpenedDataset, id: string, path: string): Promise<DatasetLabels> {
+  const { imagePath } = dataset.caseFiles(id);
+  const found = await readLabelFile(id, path, dataset.dimension);
+  if (imagePath !== undefined) {
+    const expected = await readSize(id, imagePath, dataset.dimension);
+    if (expected.some((n, axis) => n !== found.size[axis])) {
+      throw datasetError(
+        `The label map of case ${id} is ${found.size.join(" x ")}, its image is ${expected.join(" x ")}.`,
+        { hint: "Image and label map must share one grid; resample the label map.", caseId: id },
+      );
     }
-    const area = size[0] * size[1];
-    return Array.from({ length: size[2] }, (_, k) => labels.subarray(k * area, (k + 1) * area));
   }
+  return { id, slices: checkedSlices(dataset, id, found) };
+}
+
+function checkedSlices(dataset: OpenedDataset, id: string, { size, data }: LabelFile): readonly Uint8Array[] {
+  const highest = dataset.ignoreLabel ?? dataset.labels.length;
+  const labels = new Uint8Array(data.length);
+  for (let n = 0; n < data.length; n++) {
+    const value = data[n]!;
+    if (!(value >= 0 && value <= highest && Number.isInteger(value))) {
+      throw datasetError(
+        `The label map of case ${id} holds the value ${value}; dataset.json declares 0 to ${highest}.`,
+        {
+          hint: "Correct the label map, or declare the label in dataset.json.",
+          caseId: id,
+        },
+      );
+    }
+    labels[n] = value;
+  }
+  const area = size[0] * size[1];
+  return Array.from({ length: size[2] }, (_, k) => labels.subarray(k * area, (k + 1) * area));
 }
 
 interface LabelFile {

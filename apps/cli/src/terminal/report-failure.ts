@@ -6,7 +6,7 @@ export type ExitCode = 0 | 1 | 2;
 
 /**
  * Says on the terminal what went wrong and returns the exit code: 2 when the command line itself was wrong (bad option,
- * `configuration`), 1 for every other failure. Commander has already printed its own messages.
+ * `configuration`, `invalid-plan`), 1 for every other failure. Commander has already printed its own messages.
  */
 export function reportFailure(error: unknown, terminal: Terminal, signal: AbortSignal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -17,7 +17,7 @@ export function reportFailure(error: unknown, terminal: Terminal, signal: AbortS
   if (isRefineError(error)) {
     terminal.note(`Error: ${error.message}`);
     if (error.hint !== "") terminal.note(error.hint);
-    return error.code === "configuration" ? 2 : 1;
+    return error.code === "configuration" || error.code === "invalid-plan" ? 2 : 1;
   }
   terminal.note(error instanceof Error ? (error.stack ?? error.message) : `Error: ${String(error)}`);
   return 1;

@@ -1,0 +1,93 @@
+import { stat } from "node:fs/promises";
+import { basename } from "node:path";
+import { RefineError } from "@samrefine/core";
+import { type Command, InvalidArgumentError } from "commander";
+import { reportFailures } from "../cases/run-cases.ts";
+import { addCommonOptions, type CommandContext, type CommonOptions, parseList, writeJson } from "../command-context.ts";
+import { openDataset } from "../dataset/open-dataset.ts";
+import { formatOf, readSegmentation, writeSegmentation } from "../export/segmentation-file.ts";
+import { writeNnunetDataset } from "../export/write-nnunet-dataset.ts";
+
+interface ExportOptions extends CommonOptions {
+  readonly from: string;
+  readonly to: string;
+  readonly labels?: readonly string[];
+  readonly dataset?: string;
+  readonly name?: string;
+  readonly ignoreBelow?: number;
+}
+
+export function registerExport(program: Command, context: CommandContext): void {
+  const command = program
+    .command("export")
+    .description(
+      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd), or join pseudo labels and images to an nnU-Net data set.",
+    )
+    .requiredOption("--from <path>", "a segmentation file, or a folder that `predict` or `refine` wrote")
+    .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
+    .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI label map", parseList)
+    .option("--dataset <folder>", "with a folder: the data set that the images come from")
+    .option("--name <name>", "with a folder: name of the new data set")
+    .option(
+      "--ignore-below <dice>",
+      "with a folder: masks of lower estimated Dice become nnU-Net's ignore label",
+      fraction,
+    );
+  addCommonOptions(command).action((options: ExportOptions) => exportSegmentation(options, context));
+}
+
+async function exportSegmentation(options: ExportOptions, context: CommandContext): Promise<void> {
+  const { terminal } = context;
+  if (await isFolder(options.from)) {
+    if (options.dataset === undefined) {
+      throw new RefineError("configuration", `${options.from} is a folder; --dataset is needed to find its images.`, {
+        hint: "Give the data set that was predicted or refined.",
+      });
+    }
+    const dataset = await openDataset(options.dataset);
+    const name = options.name ?? basename(options.to);
+    const result = await writeNnunetDataset(
+      { dataset, labelFolder: options.from, target: options.to, name, ignoreBelow: options.ignoreBelow },
+      context,
+    );
+    terminal.print(
+      `${result.cases.length} cases in ${options.to}, ${result.ignoredPixels} pixels marked as ignore. Research use only.`,
+    );
+    if (options.json !== undefined) await writeJson(options.json, { command: "export", ...result });
+    reportFailures(result.failures, result.cases.length + result.failures.length, context);
+    return;
+  }
+  for (const path of [options.from, options.to]) {
+    if (formatOf(path) !== undefined) continue;
+    throw new RefineError("configuration", `The format of ${path} is not known by its name.`, {
+      hint: "Files end in .nii, .nii.gz or .seg.nrrd.",
+    });
+  }
+  const segmentation = await readSegmentation(options.from, options.labels ?? []);
+  await writeSegmentation(options.to, segmentation);
+  const names = segmentation.segments.map(({ description }) => description.label);
+  terminal.print(
+    `${options.to}: ${segmentation.geometry.size.join(" x ")}, ${names.length} segments (${names.join(", ")}).`,
+  );
+  if (options.json !== undefined) {
+    const segments = segmentation.segments.map(({ description, data }) => ({
+      ...description,
+      voxels: data.reduce((sum, value) => sum + value, 0),
+    }));
+    await writeJson(options.json, { command: "export", to: options.to, geometry: segmentation.geometry, segments });
+  }
+}
+
+function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1))
+    throw new InvalidArgumentError("A number from 0 to 1 is needed.");
+  return value;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+}

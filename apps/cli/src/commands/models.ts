@@ -1,0 +1,88 @@
+import { readdir, readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { RefineError } from "@samrefine/core";
+import { type ModelManifest, verifyFile } from "@samrefine/models";
+import type { Command } from "commander";
+import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
+import { reasonOf } from "../dataset/dataset-error.ts";
+import { loadManifest } from "../models/load-manifest.ts";
+import { formatTable } from "../terminal/table.ts";
+
+interface ModelsOptions extends CommonOptions {
+  readonly folder: string;
+}
+
+export function registerModels(program: Command, context: CommandContext): void {
+  const models = program.command("models").description("Look at the models in a folder.");
+  const list = models
+    .command("list")
+    .description("Manifests in a folder: what each model segments and how big it is.")
+    .option("--folder <folder>", "folder whose sub-folders hold a manifest.json", "models");
+  addCommonOptions(list).action((options: ModelsOptions) => listModels(options, context));
+  const verify = models
+    .command("verify")
+    .description("Compare every model file with the size and SHA-256 of its manifest.")
+    .argument("[manifest...]", "manifests; default: all of --folder")
+    .option("--folder <folder>", "folder whose sub-folders hold a manifest.json", "models");
+  addCommonOptions(verify).action((paths: readonly string[], options: ModelsOptions) =>
+    verifyModels(paths, options, context),
+  );
+}
+
+async function listModels(options: ModelsOptions, { terminal }: CommandContext): Promise<void> {
+  const found: { path: string; manifest: ModelManifest }[] = [];
+  for (const path of await findManifests(options.folder)) found.push({ path, manifest: await loadManifest(path) });
+  const rows = found.map(({ path, manifest }) => [
+    manifest.id,
+    manifest.version,
+    manifest.task === "semantic-segmentation" ? manifest.labels.map(({ label }) => label).join(", ") : "prompts",
+    `${(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6).toFixed(1)} MB`,
+    manifest.licence,
+    path,
+  ]);
+  terminal.print(formatTable(["id", "version", "segments", "size", "licence", "manifest"], rows));
+  if (options.json !== undefined) await writeJson(options.json, { command: "models list", models: found });
+}
+
+async function verifyModels(
+  paths: readonly string[],
+  options: ModelsOptions,
+  { terminal, signal }: CommandContext,
+): Promise<void> {
+  const manifests = paths.length > 0 ? paths : await findManifests(options.folder);
+  const rows: { model: string; file: string; ok: boolean; reason?: string }[] = [];
+  for (const path of manifests) {
+    const manifest = await loadManifest(path);
+    for (const file of manifest.files) {
+      signal.throwIfAborted();
+      const location = join(dirname(resolve(path)), file.url);
+      try {
+        await verifyFile(await readFile(location), file, location);
+        rows.push({ model: manifest.id, file: location, ok: true });
+      } catch (error) {
+        rows.push({ model: manifest.id, file: location, ok: false, reason: reasonOf(error) });
+      }
+    }
+  }
+  for (const { ok, model, file, reason } of rows) {
+    terminal.print(`${ok ? "ok    " : "WRONG "} ${model}  ${file}${reason === undefined ? "" : `\n       ${reason}`}`);
+  }
+  if (options.json !== undefined) await writeJson(options.json, { command: "models verify", files: rows });
+  if (rows.some(({ ok }) => !ok)) process.exitCode = 1;
+}
+
+async function findManifests(folder: string): Promise<readonly string[]> {
+  let entries: readonly string[];
+  try {
+    entries = await readdir(folder, { recursive: true });
+  } catch (cause) {
+    throw new RefineError("configuration", `The folder ${resolve(folder)} cannot be listed: ${reasonOf(cause)}`, {
+      hint: "Give the folder of the models with --folder.",
+      cause,
+    });
+  }
+  return entries
+    .filter((name) => /(^|[\\/])manifest\.json$/.test(name))
+    .sort()
+    .map((name) => join(folder, name));
+}

@@ -1,0 +1,115 @@
+import { join } from "node:path";
+import { presetPlan, RefineError, type RefinementPlan, refine } from "@samrefine/core";
+import type { Command } from "commander";
+import { reportFailures, runCases } from "../cases/run-cases.ts";
+import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
+import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
+import { openDataset } from "../dataset/open-dataset.ts";
+import { writeLabelMap } from "../dataset/write-case.ts";
+import { describeOutcomes, type ReportedSegment } from "../models/describe-outcome.ts";
+import { loadPlan } from "../models/load-plan.ts";
+import type { SamOptions } from "../models/open-models.ts";
+import { displayRangeOf, exclusiveLabels, proposeCase, requireSameLabels } from "../models/propose.ts";
+
+interface RefineCommandOptions extends CommonOptions, SamOptions {
+  readonly model: string;
+  readonly preset?: string;
+  readonly plan?: string;
+  readonly dataset: string;
+  readonly split?: string;
+  readonly cases: CaseSelection;
+  readonly out: string;
+}
+
+interface RefinedCase {
+  readonly id: string;
+  readonly file: string;
+  readonly seconds: number;
+  /** Slices that hold any class, ascending k. */
+  readonly slices: readonly { readonly k: number; readonly segments: readonly ReportedSegment[] }[];
+}
+
+export function registerRefine(program: Command, context: CommandContext): void {
+  const command = program
+    .command("refine")
+    .description("Make pseudo labels: the U-Net proposes, SAM refines by a plan; label maps and report.json.")
+    .requiredOption("--model <manifest>", "manifest.json of the U-Net")
+    .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
+    .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
+    .option("--preset <name>", "a plan by name")
+    .option("--plan <file>", "a plan of your own, JSON")
+    .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set")
+    .option("--split <file>", "another split than the data set's split.json")
+    .addOption(casesOption("unlabeled"))
+    .requiredOption("--out <folder>", "where the label maps and report.json go");
+  addCommonOptions(command).action((options: RefineCommandOptions) => refineDataset(options, context));
+}
+
+async function refineDataset(options: RefineCommandOptions, context: CommandContext): Promise<void> {
+  const { openEngine, openSam, openUnet, needsSam } = await import("../models/open-models.ts");
+  const plan = await chosenPlan(options);
+  const dataset = await openDataset(options.dataset, { split: options.split });
+  const ids = selectCases(dataset, options.cases);
+  const { signal, terminal } = context;
+  const engine = await openEngine(options);
+  try {
+    const unet = await openUnet(engine, options.model, context);
+    requireSameLabels(dataset, unet.manifest);
+    const sam = needsSam([plan]) ? await openSam(engine, options, context) : undefined;
+    const { results, failures } = await runCases(`Refining by ${plan.id}`, ids, context, async (id) => {
+      const started = performance.now();
+      const image = await dataset.readCase(id);
+      const proposals = await proposeCase(image, unet, { testTimeAugmentation: plan.testTimeAugmentation, signal });
+      const displayRange = displayRangeOf(image, dataset.channelName);
+      const labels: Uint8Array[] = [];
+      const slices: { k: number; segments: readonly ReportedSegment[] }[] = [];
+      for (const [k, initial] of proposals.entries()) {
+        const slice = image.slices[k]!;
+        const result = await refine(slice, initial, plan, sam, { displayRange, signal });
+        labels.push(exclusiveLabels(result.stack));
+        const segments = describeOutcomes(result, slice.geometry);
+        if (segments.some(({ outcome }) => outcome !== "absent")) slices.push({ k, segments });
+      }
+      const file = await writeLabelMap(dataset, image, labels, options.out);
+      return { id, file, seconds: (performance.now() - started) / 1000, slices };
+    });
+    const report = {
+      schema: "samrefine-report/1",
+      researchUseOnly: true,
+      plan,
+      model: { id: unet.manifest.id, version: unet.manifest.version, digest: unet.segmenter.digest },
+      sam: sam === undefined ? null : { id: sam.modelId, digest: sam.digest },
+      backend: engine.backend,
+      labels: dataset.labels,
+      cases: results,
+      failures,
+    };
+    await writeJson(join(options.out, "report.json"), report);
+    if (options.json !== undefined) await writeJson(options.json, { command: "refine", ...report });
+    terminal.print(summary(results, plan, options.out));
+    reportFailures(failures, ids.length, context);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function chosenPlan({ preset, plan }: RefineCommandOptions): Promise<RefinementPlan> {
+  if ((preset === undefined) === (plan === undefined)) {
+    throw new RefineError("configuration", "Give either --preset or --plan.", {
+      hint: "`--preset ours` is the default of the product.",
+    });
+  }
+  return plan !== undefined ? await loadPlan(plan) : presetPlan(preset!);
+}
+
+function summary(cases: readonly RefinedCase[], plan: RefinementPlan, out: string): string {
+  const counts = { refined: 0, "kept-initial": 0, absent: 0 };
+  for (const { slices } of cases) {
+    for (const { segments } of slices) for (const { outcome } of segments) counts[outcome]++;
+  }
+  const seconds = cases.reduce((sum, result) => sum + result.seconds, 0) / Math.max(1, cases.length);
+  return (
+    `${cases.length} pseudo labels by ${plan.id} in ${out}, ${seconds.toFixed(1)} s per case: ` +
+    `${counts.refined} masks refined by SAM, ${counts["kept-initial"]} kept as the U-Net made them. Research use only.`
+  );
+}

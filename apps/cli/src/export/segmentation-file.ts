@@ -1,0 +1,100 @@
+import { readFile } from "node:fs/promises";
+import { RefineError, type SegmentDescription, type Volume, type VolumeGeometry } from "@samrefine/core";
+import { readNifti, readSegNrrd, type SegNrrd, writeNifti, writeSegNrrd } from "@samrefine/formats";
+import { writeOutput } from "../command-context.ts";
+import { reasonOf } from "../dataset/dataset-error.ts";
+import { classColor } from "../report/class-colors.ts";
+
+export type SegmentationFormat = "nifti" | "seg.nrrd";
+
+/** Format by the end of the name; undefined for anything else. */
+export function formatOf(path: string): SegmentationFormat | undefined {
+  if (/\.seg\.nrrd$/i.test(path)) return "seg.nrrd";
+  if (/\.nii(\.gz)?$/i.test(path)) return "nifti";
+  return undefined;
+}
+
+/**
+ * Reads segments from a label map (NIfTI) or a segmentation (seg.nrrd).
+ * @param names of the labels 1, 2, ... where the format has none.
+ * @throws RefineError `invalid-format`, or `configuration` when the file cannot be read.
+ */
+export async function readSegmentation(path: string, names: readonly string[]): Promise<SegNrrd> {
+  let bytes: Uint8Array;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new RefineError("configuration", `${path} cannot be read: ${reasonOf(cause)}`, {
+      hint: "Give the path of a segmentation to --from.",
+      cause,
+    });
+  }
+  return formatOf(path) === "seg.nrrd" ? readSegNrrd(bytes) : segmentsOfLabelMap(readNifti(bytes).volume, names, path);
+}
+
+/**
+ * Writes segments as seg.nrrd, or as a NIfTI label map. Label maps cannot hold overlaps.
+ * @throws RefineError `configuration` when segments overlap and the target is a label map.
+ */
+export async function writeSegmentation(path: string, segmentation: SegNrrd): Promise<void> {
+  if (formatOf(path) === "seg.nrrd") await writeOutput(path, writeSegNrrd(segmentation));
+  else await writeOutput(path, writeNifti(labelMapOf(segmentation), { gzip: path.endsWith(".gz") }));
+}
+
+function segmentsOfLabelMap(volume: Volume, names: readonly string[], path: string): SegNrrd {
+  const values = new Set<number>();
+  for (const value of volume.data) {
+    if (!Number.isInteger(value) || value < 0 || value > 0xffff) {
+      throw new RefineError(
+        "invalid-format",
+        `${path} holds the value ${value}; a label map has integers 0 to 65535.`,
+        {
+          hint: "Give a label map, not an image or probabilities.",
+        },
+      );
+    }
+    if (value > 0) values.add(value);
+  }
+  for (const index of names.keys()) values.add(index + 1);
+  const segments = [...values]
+    .sort((a, b) => a - b)
+    .map((number) => ({
+      description: describeLabel(number, names[number - 1]),
+      data: Uint8Array.from(volume.data, (value) => (value === number ? 1 : 0)),
+    }));
+  return { geometry: volume.geometry, segments };
+}
+
+function describeLabel(number: number, name: string | undefined): SegmentDescription {
+  return {
+    number,
+    label: name ?? `Segment ${number}`,
+    colorRgb: classColor(number),
+    category: { value: "123037004", scheme: "SCT", meaning: "Anatomical structure" },
+    type: { value: "85756007", scheme: "SCT", meaning: "Tissue" },
+  };
+}
+
+function labelMapOf({ geometry, segments }: SegNrrd): Volume {
+  const isWide = segments.some(({ description }) => description.number > 255);
+  const voxels = voxelCount(geometry);
+  const data = isWide ? new Uint16Array(voxels) : new Uint8Array(voxels);
+  for (const { description, data: mask } of segments) {
+    for (let n = 0; n < voxels; n++) {
+      if (mask[n] === 0) continue;
+      if (data[n] !== 0) {
+        throw new RefineError(
+          "configuration",
+          `The segments ${data[n]} and ${description.number} (${description.label}) overlap; a label map cannot hold both.`,
+          { hint: "Export to .seg.nrrd, which keeps overlaps." },
+        );
+      }
+      data[n] = description.number;
+    }
+  }
+  return { geometry, data };
+}
+
+function voxelCount({ size }: VolumeGeometry): number {
+  return size[0] * size[1] * size[2];
+}

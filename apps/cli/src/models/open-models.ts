@@ -1,0 +1,47 @@
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import type { PromptableSegmenter, RefinementPlan } from "@samrefine/core";
+import type { InferenceEngine } from "@samrefine/inference/node";
+import { createNodeEngine, prepareDefaultSam } from "@samrefine/inference/node";
+import type { CommandContext, CommonOptions } from "../command-context.ts";
+import { loadPromptableManifest, loadSegmentationManifest } from "./load-manifest.ts";
+import type { Unet } from "./propose.ts";
+
+/** The model runtime with the chosen threads and provider. The caller disposes it. */
+export async function openEngine({ threads, provider }: CommonOptions): Promise<InferenceEngine> {
+  return await createNodeEngine({ provider, ...(threads === undefined ? {} : { threads }) });
+}
+
+export async function openUnet(engine: InferenceEngine, manifestPath: string, context: CommandContext): Promise<Unet> {
+  const manifest = await loadSegmentationManifest(manifestPath);
+  const segmenter = await engine.loadSegmenter(manifest, resolve(manifestPath), { signal: context.signal });
+  return { manifest, segmenter };
+}
+
+export interface SamOptions {
+  /** Manifest of another promptable model than the default. */
+  readonly sam?: string;
+  /** Where the prepared default SAM is kept. */
+  readonly cache?: string;
+}
+
+/** SAM of the given manifest, or the embedded default, prepared once in the cache folder. */
+export async function openSam(
+  engine: InferenceEngine,
+  options: SamOptions,
+  context: CommandContext,
+): Promise<PromptableSegmenter> {
+  const { signal } = context;
+  if (options.sam !== undefined) {
+    const manifest = await loadPromptableManifest(options.sam);
+    return await engine.loadPromptable(manifest, resolve(options.sam), { signal });
+  }
+  const folder = resolve(options.cache ?? join(homedir(), ".cache", "samrefine"));
+  const { manifest, manifestPath } = await prepareDefaultSam(folder);
+  return await engine.loadPromptable(manifest, manifestPath, { signal });
+}
+
+/** A plan without passes never asks SAM, so that it need not be loaded. */
+export function needsSam(plans: readonly RefinementPlan[]): boolean {
+  return plans.some(({ passes }) => passes.length > 0);
+}

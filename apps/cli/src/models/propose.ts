@@ -1,0 +1,91 @@
+import {
+  type DatasetCase,
+  type DisplayRange,
+  fuseToLabels,
+  type ImageGeometry,
+  neighbouringSlices,
+  percentileRange,
+  RefineError,
+  resizeBilinear,
+  resolveIntensity,
+  type Segment,
+  type Segmenter,
+  type SegmentStack,
+} from "@samrefine/core";
+import type { SegmentationManifest } from "@samrefine/models";
+import type { OpenedDataset } from "../dataset/open-dataset.ts";
+
+export interface Unet {
+  readonly manifest: SegmentationManifest;
+  readonly segmenter: Segmenter;
+}
+
+export interface ProposeOptions {
+  readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
+  readonly signal: AbortSignal;
+}
+
+/** The network's proposal for every slice of a case, on the network's grid, ascending k. */
+export async function proposeCase(
+  image: DatasetCase,
+  { manifest, segmenter }: Unet,
+  { testTimeAugmentation, signal }: ProposeOptions,
+): Promise<readonly SegmentStack[]> {
+  const slices = image.slices.map(({ data }) => data);
+  const volumeIntensity = resolveIntensity(manifest.intensity, slices);
+  const isPerImage = manifest.intensity.kind === "percentiles" && manifest.intensity.scope === "image";
+  const stacks: SegmentStack[] = [];
+  for (let k = 0; k < slices.length; k++) {
+    const intensity = isPerImage ? resolveIntensity(manifest.intensity, [slices[k]!]) : volumeIntensity;
+    const input = neighbouringSlices(image.slices, k, manifest.input.channels);
+    stacks.push(await segmenter.segment(input, { intensity, testTimeAugmentation, signal }));
+  }
+  return stacks;
+}
+
+/** Probabilities enlarged bilinearly to the image's own grid, then thresholded at 0.5. */
+export function toNativeGrid(stack: SegmentStack, geometry: ImageGeometry): SegmentStack {
+  const segments = stack.segments.map((segment): Segment => {
+    const source = segment.probability ?? Float32Array.from(segment.mask.data);
+    const probability = resizeBilinear(source, stack.geometry, geometry);
+    return {
+      number: segment.number,
+      probability,
+      mask: { geometry, data: Uint8Array.from(probability, (p) => (p >= 0.5 ? 1 : 0)) },
+    };
+  });
+  return { geometry, segments };
+}
+
+/** One label per pixel: the class of highest probability among those that claim it, 0 where none does. */
+export function exclusiveLabels(stack: SegmentStack): Uint8Array {
+  return Uint8Array.from(fuseToLabels(stack, { kind: "highest-probability" }));
+}
+
+/**
+ * The window of modality units that SAM sees: soft tissue (40/400 HU) for CT, everything for 8-bit images, otherwise the
+ * percentiles 0.5 to 99.5 of the whole case.
+ */
+export function displayRangeOf(image: DatasetCase, channelName: string): DisplayRange {
+  if (channelName.toUpperCase() === "CT") return { lower: -160, upper: 240 };
+  const values = image.slices.map(({ data }) => data);
+  if (values.every((data) => data instanceof Uint8Array)) return { lower: 0, upper: 255 };
+  const range = percentileRange(values, 0.5, 99.5);
+  return range.upper > range.lower ? range : { lower: range.lower, upper: range.lower + 1 };
+}
+
+/**
+ * Label value v of the data set must be segment number v of the model.
+ * @throws RefineError `configuration` naming both lists.
+ */
+export function requireSameLabels(dataset: OpenedDataset, manifest: SegmentationManifest): void {
+  const ofDataset = dataset.labels.map(({ name }) => name);
+  const ofModel = manifest.labels.toSorted((a, b) => a.number - b.number).map(({ label }) => label);
+  const plain = (name: string): string => name.toLowerCase().replace(/[\s_-]+/g, " ");
+  if (ofDataset.map(plain).join("|") === ofModel.map(plain).join("|")) return;
+  throw new RefineError(
+    "configuration",
+    `The model ${manifest.id} knows ${ofModel.join(", ")}; the data set ${dataset.name} declares ${ofDataset.join(", ")}.`,
+    { hint: "Use a model that was trained for these labels, in this order." },
+  );
+}

@@ -1,0 +1,133 @@
+import { type DisplayRange, type Image2D, type ImageGeometry, resizeNearest } from "@samrefine/core";
+import sharp from "sharp";
+import type { ReportedPrompt } from "../models/describe-outcome.ts";
+import { classColor } from "./class-colors.ts";
+
+export interface PanelSource {
+  readonly image: Image2D;
+  readonly displayRange: DisplayRange;
+  /** Exclusive labels on the image's grid; undefined for the bare image. */
+  readonly labels?: Uint8Array | undefined;
+  readonly prompts?: readonly { readonly labelValue: number; readonly prompt: ReportedPrompt }[];
+}
+
+/**
+ * Draws panels side by side, each at most `maximumWidth` wide and `maximumHeight` high with the image's true proportions:
+ * grey image, classes as translucent colour with a solid border, prompts as boxes and points (foreground white-ringed
+ * green, background white-ringed red). Returns a PNG.
+ */
+export async function renderPanels(
+  panels: readonly PanelSource[],
+  { maximumWidth = 420, maximumHeight = 420, gap = 6 } = {},
+): Promise<Uint8Array> {
+  const first = panels[0];
+  if (first === undefined) throw new Error("no panel to draw");
+  const size = panelSize(first.image.geometry, maximumWidth, maximumHeight);
+  const layers = await Promise.all(
+    panels.map(async (panel, index) => ({
+      input: Buffer.from(await renderPanel(panel, size)),
+      left: index * (size.width + gap),
+      top: 0,
+    })),
+  );
+  return await sharp({
+    create: {
+      width: panels.length * (size.width + gap) - gap,
+      height: size.height,
+      channels: 3,
+      background: "#ffffff",
+    },
+  })
+    .composite(layers)
+    .png({ compressionLevel: 9 })
+    .toBuffer();
+}
+
+interface PixelSize {
+  readonly width: number;
+  readonly height: number;
+}
+
+function panelSize(
+  { columns, rows, spacingMm }: ImageGeometry,
+  maximumWidth: number,
+  maximumHeight: number,
+): PixelSize {
+  const width = columns * (spacingMm?.x ?? 1);
+  const height = rows * (spacingMm?.y ?? 1);
+  const scale = Math.min(maximumWidth / width, maximumHeight / height);
+  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+}
+
+async function renderPanel(panel: PanelSource, size: PixelSize): Promise<Uint8Array> {
+  const { columns, rows } = panel.image.geometry;
+  const grey = await sharp(toGrey(panel.image, panel.displayRange), {
+    raw: { width: columns, height: rows, channels: 1 },
+  })
+    .resize(size.width, size.height, { fit: "fill", kernel: "cubic" })
+    .toColourspace("b-w")
+    .raw()
+    .toBuffer();
+  const rgb = new Uint8Array(size.width * size.height * 3);
+  for (let n = 0; n < size.width * size.height; n++) rgb.fill(grey[n]!, 3 * n, 3 * n + 3);
+  if (panel.labels !== undefined) {
+    paintLabels(rgb, resizeNearest(panel.labels, { columns, rows }, { columns: size.width, rows: size.height }), size);
+  }
+  const canvas = sharp(rgb, { raw: { width: size.width, height: size.height, channels: 3 } });
+  if (panel.prompts === undefined || panel.prompts.length === 0) return await canvas.png().toBuffer();
+  const svg = promptSvg(panel.prompts, { columns, rows }, size);
+  return await canvas
+    .composite([{ input: Buffer.from(svg) }])
+    .png()
+    .toBuffer();
+}
+
+function toGrey({ data }: Image2D, { lower, upper }: DisplayRange): Uint8Array {
+  const scale = 255 / (upper - lower);
+  return Uint8Array.from(data, (value) => Math.min(255, Math.max(0, Math.round((value - lower) * scale))));
+}
+
+function paintLabels(rgb: Uint8Array, labels: Uint8Array, { width, height }: PixelSize): void {
+  const at = (x: number, y: number): number =>
+    x < 0 || y < 0 || x >= width || y >= height ? 0 : labels[y * width + x]!;
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const label = at(x, y);
+      if (label === 0) continue;
+      const isBorder = [at(x - 1, y), at(x + 1, y), at(x, y - 1), at(x, y + 1)].some((other) => other !== label);
+      const opacity = isBorder ? 1 : 0.3;
+      const color = classColor(label);
+      for (let channel = 0; channel < 3; channel++) {
+        const index = 3 * (y * width + x) + channel;
+        rgb[index] = Math.round(rgb[index]! * (1 - opacity) + color[channel]! * opacity);
+      }
+    }
+  }
+}
+
+function promptSvg(
+  prompts: NonNullable<PanelSource["prompts"]>,
+  grid: { readonly columns: number; readonly rows: number },
+  { width, height }: PixelSize,
+): string {
+  const x = (value: number): number => ((value + 0.5) * width) / grid.columns;
+  const y = (value: number): number => ((value + 0.5) * height) / grid.rows;
+  const shapes = prompts.flatMap(({ labelValue, prompt }) => {
+    const color = `rgb(${classColor(labelValue).join(",")})`;
+    const { box, points = [] } = prompt;
+    const frame =
+      box === undefined
+        ? []
+        : [
+            `<rect x="${x(box.xMin)}" y="${y(box.yMin)}" width="${Math.max(1, x(box.xMax) - x(box.xMin))}" ` +
+              `height="${Math.max(1, y(box.yMax) - y(box.yMin))}" fill="none" stroke="${color}" stroke-width="1.5" stroke-dasharray="5 3"/>`,
+          ];
+    const dots = points.map(
+      (point) =>
+        `<circle cx="${x(point.x)}" cy="${y(point.y)}" r="3.5" stroke="white" stroke-width="1.2" ` +
+        `fill="${point.label === "foreground" ? "#00c853" : "#e53935"}"/>`,
+    );
+    return [...frame, ...dots];
+  });
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${shapes.join("")}</svg>`;
+}
