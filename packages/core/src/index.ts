@@ -16,6 +16,8 @@ export * from "./mask/mask.ts";
 export * from "./mask/measure.ts";
 export * from "./mask/morphology.ts";
 export * from "./mask/select-component.ts";
+export * from "./metrics/compare.ts";
+export * from "./metrics/surface-distance.ts";
 export * from "./prompt/box.ts";
 export * from "./prompt/edit-prompt.ts";
 export * from "./prompt/mask-prompt.ts";
