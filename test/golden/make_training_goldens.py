@@ -1,0 +1,170 @@
+"""Gradients and optimiser steps by PyTorch in float64, as references for packages/training.
+
+    apt-get install python3-torch    (or pip install torch; written with 1.13)
+    python3 test/golden/make_training_goldens.py
+
+Inputs are not stored: both sides make them by the same linear congruential generator (see `draw`), rounded to float32.
+Writes test/golden/training/expected.json.
+"""
+
+import base64
+import json
+import math
+import pathlib
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+
+def draw(seed, shape):
+    """Uniform in [-1, 1): state = 1664525 * state + 1013904223 mod 2^32, value = state / 2^31 - 1, as float32."""
+    count = math.prod(shape)
+    values = np.empty(count, np.float64)
+    state = seed
+    for index in range(count):
+        state = (1664525 * state + 1013904223) % 2**32
+        values[index] = state / 2**31 - 1
+    return torch.from_numpy(values.astype(np.float32).astype(np.float64).reshape(shape))
+
+
+def binary(seed, shape):
+    return (draw(seed, shape) > 0.2).double()
+
+
+IMAGES = (2, 3, 8, 6)
+TARGET = binary(101, IMAGES)
+WEIGHTS = binary(102, (2, 1, 8, 6))
+POSITIVE = torch.tensor([1.0, 7.0, 20.0]).double().reshape(1, 3, 1, 1)
+CLASSES = torch.softmax(draw(103, IMAGES), 1).float().double()
+
+
+def bce(z, positive=None, weights=None):
+    loss = F.binary_cross_entropy_with_logits(z, TARGET, pos_weight=positive, reduction="none")
+    if weights is None:
+        return loss.mean()
+    return (loss * weights).sum() / (weights.expand_as(loss).sum() + 1e-8)
+
+
+def dice(p, squared, axes, smooth=1.0):
+    mass = (lambda v: (v * v).sum(axes)) if squared else (lambda v: v.sum(axes))
+    return 1 - ((2 * (p * TARGET).sum(axes) + smooth) / (mass(p) + mass(TARGET) + smooth)).mean()
+
+
+def cross_entropy(z, weights):
+    loss = -(CLASSES * torch.log_softmax(z, 1)).sum(1, keepdim=True)
+    return (loss * weights).sum() / (weights.sum() + 1e-8)
+
+
+CASES = {
+    "convolution3x3": ([(2, 3, 8, 6), (5, 3, 3, 3)], lambda x, w: F.conv2d(x, w, padding=1)),
+    "convolution1x1": ([(2, 3, 8, 6), (5, 3, 1, 1), (5,)], lambda x, w, b: F.conv2d(x, w, b)),
+    "transposedConvolution": (
+        [(2, 3, 4, 5), (3, 4, 2, 2), (4,)],
+        lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2),
+    ),
+    "instanceNorm": ([IMAGES, (3,), (3,)], lambda x, g, b: F.instance_norm(x, weight=g, bias=b, eps=1e-5)),
+    "leakyRelu": ([IMAGES], lambda x: F.leaky_relu(x, 0.01)),
+    "maxPool": ([IMAGES], lambda x: F.max_pool2d(x, 2)),
+    "sigmoid": ([IMAGES], torch.sigmoid),
+    "softmax": ([IMAGES], lambda x: torch.softmax(x, 1)),
+    "binaryCrossEntropy": ([IMAGES], bce),
+    "weightedBinaryCrossEntropy": ([IMAGES], lambda z: bce(z, POSITIVE, WEIGHTS)),
+    "dicePlainOverImage": ([IMAGES], lambda z: dice(torch.sigmoid(z), False, (2, 3))),
+    "dicePlainOverBatch": ([IMAGES], lambda z: dice(torch.sigmoid(z), False, (0, 2, 3))),
+    "diceSquaredOverImage": ([IMAGES], lambda z: dice(torch.sigmoid(z), True, (2, 3))),
+    "diceSquaredOverBatch": ([IMAGES], lambda z: dice(torch.sigmoid(z), True, (0, 2, 3))),
+    "crossEntropy": ([IMAGES], lambda z: cross_entropy(z, WEIGHTS)),
+    "meanSquaredError": ([IMAGES, IMAGES], F.mse_loss),
+}
+
+
+def encode(values):
+    flat = np.concatenate([np.asarray(v, np.float64).ravel() for v in values])
+    return base64.b64encode(flat.astype("<f8").tobytes()).decode()
+
+
+def gradient_case(shapes, function):
+    inputs = [draw(seed + 1, shape).requires_grad_() for seed, shape in enumerate(shapes)]
+    output = function(*inputs)
+    (output * draw(50, tuple(output.shape))).sum().backward()
+    return {"shapes": shapes, "output": encode([output.detach()]), "gradients": encode([x.grad for x in inputs])}
+
+
+def unet_case(width=4, levels=3, size=64, batch=2, classes=2):
+    """The U-Net of methods.md 1.3 under BCE + soft Dice, parameters in the order in which packages/training lists them."""
+    channels = [width * 2**level for level in range(levels)]
+    shapes = []
+
+    def double(inputs, outputs):
+        for c in (inputs, outputs):
+            shapes.extend([(outputs, c, 3, 3), (outputs,), (outputs,)])
+
+    for level, c in enumerate(channels):
+        double(1 if level == 0 else channels[level - 1], c)
+    for level in reversed(range(levels - 1)):
+        shapes.extend([(channels[level + 1], channels[level], 2, 2), (channels[level],)])
+        double(2 * channels[level], channels[level])
+    shapes.extend([(classes, width, 1, 1), (classes,)])
+
+    parameters = [(0.5 * draw(200 + i, shape)).float().double().requires_grad_() for i, shape in enumerate(shapes)]
+    take = iter(parameters)
+
+    def apply_double(x):
+        for _ in range(2):
+            weight, gamma, beta = next(take), next(take), next(take)
+            x = F.conv2d(x, weight, padding=1)
+            x = F.leaky_relu(F.instance_norm(x, weight=gamma, bias=beta, eps=1e-5), 0.01)
+        return x
+
+    x = draw(1, (batch, 1, size, size))
+    skips = []
+    for level in range(levels):
+        x = apply_double(F.max_pool2d(x, 2) if level else x)
+        skips.append(x)
+    for level in reversed(range(levels - 1)):
+        weight, bias = next(take), next(take)
+        x = apply_double(torch.cat([skips[level], F.conv_transpose2d(x, weight, bias, stride=2)], 1))
+    logits = F.conv2d(x, next(take), next(take))
+
+    target = binary(2, tuple(logits.shape))
+    p = torch.sigmoid(logits)
+    axes = (0, 2, 3)
+    loss = F.binary_cross_entropy_with_logits(logits, target)
+    loss = loss + 1 - ((2 * (p * target).sum(axes) + 1) / (p.sum(axes) + target.sum(axes) + 1)).mean()
+    loss.backward()
+    return {
+        "width": width,
+        "levels": levels,
+        "size": size,
+        "batch": batch,
+        "classes": classes,
+        "loss": float(loss),
+        "gradient": encode([parameter.grad for parameter in parameters]),
+    }
+
+
+def optimiser_case(make, steps=4, length=12, clip=None):
+    parameters = draw(1, (length,)).requires_grad_()
+    optimiser = make([parameters])
+    for step in range(steps):
+        parameters.grad = draw(10 + step, (length,)).clone()
+        if clip:
+            torch.nn.utils.clip_grad_norm_([parameters], clip)
+        optimiser.step()
+    return {"steps": steps, "length": length, "parameters": encode([parameters.detach()])}
+
+
+expected = {
+    "torch": torch.__version__,
+    "gradients": {name: gradient_case(*case) for name, case in CASES.items()},
+    "unet": unet_case(),
+    "optimisers": {
+        "adamw": optimiser_case(lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1)),
+        "sgd": optimiser_case(lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=1e-2)),
+        "clippedSgd": optimiser_case(lambda p: torch.optim.SGD(p, lr=0.1, momentum=0, weight_decay=0), clip=0.5),
+    },
+}
+path = pathlib.Path(__file__).parent / "training" / "expected.json"
+path.write_text(json.dumps(expected, indent=1) + "\n")
+print(path, path.stat().st_size, "bytes")
