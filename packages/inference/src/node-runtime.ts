@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { RefineError } from "@samrefine/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { BackendReport } from "./contract.ts";
+import { probeModel } from "./engine/probe-model.ts";
 import type { OnnxRuntime } from "./engine/runtime.ts";
 
 export type NodeProvider = "cpu" | "webgpu" | "wasm";
@@ -75,16 +76,8 @@ async function wasmRuntime(threads: number): Promise<OnnxRuntime> {
 
 /** undefined when a session on the GPU can be made. */
 async function webgpuRefusal(ort: OrtModule): Promise<string | undefined> {
-  const { buildModel } = await import("@samrefine/models/onnx");
-  const tensor = (name: string) => ({ name, dataType: "float32" as const, dims: [1] });
-  const model = buildModel({
-    opset: 17,
-    inputs: [tensor("x")],
-    outputs: [tensor("y")],
-    nodes: [{ op: "Relu", inputs: ["x"], outputs: ["y"] }],
-  });
   try {
-    const session = await ort.InferenceSession.create(model, {
+    const session = await ort.InferenceSession.create(probeModel(), {
       executionProviders: ["webgpu", "cpu"],
       logSeverityLevel: 4,
     });

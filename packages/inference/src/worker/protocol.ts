@@ -1,0 +1,77 @@
+import type {
+  DisplayRange,
+  Image2D,
+  ImageGeometry,
+  IntensityTransform,
+  MaskCandidate,
+  MaskChoice,
+  Prompt,
+  PromptCapabilities,
+  SegmentStack,
+} from "@samrefine/core";
+import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import type { BackendReport, InferenceStats } from "../contract.ts";
+import type { WasmPaths } from "../web-runtime.ts";
+import type { TaskLink } from "./task-link.ts";
+
+/** Raised with every change of {@link WorkerApi}: a page and a worker from different builds must not talk. */
+export const protocolVersion = 1;
+
+export interface WorkerConfiguration {
+  readonly wasmPaths?: WasmPaths | undefined;
+  readonly threads?: number | undefined;
+  readonly cacheBytes?: number | undefined;
+}
+
+/** Names a model or an embedding that lives in the worker. */
+export type Handle = number;
+
+export interface LoadedSegmenter {
+  readonly handle: Handle;
+  readonly digest: string;
+}
+
+export interface LoadedPromptable extends LoadedSegmenter {
+  readonly capabilities: PromptCapabilities;
+}
+
+/**
+ * What the worker does for the page. Arguments and results are plain objects and typed arrays; pixel arrays are transferred
+ * and hence detached on the sending side, which makes its copy first. Each task carries its signal and progress in a link.
+ */
+export interface WorkerApi {
+  /** First call of all. */
+  start(configuration: WorkerConfiguration): Promise<{ readonly protocol: number; readonly backend: BackendReport }>;
+  loadSegmenter(manifest: SegmentationManifest, manifestUrl: string, task: TaskLink): Promise<LoadedSegmenter>;
+  loadPromptable(manifest: PromptableManifest, manifestUrl: string, task: TaskLink): Promise<LoadedPromptable>;
+  segment(
+    model: Handle,
+    image: Image2D,
+    options: {
+      readonly intensity: IntensityTransform;
+      readonly testTimeAugmentation?: "none" | "horizontal-flip" | "flips" | undefined;
+    },
+    task: TaskLink,
+  ): Promise<SegmentStack>;
+  encode(
+    model: Handle,
+    image: Image2D,
+    options: { readonly displayRange: DisplayRange },
+    task: TaskLink,
+  ): Promise<{ readonly handle: Handle; readonly origin: "encoded" | "cache" }>;
+  decode(
+    model: Handle,
+    embedding: Handle,
+    prompts: readonly Prompt[],
+    options: {
+      readonly maskChoice?: MaskChoice | undefined;
+      readonly outputGeometry?: ImageGeometry | undefined;
+      readonly logits?: "dense" | "omit" | undefined;
+    },
+    task: TaskLink,
+  ): Promise<readonly MaskCandidate[]>;
+  /** Disposes a model or an embedding; a handle that is gone already is no error. */
+  release(handle: Handle): Promise<void>;
+  stats(): Promise<InferenceStats>;
+  clearCache(): Promise<void>;
+}
