@@ -12,7 +12,7 @@ export interface SegmentAlgorithm {
   /** E.g. "SAM Refine: tooth-unet 1.0 + mobile-sam". At most 64 characters. */
   readonly name: string;
   readonly version: string;
-  /** CID 7162; default (123109, DCM, "Artificial Intelligence"). */
+  /** CID 7162; default (123110, DCM, "Artificial Intelligence"). */
   readonly family?: CodedConcept;
   /** Algorithm Parameters, e.g. the plan's digest. */
   readonly parameters?: string;
@@ -55,12 +55,12 @@ export interface SegRequest {
   readonly contentDescription?: string;
   /** Person name `Family^Given`; left empty when unknown. */
   readonly contentCreatorName?: string;
-  /** Given by the caller so that nothing here reads the clock. UTC date of creation. */
+  /** Given by the caller so that nothing here reads the clock. Written as local date and time, as the study's dates are. */
   readonly created: Date;
   /** Keep them to make storing idempotent; made anew when absent. */
   readonly sopInstanceUid?: string;
   readonly seriesInstanceUid?: string;
-  /** The SEG that this one replaces (Predecessor, as a referenced source of the new one). */
+  /** The SEG that this one was edited from; written as a source image of the new one. */
   readonly predecessor?: { readonly sopClassUid: string; readonly sopInstanceUid: string };
   /** Explicit VR Little Endian by default; RLE Lossless and Deflated Explicit are options. */
   readonly transferSyntax?: "explicit" | "deflated" | "rle";

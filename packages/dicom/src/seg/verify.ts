@@ -1,0 +1,145 @@
+import type { CodedConcept } from "@samrefine/core";
+import { sameNumbers } from "../series/plane.ts";
+import type { SourceInstance } from "../series/source-instance.ts";
+import { labFromRgb, rgbFromLab } from "./color.ts";
+import { decodeSeg } from "./decode.ts";
+import { quantiseProbability } from "./frames.ts";
+import { segError } from "./request.ts";
+import type { DecodedFrame, DecodedSeg, DecodedSegment, SegRequest, SegSegment } from "./types.ts";
+
+export interface SegVerification {
+  readonly frames: number;
+  /** Pixels whose stored value was compared with the request, empty frames included. */
+  readonly pixels: number;
+}
+
+function differs(what: string, details: Readonly<Record<string, string | number>> = {}): Error {
+  return segError(
+    `The encoded segmentation does not come back as it went in: ${what}`,
+    "Do not store it. Download the masks in another format and report this as a fault of the writer.",
+    details,
+  );
+}
+
+function sameConcept(a: CodedConcept | undefined, b: CodedConcept | undefined): boolean {
+  return a?.value === b?.value && a?.scheme === b?.scheme && a?.meaning === b?.meaning;
+}
+
+function checkSegment(wanted: SegSegment, found: DecodedSegment | undefined): void {
+  const isSame =
+    found !== undefined &&
+    found.label === wanted.label.trim() &&
+    sameConcept(found.category, wanted.category) &&
+    sameConcept(found.type, wanted.type) &&
+    found.algorithmType === wanted.algorithmType &&
+    (wanted.trackingUid === undefined || found.trackingUid === wanted.trackingUid) &&
+    sameNumbers(found.colorRgb ?? [], rgbFromLab(labFromRgb(wanted.colorRgb)));
+  if (!isSame) throw differs(`the description of segment ${wanted.number} changed.`, { segmentNumber: wanted.number });
+}
+
+/** Coordinates travel as decimal strings of 16 characters. */
+function closeNumbers(a: readonly number[] | undefined, b: readonly number[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.length === b.length &&
+    a.every((value, i) => Math.abs(value - (b[i] ?? Number.NaN)) <= 1e-6 + Math.abs(value) * 1e-8)
+  );
+}
+
+function checkPlane(frame: DecodedFrame, source: SourceInstance): void {
+  const isPlaced = source.position !== undefined && source.orientation !== undefined;
+  const isSame =
+    closeNumbers(frame.position, isPlaced ? source.position : undefined) &&
+    closeNumbers(frame.orientation, isPlaced ? source.orientation : undefined) &&
+    (!isPlaced ||
+      closeNumbers(
+        frame.spacingMm && [frame.spacingMm.x, frame.spacingMm.y],
+        source.spacingMm && [source.spacingMm.x, source.spacingMm.y],
+      ));
+  if (isSame) return;
+  throw differs(`frame ${frame.index + 1} lies elsewhere than its image ${source.sopInstanceUid}.`, {
+    frame: frame.index + 1,
+    sopInstanceUid: source.sopInstanceUid,
+  });
+}
+
+/** What the file must hold for one segment on one instance, in stored values 0..maximum; undefined = nothing. */
+function expectedValues(request: SegRequest, seg: DecodedSeg, segment: number, index: number): Uint8Array | undefined {
+  const mask = request.masks(segment, index);
+  if (mask === undefined) return undefined;
+  if (seg.kind === "FRACTIONAL") {
+    const { values, any } = quantiseProbability(mask);
+    return any ? values : undefined;
+  }
+  return mask instanceof Uint8Array && mask.includes(1) ? mask : undefined;
+}
+
+function countDifferences(
+  expected: Uint8Array | undefined,
+  stored: Uint8Array | Uint16Array | undefined,
+  label: number | undefined,
+  pixels: number,
+): number {
+  if (stored === undefined) return expected === undefined ? 0 : pixels;
+  let count = 0;
+  for (let i = 0; i < pixels; i++) {
+    const value = label === undefined ? stored[i]! : stored[i] === label ? 1 : 0;
+    if (value !== (expected === undefined ? 0 : expected[i]!)) count++;
+  }
+  return count;
+}
+
+/**
+ * Reads an encoded segmentation back and compares every pixel, every plane and every description with what was asked for.
+ * Run it before every store.
+ * @throws RefineError `seg-encoding` with the first difference; `unsupported-dicom` when the bytes cannot be read at all.
+ */
+export function verifySeg(bytes: Uint8Array, request: SegRequest): SegVerification {
+  const seg = decodeSeg(bytes);
+  const kind = request.kind ?? "BINARY";
+  if (seg.kind !== kind) throw differs(`it is ${seg.kind}, not ${kind}.`);
+  const [first] = request.sources;
+  if (first === undefined || seg.rows !== first.rows || seg.columns !== first.columns) {
+    throw differs(`its frames have ${seg.columns} x ${seg.rows} pixels.`);
+  }
+  if (seg.frameOfReferenceUid !== first.frameOfReferenceUid || seg.studyInstanceUid !== first.studyInstanceUid) {
+    throw differs("its study or frame of reference changed.");
+  }
+  if (seg.segments.length !== request.segments.length) throw differs(`it has ${seg.segments.length} segments.`);
+  for (const segment of request.segments) {
+    checkSegment(
+      segment,
+      seg.segments.find(({ number }) => number === segment.number),
+    );
+  }
+  const key = (segment: number | undefined, uid: string | undefined): string => `${segment ?? ""}@${uid ?? ""}`;
+  const frameOf = new Map(seg.frames.map((frame) => [key(frame.segmentNumber, frame.sourceSopInstanceUid), frame]));
+  if (frameOf.size !== seg.frames.length) throw differs("two frames hold the same segment on the same image.");
+
+  const pixels = first.rows * first.columns;
+  let compared = 0;
+  const seen = new Set<number>();
+  request.sources.forEach((source, instanceIndex) => {
+    const shared = frameOf.get(key(undefined, source.sopInstanceUid));
+    const sharedPixels = shared === undefined ? undefined : seg.frame(shared.index);
+    for (const { number } of request.segments) {
+      const frame = kind === "LABELMAP" ? shared : frameOf.get(key(number, source.sopInstanceUid));
+      const stored = kind === "LABELMAP" ? sharedPixels : frame && seg.frame(frame.index);
+      const expected = expectedValues(request, seg, number, instanceIndex);
+      const different = countDifferences(expected, stored, kind === "LABELMAP" ? number : undefined, pixels);
+      if (different > 0) {
+        throw differs(`segment ${number} on ${source.sopInstanceUid} differs in ${different} pixels.`, {
+          segmentNumber: number,
+          sopInstanceUid: source.sopInstanceUid,
+          different,
+        });
+      }
+      compared += pixels;
+      if (frame === undefined) continue;
+      if (!seen.has(frame.index)) checkPlane(frame, source);
+      seen.add(frame.index);
+    }
+  });
+  if (seen.size !== seg.frames.length) throw differs(`${seg.frames.length - seen.size} frames belong to no source.`);
+  return { frames: seg.frames.length, pixels: compared };
+}
