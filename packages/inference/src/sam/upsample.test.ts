@@ -1,0 +1,73 @@
+import { type GridSize, resizeBilinear, resizeNearest } from "@samrefine/core";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { letterbox } from "./frame.ts";
+import { planUpsampling, upsample } from "./upsample.ts";
+
+/** methods.md 1.5 step 8, step by step: low resolution, frame, crop, image, and the nearest pixel of another grid. */
+function referenceLogits(lowRes: Float32Array, lowResSide: number, side: number, image: GridSize, output: GridSize) {
+  const { scaled } = letterbox(image, side);
+  const lowGrid = { rows: lowResSide, columns: lowResSide };
+  const framed = resizeBilinear(lowRes, lowGrid, { rows: side, columns: side });
+  const cropped = new Float32Array(scaled.rows * scaled.columns);
+  for (let row = 0; row < scaled.rows; row++) {
+    cropped.set(framed.subarray(row * side, row * side + scaled.columns), row * scaled.columns);
+  }
+  return resizeNearest(resizeBilinear(cropped, scaled, image), image, output);
+}
+
+const grid = fc.record({ rows: fc.integer({ min: 1, max: 90 }), columns: fc.integer({ min: 1, max: 90 }) });
+const lowResSide = 16;
+const side = 64;
+const blob = fc
+  .record({ x: fc.nat(15), y: fc.nat(15), radius: fc.double({ min: 0.5, max: 9, noNaN: true }), seed: fc.nat(1000) })
+  .map(({ x, y, radius, seed }) =>
+    Float32Array.from({ length: lowResSide ** 2 }, (_, i) => {
+      const distance = Math.hypot((i % lowResSide) - x, Math.floor(i / lowResSide) - y);
+      return radius - distance + Math.sin(i * 12.9898 + seed);
+    }),
+  );
+
+describe("upsample", () => {
+  test("equals the reference's resizes one after the other, for any image and output grid", () => {
+    fc.assert(
+      fc.property(blob, grid, grid, (lowRes, image, output) => {
+        const plan = planUpsampling(letterbox(image, side), lowResSide, output);
+        const { logits, mask } = upsample(lowRes, plan, true);
+        const expected = referenceLogits(lowRes, lowResSide, side, image, output);
+        let largest = 0;
+        let wrong = 0;
+        for (let i = 0; i < expected.length; i++) {
+          const value = expected[i]!;
+          largest = Math.max(largest, Math.abs(logits[i]! - value));
+          if (Math.abs(value) > 1e-5 && mask[i] !== (value > 0 ? 1 : 0)) wrong++;
+        }
+        // Two roundings to float32 in the reference, one here, of values up to 10.
+        expect(largest).toBeLessThan(1e-5);
+        expect(wrong).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("without logits the mask is the same, though only a part of it is computed", () => {
+    fc.assert(
+      fc.property(blob, grid, grid, (lowRes, image, output) => {
+        const plan = planUpsampling(letterbox(image, side), lowResSide, output);
+        const partial = upsample(lowRes, plan, false);
+        expect(partial.mask).toEqual(upsample(lowRes, plan, true).mask);
+        expect(partial.logits.length).toBe(0);
+      }),
+    );
+  });
+
+  test("nothing positive gives an empty mask; a single positive logit at the border is not lost", () => {
+    const image = { rows: 64, columns: 64 };
+    const plan = planUpsampling(letterbox(image, side), lowResSide, image);
+    const lowRes = new Float32Array(lowResSide ** 2).fill(-1);
+    expect(upsample(lowRes, plan, false).mask.includes(1)).toBe(false);
+    lowRes[lowResSide ** 2 - 1] = 5;
+    const { mask } = upsample(lowRes, plan, false);
+    expect(mask[64 * 64 - 1]).toBe(1);
+  });
+});
