@@ -1,0 +1,134 @@
+import type { Locator, Page } from "playwright-core";
+
+/** `data-state` of the panel. */
+export type PanelState = "idle" | "loading" | "running" | "review" | "storing" | "stored" | "error";
+
+/** One row of the segment list as its data attributes say. */
+export interface SegmentRow {
+  readonly number: number;
+  readonly label: string;
+  readonly voxels: number;
+  /** Estimated Dice, NaN while there is none. */
+  readonly quality: number;
+}
+
+/** The SAM Refine panel, by the test ids that it promises. */
+export class RefinePanel {
+  readonly #page: Page;
+
+  constructor(page: Page) {
+    this.#page = page;
+  }
+
+  get root(): Locator {
+    return this.#page.getByTestId("samrefine-panel");
+  }
+
+  /** An element inside the panel, e.g. `samrefine-auto`. */
+  part(testId: string): Locator {
+    return this.root.getByTestId(testId);
+  }
+
+  async waitUntilThere(timeoutMs = 60_000): Promise<void> {
+    await this.root.waitFor({ state: "visible", timeout: timeoutMs });
+  }
+
+  async state(): Promise<PanelState> {
+    return (await this.root.getAttribute("data-state")) as PanelState;
+  }
+
+  /**
+   * Waits for one of the states. An error state that is not waited for fails at once, with what the panel says.
+   * @returns the state that was reached
+   */
+  async waitForState(wanted: PanelState | readonly PanelState[], timeoutMs = 120_000): Promise<PanelState> {
+    const states = typeof wanted === "string" ? [wanted] : wanted;
+    const ends = [...new Set<PanelState>([...states, "error"])];
+    const selector = ends.map((state) => `[data-testid="samrefine-panel"][data-state="${state}"]`).join(",");
+    try {
+      await this.#page.waitForSelector(selector, { timeout: timeoutMs });
+    } catch (cause) {
+      throw new Error(
+        `The panel is in state ${await this.state()}, not ${states.join(" or ")}: ${await this.status()}`,
+        {
+          cause,
+        },
+      );
+    }
+    const reached = await this.state();
+    if (!states.includes(reached)) throw new Error(`The panel is in state ${reached}: ${await this.status()}`);
+    return reached;
+  }
+
+  async status(): Promise<string> {
+    return (await this.part("samrefine-status").first().textContent())?.trim() ?? "";
+  }
+
+  /** What runs and on what. */
+  async backend(): Promise<string> {
+    return (await this.part("samrefine-backend").textContent())?.trim() ?? "";
+  }
+
+  /** Ids of the models on offer. */
+  async modelIds(): Promise<readonly string[]> {
+    return this.part("samrefine-model")
+      .locator("option")
+      .evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value).filter(Boolean));
+  }
+
+  async selectedModel(): Promise<string> {
+    return this.part("samrefine-model").inputValue();
+  }
+
+  async selectModel(id: string): Promise<void> {
+    await this.part("samrefine-model").selectOption(id);
+  }
+
+  async segmentStudy(): Promise<void> {
+    await this.part("samrefine-auto").click();
+  }
+
+  async cancel(): Promise<void> {
+    await this.part("samrefine-cancel").click();
+  }
+
+  async undo(): Promise<void> {
+    await this.part("samrefine-undo").click();
+  }
+
+  async store(): Promise<void> {
+    await this.part("samrefine-store").click();
+  }
+
+  /** Presses Download. @returns path of the file */
+  async download(): Promise<string> {
+    const [download] = await Promise.all([
+      this.#page.waitForEvent("download"),
+      this.part("samrefine-download").click(),
+    ]);
+    return download.path();
+  }
+
+  /** Progress as the progress bar says it; undefined while there is none. */
+  async progress(): Promise<{ readonly now: number; readonly max: number } | undefined> {
+    const bar = this.part("samrefine-progress");
+    if ((await bar.count()) === 0) return undefined;
+    const [now, max] = [await bar.getAttribute("aria-valuenow"), await bar.getAttribute("aria-valuemax")];
+    return now === null || max === null ? undefined : { now: Number(now), max: Number(max) };
+  }
+
+  async segments(): Promise<readonly SegmentRow[]> {
+    return this.part("samrefine-segment-row").evaluateAll((rows) =>
+      rows.map((row) => ({
+        number: Number(row.getAttribute("data-segment-number")),
+        label: row.getAttribute("data-label") ?? "",
+        voxels: Number(row.getAttribute("data-voxels")),
+        quality: Number.parseFloat(row.getAttribute("data-quality") ?? ""),
+      })),
+    );
+  }
+
+  get flaggedSlices(): Locator {
+    return this.part("samrefine-flagged-slice");
+  }
+}

@@ -1,0 +1,190 @@
+import type { Page } from "playwright-core";
+
+/** The little of Cornerstone that the tests ask for, as OHIF puts it on `window`. */
+interface CornerstoneViewport {
+  readonly id: string;
+  readonly element: HTMLElement;
+  getCanvas(): HTMLCanvasElement;
+  getCurrentImageId(): string | undefined;
+  getSliceIndex(): number;
+  getNumberOfSlices(): number;
+  getImageData():
+    | { readonly dimensions: readonly number[]; readonly imageData: { indexToWorld(index: number[]): number[] } }
+    | undefined;
+  worldToCanvas(world: number[]): [number, number];
+  canvasToWorld(canvas: number[]): [number, number, number];
+  render(): void;
+}
+interface CornerstoneGlobal {
+  readonly cornerstone?: {
+    getRenderingEngines(): readonly { getViewports(): readonly CornerstoneViewport[] }[] | undefined;
+    readonly utilities: { jumpToSlice(element: HTMLElement, options: { imageIndex: number }): Promise<void> };
+  };
+}
+
+/** A point in the pixel frame of the shown slice: (0, 0) is the centre of the first pixel, x = column, y = row. */
+export interface PixelPoint {
+  readonly x: number;
+  readonly y: number;
+}
+
+/** What a canvas shows: share of pixels that are not black, and their mean brightness, 0..255. */
+export interface CanvasContent {
+  readonly litShare: number;
+  readonly meanBrightness: number;
+}
+
+/** One viewport of the page, by its place in OHIF's grid. All mouse positions are in the image's own pixels. */
+export class Viewport {
+  readonly #page: Page;
+  readonly #position: number;
+
+  constructor(page: Page, position = 0) {
+    this.#page = page;
+    this.#position = position;
+  }
+
+  /** Waits until the image is drawn: the viewport has image data and a good part of the canvas is not black. */
+  async waitForImage(timeoutMs = 90_000): Promise<void> {
+    await this.#page.waitForFunction(
+      (position) => {
+        const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+        const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position];
+        if (viewport?.getImageData() === undefined) return false;
+        const canvas = viewport.getCanvas();
+        const pixels = canvas.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+        let lit = 0;
+        for (let offset = 0; offset < pixels.length; offset += 400) if ((pixels[offset] ?? 0) > 40) lit += 1;
+        return lit > pixels.length / 400 / 100;
+      },
+      this.#position,
+      { timeout: timeoutMs, polling: 100 },
+    );
+  }
+
+  /** What the canvas shows right now. */
+  async content(): Promise<CanvasContent> {
+    return this.#page.evaluate((position) => {
+      const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+      const canvas = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getCanvas();
+      const pixels = canvas?.getContext("2d")?.getImageData(0, 0, canvas.width, canvas.height).data ?? [];
+      let [lit, sum] = [0, 0];
+      for (let offset = 0; offset < pixels.length; offset += 4) {
+        const brightness = ((pixels[offset] ?? 0) + (pixels[offset + 1] ?? 0) + (pixels[offset + 2] ?? 0)) / 3;
+        sum += brightness;
+        if (brightness > 10) lit += 1;
+      }
+      const count = pixels.length / 4;
+      return { litShare: lit / count, meanBrightness: sum / count };
+    }, this.#position);
+  }
+
+  /** Columns and rows of the shown image. */
+  async imageSize(): Promise<{ readonly columns: number; readonly rows: number }> {
+    return this.#page.evaluate((position) => {
+      const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+      const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position];
+      const [columns = 0, rows = 0] = viewport?.getImageData()?.dimensions ?? [];
+      return { columns, rows };
+    }, this.#position);
+  }
+
+  async sliceIndex(): Promise<number> {
+    return this.#page.evaluate((position) => {
+      const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+      return cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getSliceIndex() ?? -1;
+    }, this.#position);
+  }
+
+  async sliceCount(): Promise<number> {
+    return this.#page.evaluate((position) => {
+      const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+      return cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getNumberOfSlices() ?? 0;
+    }, this.#position);
+  }
+
+  /** Goes to a slice, counted from 0, and waits until it is the one that is shown. */
+  async showSlice(index: number): Promise<void> {
+    await this.#page.evaluate(
+      async ({ position, imageIndex }) => {
+        const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+        const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position];
+        if (viewport === undefined) throw new Error("There is no such viewport.");
+        await cornerstone?.utilities.jumpToSlice(viewport.element, { imageIndex });
+        viewport.render();
+      },
+      { position: this.#position, imageIndex: index },
+    );
+    await this.#page.waitForFunction(
+      ({ position, imageIndex }) => {
+        const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+        return cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getSliceIndex() === imageIndex;
+      },
+      { position: this.#position, imageIndex: index },
+    );
+    await this.waitForImage();
+  }
+
+  /** Image pixel to a position in the page, in CSS pixels. */
+  async pagePositionOf(pixel: PixelPoint): Promise<{ readonly x: number; readonly y: number }> {
+    return this.#page.evaluate(
+      ({ position, x, y }) => {
+        const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+        const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position];
+        const image = viewport?.getImageData();
+        if (viewport === undefined || image === undefined) throw new Error("The viewport shows no image.");
+        // A stack's image data is the shown slice alone; a volume's third index is the slice.
+        const slice = (image.dimensions[2] ?? 1) > 1 ? viewport.getSliceIndex() : 0;
+        const [left, top] = viewport.worldToCanvas(image.imageData.indexToWorld([x, y, slice]));
+        const frame = viewport.element.getBoundingClientRect();
+        return { x: frame.x + left, y: frame.y + top };
+      },
+      { position: this.#position, ...pixel },
+    );
+  }
+
+  /** Point at a share of the image's width and height, as in { x: 0.5, y: 0.5 } for its middle. */
+  async pixelAtShare(share: PixelPoint): Promise<PixelPoint> {
+    const { columns, rows } = await this.imageSize();
+    return { x: share.x * (columns - 1), y: share.y * (rows - 1) };
+  }
+
+  /** Clicks on an image pixel. */
+  async click(pixel: PixelPoint, modifiers: readonly ("Shift" | "Control" | "Alt")[] = []): Promise<void> {
+    const { x, y } = await this.pagePositionOf(pixel);
+    for (const key of modifiers) await this.#page.keyboard.down(key);
+    await this.#page.mouse.move(x, y);
+    await this.#page.mouse.down();
+    await this.#page.mouse.up();
+    for (const key of modifiers) await this.#page.keyboard.up(key);
+  }
+
+  /** Presses at one image pixel, moves, and lets go at another: a box, or the way of a handle. */
+  async drag(from: PixelPoint, to: PixelPoint): Promise<void> {
+    const [start, end] = [await this.pagePositionOf(from), await this.pagePositionOf(to)];
+    await this.#page.mouse.move(start.x, start.y);
+    await this.#page.mouse.down();
+    await this.#page.mouse.move((start.x + end.x) / 2, (start.y + end.y) / 2, { steps: 4 });
+    await this.#page.mouse.move(end.x, end.y, { steps: 4 });
+    await this.#page.mouse.up();
+  }
+
+  /** Colour at an image pixel on the screen, label maps and annotations included: [red, green, blue], 0..255. */
+  async colourAt(pixel: PixelPoint): Promise<readonly [number, number, number]> {
+    const position = await this.pagePositionOf(pixel);
+    return this.#page.evaluate(
+      ({ place, x, y }) => {
+        const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+        const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[place];
+        if (viewport === undefined) throw new Error("There is no such viewport.");
+        const canvas = viewport.getCanvas();
+        const frame = viewport.element.getBoundingClientRect();
+        const left = Math.round(((x - frame.x) / frame.width) * canvas.width);
+        const top = Math.round(((y - frame.y) / frame.height) * canvas.height);
+        const [red = 0, green = 0, blue = 0] = canvas.getContext("2d")?.getImageData(left, top, 1, 1).data ?? [];
+        return [red, green, blue] as const;
+      },
+      { place: this.#position, ...position },
+    );
+  }
+}

@@ -1,0 +1,22 @@
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+// Real images live beside the repository, never in it. Tests that need them skip, with a printed reason, when absent.
+const besideRepository = fileURLToPath(new URL("../shared/data", import.meta.url));
+const realData = process.env.SAMREFINE_DATA ?? (existsSync(besideRepository) ? besideRepository : "");
+
+// `npm run e2e`: the whole viewer in the system's Chromium, one file after the other, since each starts servers and a
+// browser that want the machine for themselves.
+export default defineConfig({
+  resolve: { conditions: ["@samrefine/source", "node"] },
+  ssr: { resolve: { conditions: ["@samrefine/source", "node"] } },
+  test: {
+    include: ["test/e2e/**/*.spec.ts"],
+    environment: "node",
+    env: { SAMREFINE_DATA: realData },
+    fileParallelism: false,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+  },
+});
