@@ -1,1 +1,10 @@
-export {};
+export * from "./cohort/cohort.ts";
+export * from "./cohort/paired.ts";
+export * from "./statistics/association.ts";
+export * from "./statistics/bootstrap.ts";
+export * from "./statistics/descriptive.ts";
+export * from "./statistics/normal.ts";
+export * from "./statistics/ranks.ts";
+export * from "./statistics/wilcoxon.ts";
+export * from "./table/cohort-tables.ts";
+export * from "./table/table.ts";
