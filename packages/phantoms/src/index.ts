@@ -1,2 +1,4 @@
+export { type AbdomenPhantom, type AbdomenPhantomOptions, abdominalCtPhantom } from "./ct/abdomen-phantom.ts";
+export { ABDOMEN_SEGMENTS } from "./ct/segments.ts";
 export { type HandPhantom, type HandPhantomOptions, handRadiographPhantom } from "./hand/hand-phantom.ts";
 export { HAND_SEGMENTS } from "./hand/segments.ts";
