@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import type { HostModeInstance, ToolGroupContext } from "./host-types.ts";
 import { createMode, deriveModeInstance, MODE_ID } from "./mode.ts";
 
-const names = { panel: "ext.panelModule.p", samRefineTool: "T", promptTools: ["Point", "Box"] };
+const names = {
+  panel: "ext.panelModule.p",
+  samRefineTool: "T",
+  promptTools: ["Point", "Box"],
+  nextFlaggedCommand: "next",
+};
 
 function instance(overrides: Partial<HostModeInstance> = {}): HostModeInstance {
   return {

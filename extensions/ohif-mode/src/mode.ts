@@ -13,6 +13,8 @@ export interface ExtensionNames {
   readonly samRefineTool: string;
   /** Annotation tools that show prompts; passive, so that their handles can be dragged at any time. */
   readonly promptTools: readonly string[];
+  /** Bound to J. */
+  readonly nextFlaggedCommand: string;
 }
 
 export interface OhifMode {
@@ -64,6 +66,11 @@ export function deriveModeInstance(
     initToolGroups(context: ToolGroupContext) {
       segmentation.initToolGroups(context);
       for (const group of TOOL_GROUPS) context.toolGroupService.addToolsToToolGroup(group, { passive: ours });
+    },
+    modeCustomizations: {
+      "ohif.hotkeyBindings": {
+        $push: [{ commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true }],
+      },
     },
     // The segmentation mode's own hook jumps to the label map panel at the first segmentation, which would hide ours.
     onModeEnter: basic.onModeEnter,

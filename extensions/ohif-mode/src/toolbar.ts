@@ -11,7 +11,7 @@ export interface ToolbarButton {
     readonly icon: string;
     readonly label: string;
     readonly tooltip: string;
-    readonly commands: unknown;
+    readonly commands: { readonly commandName: string; readonly commandOptions: object };
     readonly evaluate: unknown;
   };
 }

@@ -1,5 +1,6 @@
 import { getEnabledElementByViewportId, type Types, utilities } from "@cornerstonejs/core";
 import { annotation, segmentation } from "@cornerstonejs/tools";
+import { samRefineButton } from "@samrefine/ohif-mode";
 import type { HostDataSource, HostDisplaySet, HostManagers, HostSegmentation, Subscription } from "../host-types.ts";
 import { isImageSeries } from "../series/series-source.ts";
 
@@ -166,6 +167,14 @@ export class OhifHost {
     for (const viewportId of service.getViewportIdsWithSegmentation(segmentationId)) {
       service.setSegmentVisibility(viewportId, segmentationId, number, isVisible);
     }
+  }
+
+  /** Presses the toolbar button of a tool. */
+  activateTool(toolName: string): void {
+    this.#managers.commandsManager.runCommand(
+      "setToolActiveToolbar",
+      samRefineButton(toolName).props.commands.commandOptions,
+    );
   }
 
   get history(): typeof utilities.HistoryMemo.DefaultHistoryMemo {

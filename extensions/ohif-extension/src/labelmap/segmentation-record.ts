@@ -153,6 +153,10 @@ export class SegmentationRecord {
     this.#quality.set(slice, quality);
   }
 
+  restoreHistory(history: ReadonlyMap<number, SegmentHistory>): void {
+    this.#history = history;
+  }
+
   applyChange(change: Change, side: "before" | "after"): void {
     for (const entry of change.slices) this.restore(entry.slice, entry[side]);
     this.#history = side === "before" ? change.historyBefore : change.historyAfter;

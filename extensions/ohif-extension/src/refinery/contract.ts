@@ -9,6 +9,7 @@ import type {
 } from "@samrefine/core";
 import type { BackendReport, InferenceStats } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import type { MaskRuns } from "../labelmap/runs.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { DecodedFrame } from "../series/modality-image.ts";
 
@@ -41,6 +42,12 @@ export interface HiddenPixels {
   readonly pixels: Uint32Array;
 }
 
+/** What SAM was asked about one object, in the slice's own pixels, and what of the result belongs to it. */
+export interface PromptedObject {
+  readonly prompt: EditablePrompt;
+  readonly mask: MaskRuns;
+}
+
 export interface SegmentResult {
   readonly number: SegmentNumber;
   readonly areaPixels: number;
@@ -48,8 +55,8 @@ export interface SegmentResult {
   /** In words, when SAM's mask was not taken. */
   readonly reason: string | undefined;
   readonly estimatedDice: number | undefined;
-  /** One per object that SAM was asked about, in the slice's own pixels; empty when nothing was prompted. */
-  readonly prompts: readonly EditablePrompt[];
+  /** One per object that SAM was asked about; empty when nothing was prompted. */
+  readonly objects: readonly PromptedObject[];
 }
 
 export interface SliceResult {

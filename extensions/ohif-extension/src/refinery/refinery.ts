@@ -1,11 +1,12 @@
 import {
+  type BoxPrompt,
   type DisplayRange,
   fuseToLabels,
   type ImageEmbedding,
-  type ImageGeometry,
   type IntensityPolicy,
   type IntensityTransform,
   type KeepReason,
+  type Mask,
   neighbouringSlices,
   type PixelArray,
   type Prompt,
@@ -21,13 +22,15 @@ import {
 } from "@samrefine/core";
 import type { BackendReport, InferenceEngine, InferenceStats } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
-import { type EditablePrompt, editablePrompt } from "../prompts/editable-prompt.ts";
+import { encodeMask } from "../labelmap/runs.ts";
+import { editablePrompt } from "../prompts/editable-prompt.ts";
 import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
 import type {
   DecodeRequest,
   DecodeResult,
   HiddenPixels,
   ModelReference,
+  PromptedObject,
   RefineryCalls,
   SegmentResult,
   SegmentSliceRequest,
@@ -225,19 +228,32 @@ export function sliceResult(result: RefinementResult, passCount: number): SliceR
       outcome: outcome.kind,
       reason: outcome.kind === "kept-initial" ? keepReasonText(outcome.reason) : undefined,
       estimatedDice: outcome.kind === "absent" ? undefined : outcome.quality.value,
-      prompts: outcome.kind === "absent" ? [] : objectPrompts(outcome.prompts, passCount, result.stack.geometry),
+      objects: outcome.kind === "absent" ? [] : promptedObjects(outcome.prompts, passCount, mask),
     });
   }
   return { labels, hidden, segments };
 }
 
-function objectPrompts(prompts: readonly Prompt[], passCount: number, image: ImageGeometry): EditablePrompt[] {
-  const objects: EditablePrompt[] = [];
+/**
+ * SAM answers per object but the plan decides per class, so an object's mask is the part of the class inside its box, the
+ * whole class where it has none.
+ */
+function promptedObjects(prompts: readonly Prompt[], passCount: number, mask: Mask): PromptedObject[] {
+  const objects: PromptedObject[] = [];
   for (let start = 0; passCount > 0 && start < prompts.length; start += passCount) {
-    const prompt = editablePrompt(prompts.slice(start, start + passCount), image);
-    if (prompt) objects.push(prompt);
+    const prompt = editablePrompt(prompts.slice(start, start + passCount), mask.geometry);
+    if (prompt) objects.push({ prompt, mask: encodeMask(prompt.box ? insideBox(mask, prompt.box) : mask.data) });
   }
   return objects;
+}
+
+function insideBox({ geometry: { columns, rows }, data }: Mask, box: BoxPrompt): Uint8Array {
+  const result = new Uint8Array(data.length);
+  const [xMin, xMax] = [Math.max(0, Math.floor(box.xMin)), Math.min(columns - 1, Math.ceil(box.xMax))];
+  for (let y = Math.max(0, Math.floor(box.yMin)); y <= Math.min(rows - 1, Math.ceil(box.yMax)); y++) {
+    result.set(data.subarray(y * columns + xMin, y * columns + xMax + 1), y * columns + xMin);
+  }
+  return result;
 }
 
 /** Undefined where keeping the network's mask is what the plan wanted, and no doubt. */

@@ -1,0 +1,58 @@
+import type { ReactElement } from "react";
+import type { PanelPart } from "./refine-panel.tsx";
+
+/** Undo, hand-over, and what runs where. */
+export function ActionBar({ state, session }: PanelPart): ReactElement {
+  return (
+    <section className="samrefine-stack samrefine-foot" aria-label="Undo, store and download">
+      <div className="samrefine-row">
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          data-testid="samrefine-undo"
+          disabled={!state.canUndo}
+          title="Ctrl+Z"
+          onClick={() => session.undo()}
+        >
+          Undo
+        </button>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          data-testid="samrefine-redo"
+          disabled={!state.canRedo}
+          title="Ctrl+Y"
+          onClick={() => session.redo()}
+        >
+          Redo
+        </button>
+      </div>
+      <div className="samrefine-row">
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--grow"
+          data-testid="samrefine-store"
+          disabled={!state.canStore && !state.hasUnstoredSeg}
+          title="Stores a DICOM SEG in the archive that the study came from"
+          onClick={() => void session.store()}
+        >
+          {state.hasUnstoredSeg ? "Store again" : "Store SEG"}
+        </button>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--grow"
+          data-testid="samrefine-download"
+          disabled={!state.canStore && !state.hasUnstoredSeg}
+          title="Saves the DICOM SEG as a file"
+          onClick={() => void session.download()}
+        >
+          Download
+        </button>
+      </div>
+      <div className="samrefine-muted" data-testid="samrefine-backend">
+        {state.backend}
+      </div>
+      <div className="samrefine-research">Research use only. Not for diagnosis.</div>
+    </section>
+  );
+}

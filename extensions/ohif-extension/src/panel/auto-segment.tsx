@@ -1,0 +1,102 @@
+import type { ReactElement } from "react";
+import type { PanelPart } from "./refine-panel.tsx";
+
+export function AutoSegment({ state, session }: PanelPart): ReactElement {
+  const { models, progress } = state;
+  const isBusy = state.phase === "loading" || state.phase === "running" || state.phase === "storing";
+  return (
+    <section className="samrefine-stack" aria-label="Segment automatically">
+      {state.seriesTitle !== undefined && (
+        <div className="samrefine-muted samrefine-ellipsis" title={state.seriesTitle}>
+          {state.seriesTitle}
+        </div>
+      )}
+      <div>
+        <label className="samrefine-label" htmlFor="samrefine-model">
+          Model
+        </label>
+        <select
+          id="samrefine-model"
+          className="samrefine-select"
+          data-testid="samrefine-model"
+          value={state.selectedModel ?? ""}
+          disabled={isBusy}
+          onChange={(event) => session.selectModel(event.target.value)}
+        >
+          {state.selectedModel === undefined && (
+            <option value="">{models.length === 0 ? "No model installed" : "No model fits this series"}</option>
+          )}
+          {models.map(({ id, title, fits }) => (
+            <option key={id} value={id}>
+              {fits ? title : `${title} (made for other images)`}
+            </option>
+          ))}
+        </select>
+      </div>
+      <button
+        type="button"
+        className="samrefine-button samrefine-button--primary"
+        data-testid="samrefine-auto"
+        disabled={!state.canAutoSegment}
+        onClick={() => void session.autoSegment()}
+      >
+        Auto-segment study
+      </button>
+      {isBusy && (
+        <div className="samrefine-row">
+          <div style={{ flex: "1 1 0", minWidth: 0 }}>
+            <div className="samrefine-row samrefine-row--between samrefine-muted samrefine-numbers">
+              <span className="samrefine-ellipsis">{progress?.label ?? "Working"}</span>
+              <span>{progressText(progress)}</span>
+            </div>
+            <ProgressBar progress={progress} />
+          </div>
+          <button
+            type="button"
+            className="samrefine-button samrefine-button--small"
+            data-testid="samrefine-cancel"
+            onClick={() => session.cancel()}
+          >
+            Cancel
+          </button>
+        </div>
+      )}
+      <div
+        role="status"
+        data-testid="samrefine-status"
+        className={`samrefine-status samrefine-status--${state.status.tone}`}
+      >
+        {state.status.text}
+      </div>
+      {state.notes.map((note) => (
+        <div key={note} className="samrefine-status samrefine-status--warning samrefine-muted">
+          {note}
+        </div>
+      ))}
+    </section>
+  );
+}
+
+function ProgressBar({ progress }: { readonly progress: PanelPart["state"]["progress"] }): ReactElement {
+  const total = progress?.total;
+  const isOpen = total === undefined || total === 0;
+  return (
+    <div
+      role="progressbar"
+      tabIndex={-1}
+      aria-label={progress?.label ?? "Working"}
+      aria-valuemin={0}
+      {...(isOpen ? {} : { "aria-valuenow": progress?.completed ?? 0, "aria-valuemax": total })}
+      data-testid="samrefine-progress"
+      className={`samrefine-progress${isOpen ? " samrefine-progress--open" : ""}`}
+    >
+      <div style={isOpen ? {} : { width: `${(100 * (progress?.completed ?? 0)) / total}%` }} />
+    </div>
+  );
+}
+
+function progressText(progress: PanelPart["state"]["progress"]): string {
+  if (progress?.total === undefined) return "";
+  if (progress.total > 10_000) return `${Math.floor((100 * progress.completed) / progress.total)} %`;
+  return `${progress.completed} / ${progress.total}`;
+}

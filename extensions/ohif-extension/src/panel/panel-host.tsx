@@ -1,0 +1,28 @@
+import { createElement, type ReactElement } from "react";
+import { createRoot, type Root } from "react-dom/client";
+import type { SessionHolder } from "../session/session-holder.ts";
+import { RefinePanel } from "./refine-panel.tsx";
+import { adoptPanelStyles } from "./styles.ts";
+
+/**
+ * What OHIF renders with its own copy of React: one plain element without hooks, whose ref owns a root of our copy.
+ */
+export function createPanelHost(sessions: SessionHolder): () => ReactElement {
+  let root: Root | undefined;
+  const attach = (element: HTMLElement | null): void => {
+    if (element) {
+      adoptPanelStyles();
+      const session = sessions.begin();
+      root = createRoot(element);
+      if (session) root.render(<RefinePanel session={session} />);
+      return;
+    }
+    const leaving = root;
+    root = undefined;
+    // Not while the host's React is in the middle of its own commit.
+    setTimeout(() => leaving?.unmount());
+  };
+  return function PanelHost() {
+    return createElement("div", { ref: attach, className: "h-full min-h-0 overflow-hidden" });
+  };
+}

@@ -1,0 +1,27 @@
+import { type ReactElement, useSyncExternalStore } from "react";
+import type { RefineSession } from "../session/session.ts";
+import { ActionBar } from "./action-bar.tsx";
+import { AutoSegment } from "./auto-segment.tsx";
+import { RefineTool } from "./refine-tool.tsx";
+import { SegmentList } from "./segment-list.tsx";
+import { SliceStrip } from "./slice-strip.tsx";
+
+/** The panel: what the session says, in the order of the work - propose, correct, review, hand over. */
+export function RefinePanel({ session }: { readonly session: RefineSession }): ReactElement {
+  const state = useSyncExternalStore(session.subscribe, session.getState);
+  return (
+    <div className="samrefine" data-testid="samrefine-panel" data-state={state.phase}>
+      <AutoSegment state={state} session={session} />
+      <RefineTool state={state} session={session} />
+      <SegmentList state={state} session={session} />
+      {state.sliceCount > 1 && <SliceStrip state={state} session={session} />}
+      <ActionBar state={state} session={session} />
+    </div>
+  );
+}
+
+/** What every part of the panel gets. */
+export interface PanelPart {
+  readonly state: ReturnType<RefineSession["getState"]>;
+  readonly session: RefineSession;
+}

@@ -1,0 +1,81 @@
+import type { ReactElement } from "react";
+import type { PanelPart } from "./refine-panel.tsx";
+
+/** The SAM refine tool: what a click means, and the preview that waits. */
+export function RefineTool({ state, session }: PanelPart): ReactElement {
+  const { pending } = state;
+  return (
+    <section className="samrefine-stack" aria-label="SAM refine tool">
+      <div className="samrefine-row samrefine-row--between">
+        <h2>SAM refine</h2>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small"
+          data-testid="samrefine-tool"
+          onClick={() => session.activateTool()}
+          title="Takes the SAM refine tool of the toolbar in hand"
+        >
+          Use tool
+        </button>
+      </div>
+      <div className="samrefine-row" role="group" aria-label="What a click does">
+        {(["include", "exclude"] as const).map((mode) => (
+          <button
+            key={mode}
+            type="button"
+            className="samrefine-button samrefine-button--small samrefine-button--grow"
+            data-testid={`samrefine-mode-${mode}`}
+            aria-pressed={state.clickMode === mode}
+            onClick={() => session.setClickMode(mode)}
+          >
+            {mode === "include" ? "+ Include" : "− Exclude"}
+          </button>
+        ))}
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          data-testid="samrefine-prompts"
+          aria-pressed={state.arePromptsShown}
+          title="Shows the points and boxes that SAM was given; drag or delete them and the mask follows"
+          onClick={() => session.setPromptsShown(!state.arePromptsShown)}
+        >
+          Prompts
+        </button>
+      </div>
+      {pending ? (
+        <div className="samrefine-pending samrefine-stack" data-testid="samrefine-pending">
+          <div className="samrefine-numbers">
+            Preview of <strong>{pending.segmentLabel}</strong>: {promptCount(pending)}
+          </div>
+          <div className="samrefine-row">
+            <button
+              type="button"
+              className="samrefine-button samrefine-button--small samrefine-button--grow"
+              data-testid="samrefine-accept"
+              onClick={() => session.accept()}
+            >
+              Accept <kbd>Enter</kbd>
+            </button>
+            <button
+              type="button"
+              className="samrefine-button samrefine-button--small samrefine-button--grow"
+              data-testid="samrefine-drop"
+              onClick={() => session.drop()}
+            >
+              Drop <kbd>Esc</kbd>
+            </button>
+          </div>
+        </div>
+      ) : (
+        <div className="samrefine-muted">
+          Click a structure, or drag a box round it. <kbd>Ctrl</kbd> or <kbd>Alt</kbd> with a click does the opposite.
+        </div>
+      )}
+    </section>
+  );
+}
+
+function promptCount({ points, hasBox }: NonNullable<PanelPart["state"]["pending"]>): string {
+  const parts = [points > 0 ? `${points} ${points === 1 ? "point" : "points"}` : "", hasBox ? "box" : ""];
+  return parts.filter(Boolean).join(" and ");
+}

@@ -1,0 +1,99 @@
+import type { ReactElement } from "react";
+import { qualityWord } from "../run/quality.ts";
+import { formatSize } from "../series/slice-measure.ts";
+import type { PanelPart } from "./refine-panel.tsx";
+
+type Segment = PanelPart["state"]["segments"][number];
+
+export function SegmentList({ state, session }: PanelPart): ReactElement {
+  return (
+    <section aria-label="Segments">
+      <div className="samrefine-row samrefine-row--between">
+        <h2>Segments</h2>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small"
+          data-testid="samrefine-add-segment"
+          disabled={state.sliceCount === 0 || state.phase === "running" || state.phase === "loading"}
+          onClick={() => void session.addSegment()}
+        >
+          + Add segment
+        </button>
+      </div>
+      {state.segments.length === 0 && (
+        <div className="samrefine-muted">None yet. Auto-segment the study, or click a structure with the tool.</div>
+      )}
+      <ul className="samrefine-segments">
+        {state.segments.map((segment) => (
+          <SegmentRow key={segment.number} segment={segment} state={state} session={session} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function SegmentRow({ segment, state, session }: PanelPart & { readonly segment: Segment }): ReactElement {
+  const { number, label, voxels, estimatedDice, isVisible, isActive } = segment;
+  const size = formatSize(segment.size, state.unit);
+  const count = `${voxels.toLocaleString("en")} ${state.sliceCount > 1 ? "voxels" : "pixels"}`;
+  return (
+    <li
+      className={`samrefine-segment${isActive ? " samrefine-segment--active" : ""}`}
+      data-testid="samrefine-segment-row"
+      data-segment-number={number}
+      data-label={label}
+      data-voxels={voxels}
+      data-quality={estimatedDice === undefined ? "" : estimatedDice.toFixed(4)}
+    >
+      <button
+        type="button"
+        className="samrefine-segment__main"
+        aria-pressed={isActive}
+        title="Makes this the segment that clicks and boxes change"
+        onClick={() => session.activateSegment(number)}
+      >
+        <span className="samrefine-swatch" style={{ backgroundColor: `rgb(${segment.colorRgb.join(" ")})` }} />
+        <span className="samrefine-ellipsis" title={label}>
+          {label}
+        </span>
+        <span className="samrefine-segment__size samrefine-muted samrefine-numbers samrefine-ellipsis">
+          {state.unit === "pixels" ? count : `${size} · ${count}`}
+        </span>
+        {estimatedDice !== undefined && <Quality dice={estimatedDice} flagBelow={state.flagBelowDice} />}
+      </button>
+      <button
+        type="button"
+        className="samrefine-icon-button"
+        aria-pressed={isVisible}
+        aria-label={`${isVisible ? "Hide" : "Show"} ${label}`}
+        title={isVisible ? "Hide" : "Show"}
+        onClick={() => session.setSegmentVisible(number, !isVisible)}
+      >
+        <EyeIcon isOpen={isVisible} />
+      </button>
+    </li>
+  );
+}
+
+function Quality({ dice, flagBelow }: { readonly dice: number; readonly flagBelow: number }): ReactElement {
+  const word = qualityWord(dice, flagBelow);
+  return (
+    <span
+      className="samrefine-segment__quality samrefine-numbers"
+      title="Estimated Dice: how well the models agree with themselves. An estimate, not a measurement."
+    >
+      <span className={`samrefine-word samrefine-word--${word}`}>{word}</span>
+      <br />
+      <span className="samrefine-muted">est. Dice {dice.toFixed(2).replace(/^0/, "")}</span>
+    </span>
+  );
+}
+
+function EyeIcon({ isOpen }: { readonly isOpen: boolean }): ReactElement {
+  return (
+    <svg width="16" height="16" viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.4" aria-hidden>
+      <path d="M1 8s2.5-4.5 7-4.5S15 8 15 8s-2.5 4.5-7 4.5S1 8 1 8Z" opacity={isOpen ? 1 : 0.5} />
+      {isOpen ? <circle cx="8" cy="8" r="2.2" /> : <path d="M2.5 13.5l11-11" />}
+    </svg>
+  );
+}

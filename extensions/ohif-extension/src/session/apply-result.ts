@@ -1,0 +1,30 @@
+import type { PromptObject } from "../prompts/prompt-object.ts";
+import type { SliceResult } from "../refinery/contract.ts";
+import type { SliceQuality } from "../run/quality.ts";
+
+export function qualityOfResult(result: SliceResult): SliceQuality {
+  return {
+    isReviewed: false,
+    segments: result.segments.map(({ number, areaPixels, estimatedDice, reason }) => ({
+      number,
+      areaPixels,
+      estimatedDice,
+      doubt: reason,
+    })),
+  };
+}
+
+/** The prompts of a run as objects that can be dragged. */
+export function objectsOfResult(slice: number, result: SliceResult): PromptObject[] {
+  return result.segments.flatMap(({ number, objects }) =>
+    objects.map(
+      ({ prompt, mask }, index): PromptObject => ({
+        id: `network-${slice}-${number}-${index}`,
+        segment: number,
+        prompt,
+        mask,
+        origin: "network",
+      }),
+    ),
+  );
+}
