@@ -27,15 +27,17 @@ export function targetTensor(samples: readonly Sample[], labelCount: number, { r
   return { data, dims: [samples.length, labelCount, rows, columns] };
 }
 
-/** 0 where a label has the ignore value, 1 elsewhere, [N, 1, rows, columns]. */
+/** The weight of the sample's case, 0 where the label has the ignore value, [N, 1, rows, columns]. */
 export function pixelWeightTensor(
   samples: readonly Sample[],
-  ignoreLabel: number,
+  ignoreLabel: number | undefined,
+  caseWeights: ReadonlyMap<string, number> | undefined,
   { rows, columns }: GridSize,
 ): RawTensor {
   const plane = rows * columns;
-  const data = new Float32Array(samples.length * plane).fill(1);
-  samples.forEach(({ labels }, n) => {
+  const data = new Float32Array(samples.length * plane);
+  samples.forEach(({ caseId, labels }, n) => {
+    data.fill(caseWeights?.get(caseId) ?? 1, n * plane, (n + 1) * plane);
     labels?.forEach((value, pixel) => {
       if (value === ignoreLabel) data[n * plane + pixel] = 0;
     });

@@ -1,38 +1,36 @@
-import type { RawTensor } from "@samrefine/inference";
 import { imageTensor, pixelWeightTensor, targetTensor } from "../data/batch.ts";
 import type { Sample } from "../data/sampler.ts";
 import type { Tensor } from "../graph/graph.ts";
 import type { LossContext } from "../run/training-step.ts";
-import type { RecipeContext } from "./recipe.ts";
+import type { BatchFeeds, RecipeContext } from "./recipe.ts";
 
 export interface LabeledStream {
-  /** Declares the graph inputs `image`, `target` and, when the data set has an ignore label, `pixelWeights`. */
+  /** Declares the graph inputs `image`, `target` and, when pixels or cases weigh differently, `pixelWeights`. */
   declare(input: LossContext["input"]): {
     readonly image: Tensor;
     readonly target: Tensor;
     readonly pixelWeights: Tensor | undefined;
   };
-  feeds(step: number): { readonly inputs: Readonly<Record<string, RawTensor>>; readonly samples: readonly string[] };
+  feeds(step: number): BatchFeeds;
 }
 
 /** The labelled half of a batch, common to all recipes. */
-export function labeledStream({ configuration, grid, labelCount, ignoreLabel, labeled }: RecipeContext): LabeledStream {
+export function labeledStream(context: RecipeContext): LabeledStream {
+  const { configuration, grid, labelCount, ignoreLabel, caseWeights, labeled } = context;
   const { batchSize, channels } = configuration;
   const { rows, columns } = grid;
+  const hasWeights = ignoreLabel !== undefined || caseWeights !== undefined;
   return {
     declare: (input) => ({
       image: input("image", [batchSize, channels, rows, columns]),
       target: input("target", [batchSize, labelCount, rows, columns]),
-      pixelWeights: ignoreLabel === undefined ? undefined : input("pixelWeights", [batchSize, 1, rows, columns]),
+      pixelWeights: hasWeights ? input("pixelWeights", [batchSize, 1, rows, columns]) : undefined,
     }),
     feeds(step) {
       const samples = Array.from({ length: batchSize }, (_, i) => labeled.sample(step * batchSize + i));
+      const weights = hasWeights ? { pixelWeights: pixelWeightTensor(samples, ignoreLabel, caseWeights, grid) } : {};
       return {
-        inputs: {
-          image: imageTensor(samples, grid),
-          target: targetTensor(samples, labelCount, grid),
-          ...(ignoreLabel === undefined ? {} : { pixelWeights: pixelWeightTensor(samples, ignoreLabel, grid) }),
-        },
+        inputs: { image: imageTensor(samples, grid), target: targetTensor(samples, labelCount, grid), ...weights },
         samples: samples.map(describeSample),
       };
     },

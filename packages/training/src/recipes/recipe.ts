@@ -1,4 +1,4 @@
-import type { GridSize } from "@samrefine/core";
+import type { GridSize, Random } from "@samrefine/core";
 import type { RawTensor } from "@samrefine/inference";
 import type { Sampler } from "../data/sampler.ts";
 import type { TrainingConfiguration } from "../run/configuration.ts";
@@ -12,15 +12,24 @@ export interface RecipeContext {
   /** Per label, 1 when the loss has none. */
   readonly positiveWeights: readonly number[] | undefined;
   readonly ignoreLabel: number | undefined;
+  /** Weight of a case's pixels in the supervised loss; cases that are not named have 1. undefined when all have. */
+  readonly caseWeights: ReadonlyMap<string, number> | undefined;
   readonly labeled: Sampler;
   /** There for recipes with `usesUnlabeled`. */
   readonly unlabeled: Sampler | undefined;
+  /** Source of whatever else a recipe draws; fork it by step. */
+  readonly random: Random;
 }
 
 export interface ComposedRecipe {
   buildLoss(context: LossContext): Loss;
   /** Values of the loss's inputs at a 0-based step. `samples` says what the batch held, for error messages. */
-  feeds(step: number): { readonly inputs: Readonly<Record<string, RawTensor>>; readonly samples: readonly string[] };
+  feeds(step: number): BatchFeeds;
+}
+
+export interface BatchFeeds {
+  readonly inputs: Readonly<Record<string, RawTensor>>;
+  readonly samples: readonly string[];
 }
 
 /** A training method: which networks, which losses, which batches. One file each. */

@@ -1,9 +1,16 @@
 import { RefineError } from "@samrefine/core";
+import { cps } from "./cps.ts";
+import { fixmatch } from "./fixmatch.ts";
+import { meanTeacher } from "./mean-teacher.ts";
+import { pseudoLabel } from "./pseudo-label.ts";
 import type { Recipe } from "./recipe.ts";
 import { supervised } from "./supervised.ts";
+import { uaMt } from "./ua-mt.ts";
 
 /** All recipes by name. Adding one is one file and one line here. */
-export const recipes: ReadonlyMap<string, Recipe> = new Map([supervised].map((recipe) => [recipe.name, recipe]));
+export const recipes: ReadonlyMap<string, Recipe> = new Map(
+  [supervised, pseudoLabel, meanTeacher, uaMt, cps, fixmatch].map((recipe) => [recipe.name, recipe]),
+);
 
 /** @throws RefineError `configuration` listing the recipes there are. */
 export function requireRecipe(name: string): Recipe {

@@ -64,6 +64,17 @@ export const configurationSchema = v.strictObject({
     /** Balanced weights are cut here. */
     positiveWeightLimit: positive,
   }),
+  /** For recipes that use unlabelled images; see methods.md 3.5, 3.6 and 5.1. */
+  consistency: v.strictObject({
+    /** Largest weight of the unsupervised term; it is ramped up over the whole run. */
+    weight: nonNegative,
+    /** Pseudo labels less certain than this are ignored: max(p, 1 - p). */
+    confidence: fraction,
+    /** Passes of the teacher from whose mean the uncertainty is taken. */
+    teacherPasses: positiveInteger,
+    /** Deviation of the noise on the teacher's input, cut at twice this. */
+    noise: nonNegative,
+  }),
   optimiser: optimiserSchema,
   learningRate: positive,
   schedule: scheduleSchema,
@@ -106,6 +117,7 @@ export const defaultConfiguration: TrainingConfiguration = {
   network: { kind: "scb-unet", width: 16, levels: 5 },
   intensity: { kind: "percentiles", lower: 1, upper: 99, scope: "volume" },
   loss: { kind: "bce-dice", positiveWeight: "none", positiveWeightLimit: 400 },
+  consistency: { weight: 0.1, confidence: 0.95, teacherPasses: 8, noise: 0.1 },
   optimiser: { kind: "adamw", weightDecay: 0 },
   learningRate: 1e-3,
   schedule: { kind: "cosine", floor: 0.01 },

@@ -33,6 +33,8 @@ export interface TrainingOptions extends TaskOptions {
   readonly readTrainingLabels?: DatasetSource["readLabels"];
   /** Training cases when not the split's labelled ones. */
   readonly trainingCaseIds?: readonly string[];
+  /** Weight of a training case's pixels in the loss; cases that are not named have 1. */
+  readonly caseWeights?: ReadonlyMap<string, number>;
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void;
 }
@@ -153,7 +155,11 @@ function createNetworks(dataset: DatasetSource, configuration: TrainingConfigura
   return Array.from({ length: networkCount }, () => unet);
 }
 
-function composeStep(networks: readonly Network[], data: TrainingData, { dataset, configuration }: TrainingOptions) {
+function composeStep(
+  networks: readonly Network[],
+  data: TrainingData,
+  { dataset, configuration, caseWeights }: TrainingOptions,
+) {
   const { grid, channels, augmentation, foregroundShare, loss, averageDecay, clipNorm } = configuration;
   const random = createRandom(configuration.seed);
   const sampling = { grid, channels, augmentation, foregroundShare };
@@ -171,6 +177,8 @@ function composeStep(networks: readonly Network[], data: TrainingData, { dataset
             loss.positiveWeightLimit,
           )
         : undefined,
+    caseWeights,
+    random: random.fork("recipe"),
     labeled: new Sampler(data.labeledCases, random.fork("labeled"), sampling),
     unlabeled:
       data.unlabeledCases.length > 0 ? new Sampler(data.unlabeledCases, random.fork("unlabeled"), sampling) : undefined,
