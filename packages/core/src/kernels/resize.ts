@@ -96,7 +96,8 @@ const FIXED_POINT_BITS = 22;
 /**
  * Antialiased bilinear resize: a triangle filter that widens with the reduction, columns first, then rows. This is
  * Pillow's BILINEAR, torchvision's `antialias=True`, and SAM's own preprocessing (methods: longest side to 1024).
- * A Uint8Array gives a Uint8Array, bit-identical to Pillow; anything else gives a Float32Array.
+ * A Uint8Array gives a Uint8Array, bit-identical to Pillow before version 13 (which may filter rows first, one grey level
+ * apart); anything else gives a Float32Array.
  *
  * @param data row-major, channels interleaved, length = from.rows * from.columns * channels.
  * @throws RefineError `shape-mismatch`.
