@@ -1,7 +1,10 @@
 import { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
+import { registerCompare } from "./commands/compare.ts";
+import { registerEvaluate } from "./commands/evaluate.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerModels } from "./commands/models.ts";
+import { registerPhantom } from "./commands/phantom.ts";
 import { registerPredict } from "./commands/predict.ts";
 import { registerRefine } from "./commands/refine.ts";
 import { registerTrain } from "./commands/train.ts";
@@ -27,6 +30,9 @@ const commands: readonly RegisterCommand[] = [
   registerTrain,
   registerPredict,
   registerRefine,
+  registerEvaluate,
+  registerCompare,
   registerExport,
   registerModels,
+  registerPhantom,
 ];

@@ -41,7 +41,9 @@ async function predict(options: PredictOptions, context: CommandContext): Promis
       const started = performance.now();
       const image = await dataset.readCase(id);
       const proposals = await proposeCase(image, unet, { testTimeAugmentation: "none", signal: context.signal });
-      const native = proposals.map((stack, k) => toNativeGrid(stack, image.slices[k]!.geometry));
+      const native = await Promise.all(
+        proposals.map((stack, k) => toNativeGrid(stack, image.slices[k]!, context.signal)),
+      );
       const file = await writeLabelMap(dataset, image, native.map(exclusiveLabels), options.out);
       if (options.probabilities === true) {
         for (const [index, { name }] of dataset.labels.entries()) {

@@ -20,7 +20,7 @@ export interface ReportedSegment {
 
 /** One line per class of one slice, ready for JSON. */
 export function describeOutcomes(
-  { outcomes }: RefinementResult,
+  { outcomes }: Pick<RefinementResult, "outcomes">,
   image: { readonly columns: number; readonly rows: number },
 ): readonly ReportedSegment[] {
   return [...outcomes].map(([number, outcome]): ReportedSegment => {

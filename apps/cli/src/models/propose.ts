@@ -2,13 +2,13 @@ import {
   type DatasetCase,
   type DisplayRange,
   fuseToLabels,
-  type ImageGeometry,
+  type Image2D,
   neighbouringSlices,
   percentileRange,
+  presetPlan,
   RefineError,
-  resizeBilinear,
+  refine,
   resolveIntensity,
-  type Segment,
   type Segmenter,
   type SegmentStack,
 } from "@samrefine/core";
@@ -43,18 +43,14 @@ export async function proposeCase(
   return stacks;
 }
 
-/** Probabilities enlarged bilinearly to the image's own grid, then thresholded at 0.5. */
-export function toNativeGrid(stack: SegmentStack, geometry: ImageGeometry): SegmentStack {
-  const segments = stack.segments.map((segment): Segment => {
-    const source = segment.probability ?? Float32Array.from(segment.mask.data);
-    const probability = resizeBilinear(source, stack.geometry, geometry);
-    return {
-      number: segment.number,
-      probability,
-      mask: { geometry, data: Uint8Array.from(probability, (p) => (p >= 0.5 ? 1 : 0)) },
-    };
-  });
-  return { geometry, segments };
+/**
+ * The proposal on the image's own grid, by the plan without any refinement: `predict` and `compare --presets raw` give the
+ * same masks. Probabilities are enlarged bilinearly as logits, then thresholded.
+ */
+export async function toNativeGrid(stack: SegmentStack, image: Image2D, signal: AbortSignal): Promise<SegmentStack> {
+  // Without SAM the display range is not looked at.
+  const options = { displayRange: { lower: 0, upper: 255 }, signal };
+  return (await refine(image, stack, presetPlan("raw"), undefined, options)).stack;
 }
 
 /** One label per pixel: the class of highest probability among those that claim it, 0 where none does. */

@@ -48,7 +48,7 @@ p{max-width:75ch}.soft{color:var(--soft)}.warn{border-left:4px solid #d58a00;pad
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
 th,td{border:1px solid var(--line);padding:.3rem .55rem;text-align:left;vertical-align:top;white-space:nowrap}
 thead th{background:var(--head)}tbody th{font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
-tr.strong{background:var(--mark)}code{font-size:.88em}
+.wrap td{white-space:normal}tr.strong{background:var(--mark)}code{font-size:.88em}
 figure{margin:1rem 0}figure img{max-width:100%;height:auto;border:1px solid var(--line)}
 figcaption{font-size:.9rem;color:var(--soft)}.key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 .9em;vertical-align:-.05em}
 pre{background:var(--head);padding:.7rem;overflow-x:auto;font-size:.85rem}

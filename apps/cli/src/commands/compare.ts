@@ -1,0 +1,157 @@
+import { join } from "node:path";
+import { presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
+import type { Command } from "commander";
+import { reportFailures, runCases } from "../cases/run-cases.ts";
+import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
+import {
+  addCommonOptions,
+  type CommandContext,
+  type CommonOptions,
+  parseList,
+  writeJson,
+  writeOutput,
+} from "../command-context.ts";
+import { openDataset } from "../dataset/open-dataset.ts";
+import { loadPlan } from "../models/load-plan.ts";
+import type { SamOptions } from "../models/open-models.ts";
+import { requireSameLabels } from "../models/propose.ts";
+import { formatTable } from "../terminal/table.ts";
+
+interface CompareOptions extends CommonOptions, SamOptions {
+  readonly model: string;
+  readonly presets?: readonly string[];
+  readonly plan: readonly string[];
+  readonly dataset: string;
+  readonly split?: string;
+  readonly cases: CaseSelection;
+  readonly out: string;
+  readonly card?: boolean;
+}
+
+export function registerCompare(program: Command, context: CommandContext): void {
+  const command = program
+    .command("compare")
+    .description(
+      "Run several strategies on the same cases and put them side by side, with paired statistics and pictures.\n" +
+        "The first one is the baseline: `--presets raw,ours` is the U-Net alone against the one-click result.",
+    )
+    .requiredOption("--model <manifest>", "manifest.json of the U-Net")
+    .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
+    .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
+    .option("--presets <names>", "plans by name, comma-separated", parseList)
+    .option(
+      "--plan <file>",
+      "a plan of your own; may be given several times",
+      (file, list: readonly string[]) => [...list, file],
+      [],
+    )
+    .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set with references")
+    .option("--split <file>", "another split than the data set's split.json")
+    .addOption(casesOption("val"))
+    .requiredOption("--out <folder>", "where comparison.json, .csv, .md, .html and pictures go")
+    .option("--card", "also write the table into the README.md beside the model's manifest");
+  addCommonOptions(command).action((options: CompareOptions) => compare(options, context));
+}
+
+async function compare(options: CompareOptions, context: CommandContext): Promise<void> {
+  const [
+    { openEngine, openSam, openUnet, needsSam },
+    { compareCase },
+    { summariseComparison },
+    reports,
+    { writeModelCard },
+  ] = await Promise.all([
+    import("../models/open-models.ts"),
+    import("../compare/compare-case.ts"),
+    import("../compare/summarise-comparison.ts"),
+    import("../compare/comparison-report.ts"),
+    import("../compare/model-card.ts"),
+  ]);
+  const plans = await chosenPlans(options);
+  const dataset = await openDataset(options.dataset, { split: options.split });
+  const ids = selectCases(dataset, options.cases);
+  const { signal, terminal } = context;
+  const engine = await openEngine(options);
+  try {
+    const unet = await openUnet(engine, options.model, context);
+    requireSameLabels(dataset, unet.manifest);
+    const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
+    const { results, failures } = await runCases("Comparing", ids, context, (id) =>
+      compareCase(id, { dataset, unet, sam, plans, out: options.out, signal }),
+    );
+    if (results.length === 0) {
+      reportFailures(failures, ids.length, context);
+      return;
+    }
+    const cases = results.flat();
+    const report = {
+      schema: "samrefine-comparison/1",
+      researchUseOnly: true,
+      dataset: dataset.name,
+      split: options.cases,
+      labels: dataset.labels,
+      model: { id: unet.manifest.id, version: unet.manifest.version, digest: unet.segmenter.digest },
+      sam: sam === undefined ? null : { id: sam.modelId, digest: sam.digest },
+      backend: engine.backend,
+      seed: options.seed,
+      command: commandLine(options),
+      strategies: summariseComparison(plans, cases, options.seed),
+      cases,
+      failures,
+    } as const;
+    const markdown = reports.comparisonMarkdown(report);
+    await writeJson(join(options.out, "comparison.json"), report);
+    await writeOutput(join(options.out, "comparison.csv"), reports.comparisonCsv(report));
+    await writeOutput(join(options.out, "comparison.md"), markdown);
+    await writeOutput(join(options.out, "comparison.html"), await reports.comparisonHtml(report, options.out));
+    if (options.json !== undefined) await writeJson(options.json, { command: "compare", report });
+    const table = reports.comparisonTable(report);
+    terminal.print(
+      formatTable(
+        table.columns.map(({ header }) => header),
+        table.rows.map((row) => row.map(String)),
+      ),
+    );
+    terminal.print(`\n${join(options.out, "comparison.html")}. Research use only.`);
+    if (options.card === true) {
+      const card = await writeModelCard(
+        options.model,
+        `${markdown}\nMeasured by:\n\n\`\`\`\n${report.command}\n\`\`\``,
+      );
+      terminal.print(`The table stands in ${card}.`);
+    }
+    reportFailures(failures, ids.length, context);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function chosenPlans(options: CompareOptions): Promise<readonly RefinementPlan[]> {
+  const plans = (options.presets ?? []).map(presetPlan);
+  for (const file of options.plan) plans.push(await loadPlan(file));
+  if (plans.length === 0) {
+    throw new RefineError("configuration", "Give at least one strategy by --presets or --plan.", {
+      hint: "For example --presets raw,cleanup,scb-asRun,ours.",
+    });
+  }
+  const repeated = plans.find((plan, index) => plans.findIndex(({ id }) => id === plan.id) !== index);
+  if (repeated !== undefined) {
+    throw new RefineError("configuration", `The strategy ${repeated.id} is given twice.`, {
+      hint: "Give every plan an id of its own.",
+    });
+  }
+  return plans;
+}
+
+/** How to make the report again; folders are named as the user did. */
+function commandLine(options: CompareOptions): string {
+  const own = options.plan.flatMap((file) => ["--plan", file]);
+  const presets = options.presets === undefined ? [] : ["--presets", options.presets.join(",")];
+  return [
+    ...["samrefine", "compare", "--dataset", options.dataset, "--model", options.model, ...presets, ...own],
+    ...(options.sam === undefined ? [] : ["--sam", options.sam]),
+    ...(options.split === undefined ? [] : ["--split", options.split]),
+    ...["--cases", options.cases, "--seed", String(options.seed), "--out", options.out],
+    ...(options.card === true ? ["--card"] : []),
+  ].join(" ");
+}

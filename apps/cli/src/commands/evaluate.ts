@@ -1,0 +1,64 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { reportFailures, runCases } from "../cases/run-cases.ts";
+import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
+import {
+  addCommonOptions,
+  type CommandContext,
+  type CommonOptions,
+  writeJson,
+  writeOutput,
+} from "../command-context.ts";
+import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
+import { evaluationCsv, evaluationHtml, evaluationTable, summariseScores } from "../evaluation/evaluation-report.ts";
+import { scoreCase } from "../evaluation/score-case.ts";
+
+interface EvaluateOptions extends CommonOptions {
+  readonly dataset: string;
+  readonly pred: string;
+  readonly split?: string;
+  readonly cases: CaseSelection;
+  readonly out: string;
+}
+
+export function registerEvaluate(program: Command, context: CommandContext): void {
+  const command = program
+    .command("evaluate")
+    .description("Measure label maps against the reference: Dice, IoU, HD95, ASSD; JSON, CSV and an HTML page.")
+    .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set with the reference")
+    .requiredOption("--pred <folder>", "label maps named <case>.<ending>")
+    .option("--split <file>", "another split than the data set's split.json")
+    .addOption(casesOption("val"))
+    .requiredOption("--out <folder>", "where evaluation.json, evaluation.csv and evaluation.html go");
+  addCommonOptions(command).action((options: EvaluateOptions) => evaluate(options, context));
+}
+
+async function evaluate(options: EvaluateOptions, context: CommandContext): Promise<void> {
+  const dataset = await openDataset(options.dataset, { split: options.split });
+  const ids = selectCases(dataset, options.cases);
+  const { results, failures } = await runCases("Measuring", ids, context, async (id) => {
+    const image = await dataset.readCase(id);
+    const reference = await dataset.readLabels(id);
+    const predicted = await readLabelsFrom(dataset, id, join(options.pred, `${id}${dataset.fileEnding}`));
+    return scoreCase(image, dataset, reference.slices, predicted.slices);
+  });
+  const scores = results.flat();
+  const report = {
+    schema: "samrefine-evaluation/1",
+    researchUseOnly: true,
+    dataset: dataset.name,
+    cases: options.cases,
+    predictions: options.pred,
+    seed: options.seed,
+    summary: summariseScores(scores, options.seed),
+    scores,
+    failures,
+  } as const;
+  await writeJson(join(options.out, "evaluation.json"), report);
+  await writeOutput(join(options.out, "evaluation.csv"), evaluationCsv(report));
+  await writeOutput(join(options.out, "evaluation.html"), evaluationHtml(report));
+  if (options.json !== undefined) await writeJson(options.json, { command: "evaluate", ...report });
+  context.terminal.print(evaluationTable(report));
+  context.terminal.print(`\n${results.length} cases; ${join(options.out, "evaluation.html")}. Research use only.`);
+  reportFailures(failures, ids.length, context);
+}

@@ -1,0 +1,207 @@
+import { join } from "node:path";
+import {
+  type DatasetCase,
+  type PromptableSegmenter,
+  type RefinementPlan,
+  type RefinementResult,
+  refine,
+  type SegmentStack,
+} from "@samrefine/core";
+import type { CaseScore } from "@samrefine/evaluation";
+import { writeOutput } from "../command-context.ts";
+import type { OpenedDataset } from "../dataset/open-dataset.ts";
+import { scoreCase } from "../evaluation/score-case.ts";
+import { describeOutcomes } from "../models/describe-outcome.ts";
+import { displayRangeOf, exclusiveLabels, proposeCase, toNativeGrid, type Unet } from "../models/propose.ts";
+import { SliceSam } from "../models/slice-sam.ts";
+import { type PanelSource, renderPanels } from "../report/render-panels.ts";
+
+/** What one strategy did with one case. */
+export interface StrategyCase {
+  readonly caseId: string;
+  readonly planId: string;
+  /** One per class. */
+  readonly scores: readonly CaseScore[];
+  /** U-Net, encoding and prompting of this strategy alone, as if no other had run. */
+  readonly seconds: number;
+  /** Masks (class and slice) that SAM made, and those that stayed as the network's. */
+  readonly refinedMasks: number;
+  readonly keptMasks: number;
+  /** Per mask: the estimated Dice and the true one on that slice. */
+  readonly estimates: readonly QualityPair[];
+  /** Relative to the report's folder. */
+  readonly picture: string;
+  /** The slice that the picture shows. */
+  readonly pictureSlice: number;
+}
+
+export interface QualityPair {
+  readonly estimated: number;
+  readonly actual: number;
+}
+
+export interface CompareTask {
+  readonly dataset: OpenedDataset;
+  readonly unet: Unet;
+  readonly sam: PromptableSegmenter | undefined;
+  readonly plans: readonly RefinementPlan[];
+  readonly out: string;
+  readonly signal: AbortSignal;
+}
+
+type Augmentation = RefinementPlan["testTimeAugmentation"];
+
+type SliceOutcomes = Pick<RefinementResult, "outcomes">;
+
+interface PlanProgress {
+  readonly plan: RefinementPlan;
+  readonly labels: Uint8Array[];
+  /** Per slice; the masks themselves are let go, since those of many plans would not fit in memory. */
+  readonly outcomes: SliceOutcomes[];
+  seconds: number;
+}
+
+/** Runs every plan on one case, slice by slice, so that all share the slice's encoding; then scores and draws. */
+export async function compareCase(id: string, task: CompareTask): Promise<readonly StrategyCase[]> {
+  const { dataset, plans, signal } = task;
+  const image = await dataset.readCase(id);
+  const reference = await dataset.readLabels(id);
+  const proposals = await proposeForAll(image, task);
+  const displayRange = displayRangeOf(image, dataset.channelName);
+  const sam = task.sam === undefined ? undefined : new SliceSam(task.sam);
+  const runs = plans.map(
+    (plan): PlanProgress => ({
+      plan,
+      labels: [],
+      outcomes: [],
+      seconds: proposals.get(plan.testTimeAugmentation)!.seconds,
+    }),
+  );
+  try {
+    for (const [k, slice] of image.slices.entries()) {
+      for (const run of runs) {
+        signal.throwIfAborted();
+        const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks[k]!;
+        const work = async (): Promise<void> => {
+          const result = await refine(slice, initial, run.plan, sam, { displayRange, signal });
+          run.outcomes.push({ outcomes: result.outcomes });
+          run.labels.push(exclusiveLabels(result.stack));
+        };
+        run.seconds += await secondsOf(work, sam);
+      }
+      await sam?.forgetSlice();
+    }
+  } finally {
+    await sam?.dispose();
+  }
+
+  const shown = sliceToShow(reference.slices);
+  const initial = proposals.get(plans[0]!.testTimeAugmentation)!.stacks[shown]!;
+  const scored: StrategyCase[] = [];
+  for (const run of runs) {
+    const counts = countOutcomes(run.outcomes);
+    scored.push({
+      caseId: id,
+      planId: run.plan.id,
+      scores: scoreCase(image, dataset, reference.slices, run.labels),
+      seconds: run.seconds,
+      ...counts,
+      estimates: run.outcomes.flatMap((result, k) => qualityPairs(result, run.labels[k]!, reference.slices[k]!)),
+      picture: await drawPicture({ id, image, shown, reference: reference.slices[shown]!, initial, run }, task),
+      pictureSlice: shown,
+    });
+  }
+  return scored;
+}
+
+interface Proposal {
+  readonly stacks: readonly SegmentStack[];
+  readonly seconds: number;
+}
+
+async function proposeForAll(
+  image: DatasetCase,
+  { plans, unet, signal }: CompareTask,
+): Promise<ReadonlyMap<Augmentation, Proposal>> {
+  const proposals = new Map<Augmentation, Proposal>();
+  for (const { testTimeAugmentation } of plans) {
+    if (proposals.has(testTimeAugmentation)) continue;
+    const started = performance.now();
+    const stacks = await proposeCase(image, unet, { testTimeAugmentation, signal });
+    proposals.set(testTimeAugmentation, { stacks, seconds: (performance.now() - started) / 1000 });
+  }
+  return proposals;
+}
+
+async function secondsOf(work: () => Promise<void>, sam: SliceSam | undefined): Promise<number> {
+  if (sam !== undefined) return (await sam.charge(work)).seconds;
+  const started = performance.now();
+  await work();
+  return (performance.now() - started) / 1000;
+}
+
+function countOutcomes(results: readonly SliceOutcomes[]): { refinedMasks: number; keptMasks: number } {
+  const counts = { refinedMasks: 0, keptMasks: 0 };
+  for (const { outcomes } of results) {
+    for (const { kind } of outcomes.values()) {
+      if (kind === "refined") counts.refinedMasks++;
+      else if (kind === "kept-initial") counts.keptMasks++;
+    }
+  }
+  return counts;
+}
+
+/**
+ * A mask on a slice where the reference holds nothing has a true Dice of 0: the estimate should have warned of it. Masks
+ * that fusion left without a pixel are no masks.
+ */
+function qualityPairs({ outcomes }: SliceOutcomes, found: Uint8Array, truth: Uint8Array): readonly QualityPair[] {
+  const pairs: QualityPair[] = [];
+  for (const [number, outcome] of outcomes) {
+    if (outcome.kind === "absent") continue;
+    let both = 0;
+    let sum = 0;
+    for (let n = 0; n < found.length; n++) {
+      const isFound = found[n] === number;
+      const isTrue = truth[n] === number;
+      both += Number(isFound && isTrue);
+      sum += Number(isFound) + Number(isTrue);
+    }
+    if (sum > 0) pairs.push({ estimated: outcome.quality.value, actual: (2 * both) / sum });
+  }
+  return pairs;
+}
+
+/** The slice with the largest reference; the middle one when there is no reference at all. */
+function sliceToShow(slices: readonly Uint8Array[]): number {
+  const areas = slices.map((slice) => slice.reduce((area, value) => area + Number(value > 0), 0));
+  const largest = Math.max(...areas);
+  return largest === 0 ? slices.length >> 1 : areas.indexOf(largest);
+}
+
+interface PictureTask {
+  readonly id: string;
+  readonly image: DatasetCase;
+  readonly shown: number;
+  readonly reference: Uint8Array;
+  readonly initial: SegmentStack;
+  readonly run: PlanProgress;
+}
+
+/** Image, reference, what the U-Net proposed, what the strategy made of it with its prompts. */
+async function drawPicture(picture: PictureTask, { dataset, out, signal }: CompareTask): Promise<string> {
+  const slice = picture.image.slices[picture.shown]!;
+  const common = { image: slice, displayRange: displayRangeOf(picture.image, dataset.channelName) };
+  const prompts = describeOutcomes(picture.run.outcomes[picture.shown]!, slice.geometry).flatMap((segment) =>
+    segment.prompts.map((prompt) => ({ labelValue: segment.number, prompt })),
+  );
+  const panels: readonly PanelSource[] = [
+    common,
+    { ...common, labels: picture.reference },
+    { ...common, labels: exclusiveLabels(await toNativeGrid(picture.initial, slice, signal)) },
+    { ...common, labels: picture.run.labels[picture.shown], prompts },
+  ];
+  const name = `pictures/${picture.id}-${picture.run.plan.id}.png`;
+  await writeOutput(join(out, name), await renderPanels(panels));
+  return name;
+}

@@ -1,0 +1,38 @@
+import { compareLabels, type DatasetCase, type MetricGrid } from "@samrefine/core";
+import type { CaseScore } from "@samrefine/evaluation";
+import type { OpenedDataset } from "../dataset/open-dataset.ts";
+
+/**
+ * Compares label maps of one case, every class over the whole image or volume. Where the reference says `ignore`, nothing
+ * is compared.
+ * @param reference and `predicted`: one array per slice, exclusive labels on the image's grid.
+ */
+export function scoreCase(
+  image: DatasetCase,
+  dataset: Pick<OpenedDataset, "labels" | "ignoreLabel">,
+  reference: readonly Uint8Array[],
+  predicted: readonly Uint8Array[],
+): readonly CaseScore[] {
+  const truth = joinSlices(reference);
+  const found = joinSlices(predicted);
+  if (dataset.ignoreLabel !== undefined) {
+    for (let n = 0; n < truth.length; n++) if (truth[n] === dataset.ignoreLabel) found[n] = 0;
+  }
+  const values = dataset.labels.map(({ value }) => value);
+  const metrics = compareLabels(truth, found, values, metricGrid(image));
+  return dataset.labels.map(({ name, value }) => ({ caseId: image.id, label: name, metrics: metrics.get(value)! }));
+}
+
+function metricGrid({ geometry, hasSpacing }: DatasetCase): MetricGrid {
+  if (!hasSpacing) return { size: geometry.size };
+  const m = geometry.indexToPatient;
+  const spacing = (axis: 0 | 1 | 2): number => Math.hypot(m[axis]!, m[4 + axis]!, m[8 + axis]!);
+  return { size: geometry.size, spacingMm: [spacing(0), spacing(1), spacing(2)] };
+}
+
+function joinSlices(slices: readonly Uint8Array[]): Uint8Array {
+  const area = slices[0]?.length ?? 0;
+  const joined = new Uint8Array(area * slices.length);
+  for (const [k, slice] of slices.entries()) joined.set(slice, k * area);
+  return joined;
+}
