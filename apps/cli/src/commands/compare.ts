@@ -105,7 +105,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     await writeOutput(join(options.out, "comparison.md"), markdown);
     await writeOutput(join(options.out, "comparison.html"), await reports.comparisonHtml(report, options.out));
     if (options.json !== undefined) await writeJson(options.json, { command: "compare", report });
-    const table = reports.comparisonTable(report);
+    const table = reports.comparisonTable(report, true);
     terminal.print(
       formatTable(
         table.columns.map(({ header }) => header),

@@ -33,18 +33,17 @@ export interface ComparisonReport {
   readonly failures: readonly CaseFailure[];
 }
 
-/** The measured table as data: for the terminal, for Markdown and for model cards. */
-export function comparisonTable({ strategies, cases, ...report }: ComparisonReport): Table {
+/** The measured table as data: for the terminal, for Markdown and for model cards. `withClasses` adds a column per class. */
+export function comparisonTable({ strategies, cases, ...report }: ComparisonReport, withClasses: boolean): Table {
   const unit = distanceUnit(cases.flatMap(({ scores }) => scores));
   const count = new Set(cases.map(({ caseId }) => caseId)).size;
-  const classNames = classesToList(strategies);
+  const classNames = withClasses ? classesToList(strategies) : [];
   return {
     title: `${report.model.id} on ${report.dataset}: ${report.split}, ${count} cases`,
     columns: [
       { header: "strategy" },
       { header: "Dice %" },
       ...classNames.map((name) => ({ header: `${name}, Dice %` })),
-      { header: "IoU %" },
       { header: `HD95 ${unit}` },
       { header: `ASSD ${unit}` },
       { header: `Δ Dice to ${strategies[0]?.plan.id ?? "first"}` },
@@ -57,7 +56,6 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
       strategy.plan.id,
       formatPercent(strategy.overall.metrics.dice),
       ...classNames.map((_, index) => formatPercent(strategy.classes[index]?.metrics.dice)),
-      formatPercent(strategy.overall.metrics.iou),
       formatDistance(strategy.overall.metrics.hd95),
       formatDistance(strategy.overall.metrics.assd),
       describeDifference(strategy),
@@ -80,7 +78,7 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
 }
 
 export function comparisonMarkdown(report: ComparisonReport): string {
-  return toMarkdown(comparisonTable(report));
+  return toMarkdown(comparisonTable(report, true));
 }
 
 /** One row per case, strategy and class. */
@@ -105,7 +103,7 @@ export function comparisonCsv({ cases }: ComparisonReport): string {
 /** Self-contained page; pictures are read from the report's folder and embedded. */
 export async function comparisonHtml(report: ComparisonReport, folder: string): Promise<string> {
   const { strategies } = report;
-  const table = comparisonTable(report);
+  const table = comparisonTable(report, false);
   const columns: readonly HtmlColumn[] = table.columns.map(({ header }, index) => ({
     title: header,
     isNumber: index > 0,
@@ -164,6 +162,7 @@ function classTable(strategies: readonly StrategySummary[]): string {
         plan.id,
         label,
         formatPercent(metrics.dice),
+        formatPercent(metrics.iou),
         formatDistance(metrics.hd95),
         formatDistance(metrics.assd),
         formatPoints(differencePerClass[index]?.meanDifference ?? null),
@@ -172,7 +171,7 @@ function classTable(strategies: readonly StrategySummary[]): string {
         String(metrics.dice.falsePositives),
       ]),
   );
-  const numbers = ["Dice %", "HD95", "ASSD", "Δ Dice", "cases", "missed", "false pos."];
+  const numbers = ["Dice %", "IoU %", "HD95", "ASSD", "Δ Dice", "cases", "missed", "false pos."];
   return htmlTable(
     [{ title: "strategy" }, { title: "class" }, ...numbers.map((title) => ({ title, isNumber: true }))],
     rows,

@@ -95,7 +95,7 @@ function paintLabels(rgb: Uint8Array, labels: Uint8Array, { width, height }: Pix
       const label = at(x, y);
       if (label === 0) continue;
       const isBorder = [at(x - 1, y), at(x + 1, y), at(x, y - 1), at(x, y + 1)].some((other) => other !== label);
-      const opacity = isBorder ? 1 : 0.3;
+      const opacity = isBorder ? 1 : 0.25;
       const color = classColor(label);
       for (let channel = 0; channel < 3; channel++) {
         const index = 3 * (y * width + x) + channel;
