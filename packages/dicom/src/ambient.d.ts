@@ -25,3 +25,4 @@ declare const TextEncoder: { new (): TextEncoder };
 declare const crypto: { getRandomValues<T extends Uint8Array>(array: T): T };
 declare function setTimeout(callback: () => void, milliseconds: number): unknown;
 declare function clearTimeout(handle: unknown): void;
+declare function atob(base64: string): string;

@@ -1,6 +1,17 @@
 export * from "./dataset/attributes.ts";
 export * from "./dataset/transfer-syntax.ts";
 export { type ByteChunks, decimalString } from "./dataset/write-dataset.ts";
+export {
+  createDicomWebClient,
+  type DicomWebClient,
+  type DicomWebClientOptions,
+  type InstanceAddress,
+  type QueryParameters,
+  type StoredInstance,
+} from "./dicomweb/client.ts";
+export { attributesFromDicomJson } from "./dicomweb/dicom-json.ts";
+export { boundaryOf, type MultipartPart, MultipartSplitter, multipartOfFiles } from "./dicomweb/multipart.ts";
+export type { Fetch, FetchResponse, TransportOptions } from "./dicomweb/transport.ts";
 export { type DicomFile, type ReadOptions, readPart10, type WriteOptions, writePart10 } from "./part10.ts";
 export { LABEL_MAP_SEGMENTATION_STORAGE, SEGMENTATION_STORAGE } from "./seg/codes.ts";
 export { labFromRgb, rgbFromLab } from "./seg/color.ts";

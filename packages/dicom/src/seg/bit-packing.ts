@@ -76,6 +76,12 @@ export function joinPackedFrames(frames: readonly Uint8Array[], pixelsPerFrame: 
   return [out];
 }
 
+/** Four bits spread over the four bytes of a word, the first in the lowest. */
+const FOUR_PIXELS: Uint32Array = Uint32Array.from(
+  { length: 16 },
+  (_, bits) => (bits & 1) | ((bits & 2) << 7) | ((bits & 4) << 14) | ((bits & 8) << 21),
+);
+
 /** One frame of a bit stream as 0 | 1 bytes. `stream` must hold the frame wholly. */
 export function unpackFrame(stream: Uint8Array, index: number, pixelsPerFrame: number): Uint8Array {
   const mask = new Uint8Array(pixelsPerFrame);
@@ -83,17 +89,12 @@ export function unpackFrame(stream: Uint8Array, index: number, pixelsPerFrame: n
   if (start % 8 === 0) {
     const first = start / 8;
     const whole = pixelsPerFrame >> 3;
-    for (let i = 0, at = 0; i < whole; i++, at += 8) {
+    const words = new Uint32Array(mask.buffer, 0, whole * 2);
+    for (let i = 0; i < whole; i++) {
       const byte = stream[first + i]!;
       if (byte === 0) continue;
-      mask[at] = byte & 1;
-      mask[at + 1] = (byte >> 1) & 1;
-      mask[at + 2] = (byte >> 2) & 1;
-      mask[at + 3] = (byte >> 3) & 1;
-      mask[at + 4] = (byte >> 4) & 1;
-      mask[at + 5] = (byte >> 5) & 1;
-      mask[at + 6] = (byte >> 6) & 1;
-      mask[at + 7] = byte >> 7;
+      words[2 * i] = FOUR_PIXELS[byte & 15]!;
+      words[2 * i + 1] = FOUR_PIXELS[byte >> 4]!;
     }
     for (let at = whole * 8; at < pixelsPerFrame; at++) mask[at] = (stream[first + whole]! >> (at & 7)) & 1;
     return mask;

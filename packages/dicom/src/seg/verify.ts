@@ -74,6 +74,7 @@ function expectedValues(request: SegRequest, seg: DecodedSeg, segment: number, i
   return mask instanceof Uint8Array && mask.includes(1) ? mask : undefined;
 }
 
+/** Loops without a decision per pixel: this runs over every pixel of every segment before each store. */
 function countDifferences(
   expected: Uint8Array | undefined,
   stored: Uint8Array | Uint16Array | undefined,
@@ -82,10 +83,16 @@ function countDifferences(
 ): number {
   if (stored === undefined) return expected === undefined ? 0 : pixels;
   let count = 0;
-  for (let i = 0; i < pixels; i++) {
-    const value = label === undefined ? stored[i]! : stored[i] === label ? 1 : 0;
-    if (value !== (expected === undefined ? 0 : expected[i]!)) count++;
+  if (expected === undefined) {
+    const absent = label ?? 0;
+    for (let i = 0; i < pixels; i++) if (stored[i] === absent) count++;
+    return label === undefined ? pixels - count : count;
   }
+  if (label === undefined) {
+    for (let i = 0; i < pixels; i++) if (stored[i] !== expected[i]) count++;
+    return count;
+  }
+  for (let i = 0; i < pixels; i++) if ((stored[i] === label) !== (expected[i] === 1)) count++;
   return count;
 }
 
