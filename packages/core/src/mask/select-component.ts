@@ -33,8 +33,9 @@ function tallyComponents(mask: Mask, probability: Float32Array | undefined): { l
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < columns; x++) {
       const pixel = y * columns + x;
-      const tally = tallies[(labels[pixel] as number) - 1];
-      if (tally === undefined) continue;
+      const label = labels[pixel] as number;
+      if (label === 0) continue;
+      const tally = tallies[label - 1] as Tally;
       tally.area++;
       tally.probability += probability?.[pixel] ?? 1;
       tally.lastPixel = pixel;

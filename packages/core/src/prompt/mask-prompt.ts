@@ -11,13 +11,20 @@ export const PROBABILITY_MARGIN = 1e-6;
 /** A mask as logits: +6.9 inside, -6.9 outside, times `scale`. */
 export function logitsOfMask(mask: Mask, scale = 1): DenseLogits {
   const inside = CERTAIN_LOGIT * scale;
-  return { geometry: mask.geometry, data: Float32Array.from(mask.data, (value) => (value !== 0 ? inside : -inside)) };
+  const data = new Float32Array(mask.data.length);
+  for (let i = 0; i < data.length; i++) data[i] = mask.data[i] !== 0 ? inside : -inside;
+  return { geometry: mask.geometry, data };
 }
 
 /** logit(p) - logit(threshold): positive exactly where p is above the threshold. */
 export function logitsOfProbability(probability: Float32Array, threshold = 0.5): Float32Array {
   const shift = logit(threshold);
-  return probability.map((p) => logit(Math.min(Math.max(p, PROBABILITY_MARGIN), 1 - PROBABILITY_MARGIN)) - shift);
+  const result = new Float32Array(probability.length);
+  for (let i = 0; i < result.length; i++) {
+    const p = Math.min(Math.max(probability[i] as number, PROBABILITY_MARGIN), 1 - PROBABILITY_MARGIN);
+    result[i] = logit(p) - shift;
+  }
+  return result;
 }
 
 /**
@@ -26,10 +33,12 @@ export function logitsOfProbability(probability: Float32Array, threshold = 0.5):
  */
 export function imposeMask(logits: Float32Array, mask: Mask): Float32Array {
   const least = 1e-3;
-  return logits.map((value, i) => {
+  const result = new Float32Array(logits.length);
+  for (let i = 0; i < result.length; i++) {
+    const value = logits[i] as number;
     const isInside = mask.data[i] !== 0;
-    if (value > 0 === isInside) return value;
-    const magnitude = Math.max(Math.abs(value), least);
-    return isInside ? magnitude : -magnitude;
-  });
+    if (value > 0 === isInside) result[i] = value;
+    else result[i] = isInside ? Math.max(Math.abs(value), least) : -Math.max(Math.abs(value), least);
+  }
+  return result;
 }

@@ -31,8 +31,8 @@ export function maskCentroid(mask: Mask): PixelPoint | undefined {
   let count = 0;
   let x = 0;
   let y = 0;
-  for (const [pixel, value] of mask.data.entries()) {
-    if (value === 0) continue;
+  for (let pixel = 0; pixel < mask.data.length; pixel++) {
+    if (mask.data[pixel] === 0) continue;
     count++;
     x += pixel % columns;
     y += Math.floor(pixel / columns);
@@ -89,7 +89,7 @@ export function argMinPoint(probability: ArrayLike<number>, columns: number): Pi
 /** Up to `count` different pixels of the mask, drawn uniformly. */
 export function randomSeeds(mask: Mask, count: number, random: Random): PixelPoint[] {
   const pixels: number[] = [];
-  for (const [pixel, value] of mask.data.entries()) if (value !== 0) pixels.push(pixel);
+  for (let pixel = 0; pixel < mask.data.length; pixel++) if (mask.data[pixel] !== 0) pixels.push(pixel);
   const { columns } = mask.geometry;
   return random
     .shuffle(pixels)
@@ -101,8 +101,8 @@ function bestPixel(mask: Mask, score: (pixel: number, x: number, y: number) => n
   const { columns } = mask.geometry;
   let best: PixelPoint | undefined;
   let bestScore = Number.NEGATIVE_INFINITY;
-  for (const [pixel, value] of mask.data.entries()) {
-    if (value === 0) continue;
+  for (let pixel = 0; pixel < mask.data.length; pixel++) {
+    if (mask.data[pixel] === 0) continue;
     const x = pixel % columns;
     const y = Math.floor(pixel / columns);
     const current = score(pixel, x, y);

@@ -1,4 +1,5 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
+import { sigmoid } from "../kernels/scalar.ts";
 import type { Mask } from "../mask/mask.ts";
 import { maskAbove } from "../mask/measure.ts";
 import type { RefinementPlan } from "./plan.ts";
@@ -6,7 +7,56 @@ import type { RefinementPlan } from "./plan.ts";
 /** weight * sam + (1 - weight) * network, per pixel. */
 export function blendLogits(sam: Float32Array, network: Float32Array, weight: number): Float32Array {
   if (weight === 1) return sam;
-  return sam.map((value, i) => weight * value + (1 - weight) * (network[i] as number));
+  const result = new Float32Array(sam.length);
+  for (let i = 0; i < result.length; i++) {
+    result[i] = weight * (sam[i] as number) + (1 - weight) * (network[i] as number);
+  }
+  return result;
+}
+
+/** min(outer, -inner), per pixel: inside the outer object and outside the inner one. */
+export function subtractLogits(outer: Float32Array, inner: Float32Array): Float32Array {
+  const result = new Float32Array(outer.length);
+  for (let i = 0; i < result.length; i++) result[i] = Math.min(outer[i] as number, -(inner[i] as number));
+  return result;
+}
+
+/** Union of objects: the largest logit of each pixel. One part is returned as it is. */
+export function uniteLogits(parts: readonly Float32Array[]): Float32Array {
+  const [first, ...others] = parts;
+  if (first === undefined) return new Float32Array(0);
+  if (others.length === 0) return first;
+  const result = first.slice();
+  for (const part of others) {
+    for (let i = 0; i < result.length; i++) result[i] = Math.max(result[i] as number, part[i] as number);
+  }
+  return result;
+}
+
+/** Dice of the pixels where two maps are positive, and how many there are; 0 when neither has any. */
+export function compareLogits(
+  a: Float32Array,
+  b: Float32Array,
+): { readonly dice: number; readonly positivesA: number; readonly positivesB: number } {
+  let positivesA = 0;
+  let positivesB = 0;
+  let shared = 0;
+  for (let i = 0; i < a.length; i++) {
+    const inA = (a[i] as number) > 0;
+    const inB = (b[i] as number) > 0;
+    if (inA) positivesA++;
+    if (inB) positivesB++;
+    if (inA && inB) shared++;
+  }
+  const sum = positivesA + positivesB;
+  return { dice: sum === 0 ? 0 : (2 * shared) / sum, positivesA, positivesB };
+}
+
+/** Sigmoid of every logit. */
+export function probabilitiesOf(logits: Float32Array): Float32Array {
+  const result = new Float32Array(logits.length);
+  for (let i = 0; i < result.length; i++) result[i] = sigmoid(logits[i] as number);
+  return result;
 }
 
 /**

@@ -2,17 +2,22 @@ import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
 import { resizeBilinear } from "../kernels/resize.ts";
-import { sigmoid } from "../kernels/scalar.ts";
-import type { Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { maskAbove } from "../mask/measure.ts";
+import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding, MaskCandidate, PromptableSegmenter } from "../segmenter.ts";
 import { requireCapabilities } from "./capabilities.ts";
 import { createPromptSource, type PromptSource, type PromptUnit } from "./derive-prompts.ts";
-import { blendLogits, masksOfLogits } from "./fuse-logits.ts";
+import {
+  blendLogits,
+  compareLogits,
+  masksOfLogits,
+  probabilitiesOf,
+  subtractLogits,
+  uniteLogits,
+} from "./fuse-logits.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { type PreparedSegment, prepareSegments } from "./prepare-segments.ts";
-import { estimateQuality, maskAgreement } from "./quality.ts";
+import { estimateQuality } from "./quality.ts";
 import type { KeepReason, RefinementResult, RefineOptions, SegmentOutcome } from "./result.ts";
 
 /** What SAM answered about one unit: the prompts of all passes and the last candidate. */
@@ -84,7 +89,7 @@ export async function refine(
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? { geometry: output, data: new Uint8Array(output.columns * output.rows) };
     if (options.probabilities === false) return { number, mask };
-    return { number, mask, probability: logits[index]?.map(sigmoid) ?? new Float32Array(mask.data.length) };
+    return { number, mask, probability: probabilityOf(logits[index], mask) };
   });
   report(total);
   return {
@@ -92,6 +97,10 @@ export async function refine(
     stack: { geometry: output, segments },
     outcomes: new Map(prepared.map(({ number }, index) => [number, decisions[index]?.outcome ?? { kind: "absent" }])),
   };
+}
+
+function probabilityOf(logits: Float32Array | undefined, mask: Mask): Float32Array {
+  return logits === undefined ? new Float32Array(mask.data.length) : probabilitiesOf(logits);
 }
 
 function requireSegmenter(plan: RefinementPlan, segmenter: PromptableSegmenter | undefined): PromptableSegmenter {
@@ -177,7 +186,6 @@ function decideAll(task: {
         answers: answers.filter(({ unit }) => unit.segment === segment.number),
         unasked: unasked.filter((unit) => unit.segment === segment.number),
         plan,
-        output,
         upsample,
         cutOut: inner === undefined ? undefined : decisions.get(inner)?.logits,
       }),
@@ -191,11 +199,10 @@ function decide(task: {
   readonly answers: readonly UnitAnswer[];
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
-  readonly output: ImageGeometry;
   readonly upsample: (values: Float32Array) => Float32Array;
   readonly cutOut: Float32Array | undefined;
 }): Decision {
-  const { segment, answers, unasked, plan, output, upsample, cutOut } = task;
+  const { segment, answers, unasked, plan, upsample, cutOut } = task;
   if (!segment.cleaned.data.includes(1)) return { logits: undefined, outcome: { kind: "absent" } };
 
   const prompts = answers.flatMap((answer) => answer.prompts);
@@ -211,30 +218,16 @@ function decide(task: {
   const silent = unasked.map(({ logits }) => upsample(logits));
   const sam = uniteLogits([...answers.map(({ candidate }) => candidate.logits), ...silent]);
   const network = uniteLogits([...answers.map(({ unit }) => upsample(unit.logits)), ...silent]);
-  const samMask = maskAbove(sam, output, 0);
-  const opinion = {
-    predictedIou: meanPredictedIou(answers),
-    agreement: maskAgreement(maskAbove(network, output, 0), samMask),
-  };
-  if (!samMask.data.includes(1)) return keep("sam-returned-empty", opinion);
+  const { dice, positivesB } = compareLogits(network, sam);
+  const opinion = { predictedIou: meanPredictedIou(answers), agreement: dice };
+  if (positivesB === 0) return keep("sam-returned-empty", opinion);
   if (opinion.agreement < plan.minimumAgreement) return keep("below-agreement", opinion);
 
   const blended = blendLogits(sam, network, plan.samWeight);
-  const logits = cutOut === undefined ? blended : blended.map((value, i) => Math.min(value, -(cutOut[i] as number)));
-  if (!logits.some((value) => value > 0)) return keep("sam-returned-empty", opinion);
+  const logits = cutOut === undefined ? blended : subtractLogits(blended, cutOut);
+  if (!hasPositive(logits)) return keep("sam-returned-empty", opinion);
   const quality = estimateQuality(plan, segment, opinion, true);
   return { logits, outcome: { kind: "refined", prompts, ...opinion, quality } };
-}
-
-/** Union of objects: the largest logit of each pixel. */
-function uniteLogits(parts: readonly Float32Array[]): Float32Array {
-  const [first, ...others] = parts;
-  if (first === undefined) return new Float32Array(0);
-  if (others.length === 0) return first;
-  const result = first.slice();
-  for (const part of others)
-    for (let i = 0; i < result.length; i++) result[i] = Math.max(result[i] as number, part[i] as number);
-  return result;
 }
 
 /** Large components weigh more than small ones. */
@@ -246,4 +239,9 @@ function meanPredictedIou(answers: readonly UnitAnswer[]): number {
     weights += unit.area;
   }
   return weights === 0 ? 0 : sum / weights;
+}
+
+function hasPositive(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if ((values[i] as number) > 0) return true;
+  return false;
 }
