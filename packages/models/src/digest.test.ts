@@ -6,8 +6,11 @@ const abc = new TextEncoder().encode("abc");
 const digestOfAbc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
 describe("digests", () => {
-  test("the vector of the standard, also from a view into a larger buffer", async () => {
+  test("the vector of the standard, also from a view into a larger buffer and from shared memory", async () => {
     expect(await sha256Hex(abc)).toBe(digestOfAbc);
+    const shared = new Uint8Array(new SharedArrayBuffer(3));
+    shared.set(abc);
+    expect(await sha256Hex(shared)).toBe(digestOfAbc);
     expect(await sha256Hex(new TextEncoder().encode("xabcx").subarray(1, 4))).toBe(digestOfAbc);
   });
 

@@ -12,7 +12,9 @@ export async function sha256Hex(bytes: Uint8Array): Promise<string> {
       hint: "Serve the viewer over HTTPS, or open it as http://localhost.",
     });
   }
-  const digest = new Uint8Array(await subtle.digest("SHA-256", bytes));
+  // WebCrypto refuses shared memory, which the pixels of a viewer may lie in.
+  const own = bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
+  const digest = new Uint8Array(await subtle.digest("SHA-256", own));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -1,5 +1,6 @@
 import { RefineError } from "@samrefine/core";
 import type { Tensor } from "onnxruntime-common";
+import { requireAlive } from "./lifetime.ts";
 import type { OnnxRuntime, OnnxSession } from "./runtime.ts";
 
 export type ModelRole = "unet" | "encoder" | "decoder";
@@ -24,6 +25,7 @@ export class ModelSession {
   readonly origin: string;
   readonly #session: OnnxSession;
   readonly #meter: RunMeter;
+  #released = false;
 
   private constructor(session: OnnxSession, options: ModelSessionOptions) {
     this.#session = session;
@@ -64,8 +66,12 @@ export class ModelSession {
     return new ModelSession(session, options);
   }
 
-  /** @throws RefineError `inference` or `out-of-memory` with name, type and dims of every feed, never data. */
+  /**
+   * @throws RefineError `inference` or `out-of-memory` with name, type and dims of every feed, never data; `disposed` when
+   * the model was released between two runs of one task.
+   */
   async run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
+    requireAlive(this.#released, `The model ${this.origin}`);
     const start = performance.now();
     try {
       return await this.#session.run(feeds);
@@ -81,12 +87,16 @@ export class ModelSession {
     }
   }
 
-  release(): Promise<void> {
-    return this.#session.release();
+  async release(): Promise<void> {
+    if (this.#released) return;
+    this.#released = true;
+    await this.#session.release();
   }
 }
 
-const memoryWords = /bad_alloc|out of memory|failed to allocate|allocation failed|memory access out of bounds/i;
+/** Words of the native allocator and of WebAssembly; an aborted WebAssembly module does not come back. */
+const memoryWords =
+  /bad_alloc|out of memory|failed to allocate|allocation failed|cannot enlarge memory|memory access out of bounds|aborted\(/i;
 
 function runtimeError(what: string, details: Record<string, string | string[]>, cause: unknown): RefineError {
   const reason = cause instanceof Error ? cause.message : String(cause);

@@ -116,6 +116,15 @@ describe("the U-Net adapter", () => {
     await expect(unet.segment(image, { intensity })).rejects.toMatchObject({ code: "disposed" });
   });
 
+  test("a model disposed in the middle of a task ends the task, and says so", async () => {
+    const { manifest, manifestPath } = await writeTinyUnet(folder);
+    const unet = await engine.loadSegmenter(manifest, manifestPath);
+    const task = unet.segment(image, { intensity, testTimeAugmentation: "flips" });
+    const rejection = expect(task).rejects.toMatchObject({ code: "disposed" });
+    await unet.dispose();
+    await rejection;
+  });
+
   test("time in the model is counted under its role", async () => {
     const { manifest, manifestPath } = await writeTinyUnet(folder);
     const unet = await engine.loadSegmenter(manifest, manifestPath);
