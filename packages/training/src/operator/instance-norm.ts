@@ -1,5 +1,6 @@
 import type { Graph, Tensor } from "../graph/graph.ts";
 import { add, multiply, reduceSum, reshape, scale, subtract } from "../graph/primitives.ts";
+import { shareBetweenRules } from "./share-between-rules.ts";
 
 export const INSTANCE_NORM_EPSILON = 1e-5;
 
@@ -33,7 +34,7 @@ export function instanceNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tenso
     { axis: { int: -1 }, epsilon },
   ) as [Tensor, Tensor, Tensor];
   const gammaColumn = reshape(graph, gamma, [1, channels, 1]);
-  const shifted = add(graph, multiply(graph, normalised, gammaColumn), reshape(graph, beta, [1, channels, 1]));
+  const shifted = perChannelAffine(graph, normalised, gamma, beta);
 
   const sums = shareBetweenRules((dy) => {
     const flatGradient = reshape(graph, dy, flat);
@@ -61,12 +62,10 @@ export function instanceNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tenso
   ]);
 }
 
-/** The reverse pass calls every rule of an operator with the same output gradient: work they share is emitted once. */
-function shareBetweenRules<T>(compute: (dy: Tensor) => T): (dy: Tensor) => T {
-  const known = new Map<string, T>();
-  return (dy) => {
-    const value = known.get(dy.name) ?? compute(dy);
-    known.set(dy.name, value);
-    return value;
-  };
+/** value · factor + shift per channel, in one pass over the pixels: a BatchNormalization of mean 0 and variance 1 - ε. */
+function perChannelAffine(graph: Graph, value: Tensor, factor: Tensor, shift: Tensor): Tensor {
+  const channels = value.shape[1]!;
+  const zeros = graph.constant(new Float32Array(channels), [channels], `zeros${channels}`);
+  const ones = graph.constant(new Float32Array(channels).fill(1), [channels], `ones${channels}`);
+  return graph.emit("BatchNormalization", [value, factor, shift, zeros, ones], value.shape, { epsilon: { float: 0 } });
 }
