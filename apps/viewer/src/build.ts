@@ -1,6 +1,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isRefineError } from "@samrefine/core";
+import { assembleDemo, demoSources } from "./assembly/demo.ts";
 import { assembleExtension, extensionSources } from "./assembly/extension.ts";
 import { assembleModels, modelSources } from "./assembly/models.ts";
 import { assembleOhif } from "./assembly/ohif.ts";
@@ -25,8 +26,15 @@ export interface BuildOptions {
 export async function buildViewer(options: BuildOptions): Promise<void> {
   const layout = options.layout ?? defaultLayout;
   await mkdir(layout.web, { recursive: true });
-  await mkdir(layout.demo, { recursive: true });
-  for (const stage of stagesOf(layout, options)) {
+  // The demo is drawn by workers, so the rest need not wait for it.
+  await Promise.all([
+    runStages(webStages(layout, options), layout, options),
+    runStages([demoStage(layout)], layout, options),
+  ]);
+}
+
+async function runStages(stages: readonly BuildStage[], layout: ViewerLayout, options: BuildOptions): Promise<void> {
+  for (const stage of stages) {
     options.signal?.throwIfAborted();
     const started = performance.now();
     try {
@@ -42,7 +50,17 @@ export async function buildViewer(options: BuildOptions): Promise<void> {
   }
 }
 
-function stagesOf(layout: ViewerLayout, options: BuildOptions): readonly BuildStage[] {
+function demoStage(layout: ViewerLayout): BuildStage {
+  const assembly = join(viewerDirectory, "src", "assembly");
+  return {
+    name: "demo",
+    inputs: { contents: [...demoSources, join(assembly, "demo.ts"), join(assembly, "demo-study.worker.ts")] },
+    outputs: [layout.demo],
+    run: () => assembleDemo(layout.demo),
+  };
+}
+
+function webStages(layout: ViewerLayout, options: BuildOptions): readonly BuildStage[] {
   const assembly = join(viewerDirectory, "src", "assembly");
   const bundle = join(layout.web, "samrefine");
   const models = join(bundle, "models");

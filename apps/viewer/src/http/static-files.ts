@@ -24,7 +24,7 @@ const mediaTypes: Readonly<Record<string, string>> = {
 };
 
 /** Names that carry a digest of their content never change, so browsers may keep them. */
-const digestInName = /(\.bundle\.[0-9a-f]{16}\.js|\/[0-9a-f]{16}\.(wasm|woff2)|-[\w-]{8}\.(js|css|wasm))$/;
+const digestInName = /(\.bundle\.[0-9a-f]{16}\.js|\/[0-9a-f]{16}\.(wasm|woff2)|-[\w-]{8}\.(m?js|css|wasm))$/;
 
 /** Answers from a folder; undefined when no file fits the path. */
 export interface StaticFiles {
