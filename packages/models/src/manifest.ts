@@ -1,4 +1,4 @@
-import { RefineError, type RefinementPlan } from "@samrefine/core";
+import { isRefineError, parsePlan, RefineError } from "@samrefine/core";
 import * as v from "valibot";
 
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 in 64 lower-case hex digits"));
@@ -78,7 +78,20 @@ export const segmentationManifestSchema = v.strictObject({
   ),
   appliesTo: v.array(seriesRule),
   /** The plan that measured best on validation data; the viewer's default for this model. */
-  plan: v.optional(v.custom<RefinementPlan>((value) => typeof value === "object" && value !== null)),
+  plan: v.optional(
+    v.pipe(
+      v.unknown(),
+      v.rawTransform(({ dataset, addIssue, NEVER }) => {
+        try {
+          return parsePlan(dataset.value);
+        } catch (error) {
+          if (!isRefineError(error, "invalid-plan")) throw error;
+          addIssue({ message: error.message });
+          return NEVER;
+        }
+      }),
+    ),
+  ),
 });
 
 export const promptableManifestSchema = v.strictObject({
