@@ -5,6 +5,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { reportFailures } from "../cases/run-cases.ts";
 import { addCommonOptions, type CommandContext, type CommonOptions, parseList, writeJson } from "../command-context.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
+import { readDicomSegmentation, writeDicomSegmentation } from "../export/dicom-segmentation.ts";
 import { formatOf, readSegmentation, writeSegmentation } from "../export/segmentation-file.ts";
 import { writeNnunetDataset } from "../export/write-nnunet-dataset.ts";
 
@@ -12,6 +13,7 @@ interface ExportOptions extends CommonOptions {
   readonly from: string;
   readonly to: string;
   readonly labels?: readonly string[];
+  readonly source?: string;
   readonly dataset?: string;
   readonly name?: string;
   readonly ignoreBelow?: number;
@@ -21,11 +23,12 @@ export function registerExport(program: Command, context: CommandContext): void 
   const command = program
     .command("export")
     .description(
-      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd), or join pseudo labels and images to an nnU-Net data set.",
+      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm), or join pseudo labels and images to an nnU-Net data set.",
     )
     .requiredOption("--from <path>", "a segmentation file, or a folder that `predict` or `refine` wrote")
     .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
     .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI label map", parseList)
+    .option("--source <folder>", "with a DICOM SEG (.dcm) on either side: the study that it is drawn on")
     .option("--dataset <folder>", "with a folder: the data set that the images come from")
     .option("--name <name>", "with a folder: name of the new data set")
     .option(
@@ -60,11 +63,16 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   for (const path of [options.from, options.to]) {
     if (formatOf(path) !== undefined) continue;
     throw new RefineError("configuration", `The format of ${path} is not known by its name.`, {
-      hint: "Files end in .nii, .nii.gz or .seg.nrrd.",
+      hint: "Files end in .nii, .nii.gz, .seg.nrrd or .dcm.",
     });
   }
-  const segmentation = await readSegmentation(options.from, options.labels ?? []);
-  await writeSegmentation(options.to, segmentation);
+  const segmentation =
+    formatOf(options.from) === "dicom"
+      ? await readDicomSegmentation(options.from, requireSource(options), context.signal)
+      : await readSegmentation(options.from, options.labels ?? []);
+  if (formatOf(options.to) === "dicom") {
+    await writeDicomSegmentation(options.to, segmentation, requireSource(options), context.signal);
+  } else await writeSegmentation(options.to, segmentation);
   const names = segmentation.segments.map(({ description }) => description.label);
   terminal.print(
     `${options.to}: ${segmentation.geometry.size.join(" x ")}, ${names.length} segments (${names.join(", ")}).`,
@@ -83,6 +91,13 @@ function fraction(text: string): number {
   if (text.trim() === "" || !(value >= 0 && value <= 1))
     throw new InvalidArgumentError("A number from 0 to 1 is needed.");
   return value;
+}
+
+function requireSource({ source }: ExportOptions): string {
+  if (source !== undefined) return source;
+  throw new RefineError("configuration", "A DICOM SEG lies on the images of a study; --source is needed.", {
+    hint: "Give the folder with the DICOM files of the series.",
+  });
 }
 
 async function isFolder(path: string): Promise<boolean> {

@@ -5,12 +5,13 @@ import { writeOutput } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
 import { classColor } from "../report/class-colors.ts";
 
-export type SegmentationFormat = "nifti" | "seg.nrrd";
+export type SegmentationFormat = "nifti" | "seg.nrrd" | "dicom";
 
 /** Format by the end of the name; undefined for anything else. */
 export function formatOf(path: string): SegmentationFormat | undefined {
   if (/\.seg\.nrrd$/i.test(path)) return "seg.nrrd";
   if (/\.nii(\.gz)?$/i.test(path)) return "nifti";
+  if (/\.dcm$/i.test(path)) return "dicom";
   return undefined;
 }
 

@@ -1,0 +1,70 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeSeg, matchToSeries } from "@samrefine/dicom";
+import { readNifti } from "@samrefine/formats";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { readStudy } from "../dicom/read-study.ts";
+import { writeThresholdModel } from "../testing/bright-disks.ts";
+import { writeDiskStudy } from "../testing/dicom-slices.ts";
+import { runCommand } from "../testing/run-command.ts";
+
+let root: string;
+let model: string;
+beforeAll(async () => {
+  root = await mkdtemp(join(tmpdir(), "samrefine-segment-"));
+  model = await writeThresholdModel(join(root, "model"));
+  await writeDiskStudy(at("study", "nested"));
+  await writeFile(at("study", "notes.txt"), "no DICOM");
+});
+afterAll(() => rm(root, { recursive: true }));
+const at = (...parts: readonly string[]): string => join(root, ...parts);
+const segment = (...args: readonly string[]) =>
+  runCommand(["segment", "--study", at("study"), "--model", model, "--out", at("seg.dcm"), ...args]);
+
+test("the disk is found on its slice, and the SEG lies on the source", async () => {
+  const run = await segment("--series", "2.25.221", "--preset", "raw", "--json", at("segment.json"));
+  expect(run).toMatchObject({ exitCode: 0 });
+  const seg = decodeSeg(await readFile(at("seg.dcm")));
+  expect(seg).toMatchObject({ kind: "BINARY", frameOfReferenceUid: "2.25.33", studyInstanceUid: "2.25.11" });
+  expect(seg.segments[0]).toMatchObject({ label: "Disk", algorithmType: "AUTOMATIC" });
+  expect(seg.frames).toHaveLength(1);
+  const { series } = await readStudy(at("study"), new AbortController().signal);
+  const sources = series[0]!.instances
+    .map(({ source }) => source)
+    .sort((a, b) => a.instanceNumber! - b.instanceNumber!);
+  const match = matchToSeries(seg, sources);
+  if (match.kind !== "matched") throw new Error("the SEG does not fit its source");
+  const area = match.mask(1, 1)!.reduce((sum, value) => sum + value, 0);
+  expect(Math.abs(area - Math.PI * 12 ** 2)).toBeLessThan(25);
+  expect(JSON.parse(await readFile(at("segment.json"), "utf8"))).toMatchObject({ segments: [{ pixels: area }] });
+
+  // The same SEG as NIfTI, and back as SEG.
+  const nifti = at("seg.nii.gz");
+  expect(await runCommand(["export", "--from", at("seg.dcm"), "--to", nifti, "--source", at("study")])).toMatchObject({
+    exitCode: 0,
+  });
+  const { volume } = readNifti(await readFile(nifti));
+  expect(volume.geometry.size).toEqual([60, 48, 3]);
+  expect(volume.geometry.indexToPatient).toEqual([1.5, 0, 0, 0, 0, 1.5, 0, 0, 0, 0, 4, 0, 0, 0, 0, 1]);
+  expect([...volume.data.subarray(60 * 48, 2 * 60 * 48)]).toEqual([...match.mask(1, 1)!]);
+  const again = at("again.dcm");
+  expect(
+    await runCommand(["export", "--from", nifti, "--to", again, "--source", at("study"), "--labels", "Disk"]),
+  ).toMatchObject({ exitCode: 0 });
+  const back = decodeSeg(await readFile(again));
+  expect([...back.frame(0)]).toEqual([...match.mask(1, 1)!]);
+});
+
+test("a study without a fitting series, an unknown series, a folder without DICOM, a SEG without its source", async () => {
+  const unfit = await segment("--preset", "raw");
+  expect(unfit).toMatchObject({ exitCode: 2 });
+  expect(unfit.noted).toMatch(/No series fits[\s\S]*2\.25\.221 \(CT, 3 images\)/);
+  expect(await segment("--series", "2.25.999", "--preset", "raw")).toMatchObject({ exitCode: 2 });
+  const empty = await runCommand(["segment", "--study", at("model"), "--model", model, "--out", at("x.dcm")]);
+  expect(empty).toMatchObject({ exitCode: 1 });
+  expect(empty.noted).toMatch(/no readable DICOM image/);
+  const alone = await runCommand(["export", "--from", at("seg.dcm"), "--to", at("x.nii.gz")]);
+  expect(alone).toMatchObject({ exitCode: 2 });
+  expect(alone.noted).toMatch(/--source/);
+});

@@ -1,0 +1,72 @@
+import {
+  type DatasetCase,
+  type Image2D,
+  type PromptableSegmenter,
+  type RefinementPlan,
+  refine,
+  type SegmentStack,
+} from "@samrefine/core";
+import { type Series, seriesFromInstances } from "@samrefine/dicom";
+import { describeOutcomes, type ReportedSegment } from "../models/describe-outcome.ts";
+import { displayRangeOf, proposeCase, type Unet } from "../models/propose.ts";
+import { imageOfInstance } from "./read-instance-image.ts";
+import { readInstance, type StudySeries } from "./read-study.ts";
+
+export interface SegmentedSeries {
+  readonly series: Series;
+  /** One stack per instance of `series`, on the instance's own grid. Probabilities are left out. */
+  readonly stacks: readonly SegmentStack[];
+  readonly outcomes: readonly (readonly ReportedSegment[])[];
+}
+
+export interface SegmentSeriesTask {
+  readonly unet: Unet;
+  readonly sam: PromptableSegmenter | undefined;
+  readonly plan: RefinementPlan;
+  readonly signal: AbortSignal;
+  readonly onSlice: (completed: number, total: number) => void;
+}
+
+/** Segments every instance of a series. Projections are images of their own; slices share their intensity range. */
+export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask): Promise<SegmentedSeries> {
+  const series = seriesFromInstances(found.instances.map(({ source }) => source));
+  const images: Image2D[] = [];
+  for (const source of series.instances) {
+    task.signal.throwIfAborted();
+    const instance = found.instances.find((candidate) => candidate.source === source)!;
+    images.push(imageOfInstance(await readInstance(instance), source));
+  }
+  const groups = series.kind === "projections" ? images.map((image) => [image]) : [images];
+  const stacks: SegmentStack[] = [];
+  const outcomes: (readonly ReportedSegment[])[] = [];
+  for (const group of groups) {
+    const image = asCase(group);
+    const displayRange = displayRangeOf(image, found.traits.modality);
+    const proposals = await proposeCase(image, task.unet, {
+      testTimeAugmentation: task.plan.testTimeAugmentation,
+      signal: task.signal,
+    });
+    for (const [k, slice] of group.entries()) {
+      const options = { displayRange, signal: task.signal, probabilities: false };
+      const result = await refine(slice, proposals[k]!, task.plan, task.sam, options);
+      stacks.push(result.stack);
+      outcomes.push(describeOutcomes(result, slice.geometry));
+      task.onSlice(stacks.length, images.length);
+    }
+  }
+  return { series, stacks, outcomes };
+}
+
+function asCase(slices: readonly Image2D[]): DatasetCase {
+  const { columns, rows, spacingMm } = slices[0]!.geometry;
+  return {
+    id: "series",
+    // Networks work slice by slice here, so that the position of the slices does not matter.
+    geometry: {
+      size: [columns, rows, slices.length],
+      indexToPatient: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+    },
+    hasSpacing: spacingMm !== undefined,
+    slices,
+  };
+}

@@ -1,0 +1,126 @@
+import { readFile } from "node:fs/promises";
+import { RefineError, type VolumeGeometry } from "@samrefine/core";
+import {
+  type DecodedSegment,
+  decodeSeg,
+  encodeSeg,
+  matchToSeries,
+  type Series,
+  seriesFromInstances,
+  verifySeg,
+} from "@samrefine/dicom";
+import type { SegmentVoxels, SegNrrd } from "@samrefine/formats";
+import { writeOutput } from "../command-context.ts";
+import { readStudy } from "../dicom/read-study.ts";
+import { classColor } from "../report/class-colors.ts";
+
+type VolumeSeries = Extract<Series, { readonly kind: "volume" }>;
+
+/**
+ * Reads a DICOM SEG onto the grid of the series that it was drawn on.
+ * @throws RefineError `unsupported-dicom` when it lies on no series of the study, with the differences; when the series is
+ * no regular volume.
+ */
+export async function readDicomSegmentation(path: string, studyFolder: string, signal: AbortSignal): Promise<SegNrrd> {
+  const seg = decodeSeg(await readFile(path));
+  const study = await readStudy(studyFolder, signal);
+  const referenced = study.series.find(({ uid }) => uid === seg.referencedSeriesInstanceUid);
+  if (referenced === undefined) {
+    throw new RefineError("unsupported-dicom", `${studyFolder} does not hold the series that ${path} was drawn on.`, {
+      hint: `Give the folder with series ${seg.referencedSeriesInstanceUid ?? "(not named)"} to --source.`,
+    });
+  }
+  const series = requireVolume(seriesFromInstances(referenced.instances.map(({ source }) => source)));
+  const match = matchToSeries(seg, series.instances);
+  if (match.kind === "refused") {
+    throw new RefineError("unsupported-dicom", `${path}: ${match.reasons.map(({ message }) => message).join(" ")}`, {
+      hint: "Export it with the series that it was drawn on.",
+    });
+  }
+  const [columns, rows, slices] = series.volume.size;
+  const segments = seg.segments.map((segment): SegmentVoxels => {
+    const data = new Uint8Array(columns * rows * slices);
+    for (const k of match.instancesOf(segment.number)) data.set(match.mask(segment.number, k)!, k * columns * rows);
+    return { description: describe(segment), data };
+  });
+  return { geometry: series.volume, segments };
+}
+
+/**
+ * Writes segments as DICOM SEG on the one series of a study whose grid they have.
+ * @throws RefineError `configuration` when no series has that grid, naming the difference.
+ */
+export async function writeDicomSegmentation(
+  path: string,
+  segmentation: SegNrrd,
+  studyFolder: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { series } = await readStudy(studyFolder, signal);
+  const volumes = series
+    .map(({ instances }) => seriesFromInstances(instances.map(({ source }) => source)))
+    .filter((entry) => entry.kind === "volume");
+  const target = volumes.find(({ volume }) => isSameGrid(volume, segmentation.geometry));
+  if (target === undefined) {
+    const grids = volumes.map(({ volume }) => volume.size.join(" x ")).join("; ");
+    throw new RefineError(
+      "configuration",
+      `No series in ${studyFolder} has the grid of the segmentation (${segmentation.geometry.size.join(" x ")}); found ${grids || "no volume"}.`,
+      { hint: "Size, spacing, position and orientation must be equal; resample the segmentation first." },
+    );
+  }
+  const area = target.volume.size[0] * target.volume.size[1];
+  const bySegment = new Map(segmentation.segments.map((segment, index) => [index + 1, segment]));
+  const request = {
+    sources: target.instances,
+    segments: segmentation.segments.map(({ description }, index) => ({
+      ...description,
+      number: index + 1,
+      algorithmType: "SEMIAUTOMATIC" as const,
+      algorithm: { name: "SAM Refine export", version: "0.1.0" },
+    })),
+    masks: (number: number, k: number) => bySegment.get(number)?.data.subarray(k * area, (k + 1) * area),
+    seriesDescription: "SAM Refine export (research)",
+    seriesNumber: 9001,
+    created: new Date(),
+  };
+  const seg = encodeSeg(request);
+  verifySeg(seg.bytes, request);
+  await writeOutput(path, seg.bytes);
+}
+
+function requireVolume(series: Series): VolumeSeries {
+  if (series.kind === "volume") return series;
+  throw new RefineError(
+    "unsupported-dicom",
+    "The series is no regular volume, so that NIfTI and NRRD cannot hold it.",
+    {
+      hint: series.findings.map(({ message }) => message).join(" "),
+    },
+  );
+}
+
+/** Equal within a hundredth of a voxel at every corner. */
+function isSameGrid(a: VolumeGeometry, b: VolumeGeometry): boolean {
+  if (a.size.some((n, axis) => n !== b.size[axis])) return false;
+  const tolerance = 0.01 * Math.min(...[0, 1, 2].map((axis) => Math.hypot(...columnOf(a, axis))));
+  return [0, 1, 2, 3].every((column) => {
+    const scale = column < 3 ? a.size[column]! : 1;
+    const [p, q] = [columnOf(a, column), columnOf(b, column)];
+    return Math.hypot(...p.map((value, row) => (value - q[row]!) * scale)) <= tolerance;
+  });
+}
+
+function columnOf({ indexToPatient: m }: VolumeGeometry, column: number): readonly number[] {
+  return [m[column]!, m[4 + column]!, m[8 + column]!];
+}
+
+function describe({ number, label, colorRgb, category, type }: DecodedSegment): SegmentVoxels["description"] {
+  return {
+    number,
+    label,
+    colorRgb: colorRgb ?? classColor(number),
+    category: category ?? { value: "123037004", scheme: "SCT", meaning: "Anatomical structure" },
+    type: type ?? { value: "85756007", scheme: "SCT", meaning: "Tissue" },
+  };
+}
