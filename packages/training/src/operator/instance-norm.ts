@@ -1,5 +1,5 @@
 import type { Graph, Tensor } from "../graph/graph.ts";
-import { add, multiply, reduceSum, reshape, scale, subtract } from "../graph/primitives.ts";
+import { multiply, reduceSum, reshape, scale, subtract } from "../graph/primitives.ts";
 import { shareBetweenRules } from "./share-between-rules.ts";
 
 export const INSTANCE_NORM_EPSILON = 1e-5;

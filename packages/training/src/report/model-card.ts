@@ -35,7 +35,7 @@ export function modelCard({ result, dataset, description, manifest, command }: M
     `| Augmentation | ${inWords(augmentation)} |`,
     `| SHA-256 | \`${file.sha256}\` |`,
     "",
-    "## Measured",
+    "## Validation",
     "",
     ...measured(result),
     ...(final && validationCaseIds.length > 0
