@@ -7,6 +7,7 @@ import { registerModels } from "./commands/models.ts";
 import { registerPhantom } from "./commands/phantom.ts";
 import { registerPredict } from "./commands/predict.ts";
 import { registerRefine } from "./commands/refine.ts";
+import { registerSegment } from "./commands/segment.ts";
 import { registerTrain } from "./commands/train.ts";
 
 /** The command tree. Commands import what is heavy (model runtime, training) only when they run. */
@@ -32,6 +33,7 @@ const commands: readonly RegisterCommand[] = [
   registerRefine,
   registerEvaluate,
   registerCompare,
+  registerSegment,
   registerExport,
   registerModels,
   registerPhantom,

@@ -108,8 +108,8 @@ function tableTop(halfDepth: number, random: Random): Tissue[] {
       shape: shell,
       step: 1,
       layers: [
-        { depth: 0, hu: -40, texture: 10, label: "background" },
-        { depth: 1.6, hu: -930, texture: 4, label: "background" },
+        { depth: 0, hu: 90, texture: 10, label: "background" },
+        { depth: 2.4, hu: -930, texture: 4, label: "background" },
       ],
     },
   ];

@@ -353,7 +353,7 @@ function buildGreatVessels(spine: Spine, kidneys: readonly Kidney[], random: Ran
   const aortaPath = heights.map((z, i): Ball => {
     const [, cy] = spine.center(z);
     return {
-      at: [7 + drift * Math.sin(i) * 0.6, cy - 28 + (z > 40 ? (z - 40) * 0.14 : 0), z],
+      at: [7 + drift * Math.sin(i) * 0.6, cy - 28 + (z > 40 ? (z - 40) * 0.05 : 0), z],
       radius: caliber * (1 + 0.0012 * z),
     };
   });
