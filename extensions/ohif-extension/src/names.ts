@@ -1,5 +1,7 @@
 /** Equal to the package's name, as OHIF demands. */
 export const EXTENSION_ID = "@samrefine/ohif-extension";
+/** Equal to the package's version; written into every SEG. */
+export const VERSION = "0.1.0";
 export const PANEL_NAME = "refine";
 export const PANEL_ID: string = `${EXTENSION_ID}.panelModule.${PANEL_NAME}`;
 

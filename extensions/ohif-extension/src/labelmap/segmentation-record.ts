@@ -65,6 +65,7 @@ export class SegmentationRecord {
   /** The network that the segments come from; undefined when a person began. */
   readonly modelId: string | undefined;
   #segments: readonly SegmentInfo[];
+  #revision = 0;
   #history: ReadonlyMap<number, SegmentHistory> = new Map();
   readonly #hidden = new Map<number, readonly HiddenPixels[]>();
   readonly #objects = new Map<number, readonly PromptObject[]>();
@@ -83,12 +84,18 @@ export class SegmentationRecord {
     this.#segments = segments;
   }
 
+  /** Grows with every change; the same number means the same content. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   get segments(): readonly SegmentInfo[] {
     return this.#segments;
   }
 
   setSegments(segments: readonly SegmentInfo[]): void {
     this.#segments = segments;
+    this.#revision++;
   }
 
   get history(): ReadonlyMap<number, SegmentHistory> {
@@ -99,6 +106,7 @@ export class SegmentationRecord {
     const next = new Map(this.#history);
     for (const number of numbers) next.set(number, { ...(next.get(number) ?? untouched), ...mark });
     this.#history = next;
+    this.#revision++;
   }
 
   objects(slice: number): readonly PromptObject[] {
@@ -137,6 +145,7 @@ export class SegmentationRecord {
 
   writeLabels(slice: number, labels: Uint8Array): void {
     this.labelmap.write(slice, labels);
+    this.#revision++;
     this.#counts.delete(slice);
   }
 
@@ -155,6 +164,7 @@ export class SegmentationRecord {
 
   restoreHistory(history: ReadonlyMap<number, SegmentHistory>): void {
     this.#history = history;
+    this.#revision++;
   }
 
   applyChange(change: Change, side: "before" | "after"): void {
@@ -165,6 +175,7 @@ export class SegmentationRecord {
 
   /** Forgets cached counts of slices that the host changed by itself (brush). */
   invalidate(slices: readonly number[] | undefined): void {
+    this.#revision++;
     if (!slices) this.#counts.clear();
     else for (const slice of slices) this.#counts.delete(slice);
   }

@@ -22,7 +22,5 @@ export function createPanelHost(sessions: SessionHolder): () => ReactElement {
     // Not while the host's React is in the middle of its own commit.
     setTimeout(() => leaving?.unmount());
   };
-  return function PanelHost() {
-    return createElement("div", { ref: attach, className: "h-full min-h-0 overflow-hidden" });
-  };
+  return () => createElement("div", { ref: attach, className: "h-full min-h-0 overflow-hidden" });
 }

@@ -18,7 +18,7 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
           Use tool
         </button>
       </div>
-      <div className="samrefine-row" role="group" aria-label="What a click does">
+      <fieldset className="samrefine-row samrefine-fieldset" aria-label="What a click does">
         {(["include", "exclude"] as const).map((mode) => (
           <button
             key={mode}
@@ -41,7 +41,7 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
         >
           Prompts
         </button>
-      </div>
+      </fieldset>
       {pending ? (
         <div className="samrefine-pending samrefine-stack" data-testid="samrefine-pending">
           <div className="samrefine-numbers">

@@ -82,6 +82,7 @@ export class PromptAnnotations {
           imageId,
           plane,
           frameOfReference,
+          label: point.label,
         });
       });
       if (prompt.box) {
@@ -96,6 +97,7 @@ export class PromptAnnotations {
           imageId,
           plane,
           frameOfReference,
+          label: "box",
         });
       }
     }
@@ -109,7 +111,12 @@ export class PromptAnnotations {
     points: Types.Annotation["data"]["handles"] extends infer H
       ? NonNullable<H extends { points?: infer P } ? P : never>
       : never,
-    place: { readonly imageId: string; readonly plane: ImagePlane; readonly frameOfReference: string },
+    place: {
+      readonly imageId: string;
+      readonly plane: ImagePlane;
+      readonly frameOfReference: string;
+      readonly label: string;
+    },
   ): void {
     const annotationUID = crypto.randomUUID();
     const item: Types.Annotation = {
@@ -141,6 +148,7 @@ export class PromptAnnotations {
           },
         },
         cachedStats: {},
+        label: place.label,
       },
     };
     this.#parts.set(annotationUID, part);

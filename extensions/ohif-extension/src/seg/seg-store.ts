@@ -1,6 +1,12 @@
+import { RefineError } from "@samrefine/core";
+import { createDicomWebClient, type DicomWebClient, SEGMENTATION_STORAGE } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
+import { VERSION } from "../names.ts";
 import type { SeriesSource } from "../series/series-source.ts";
+import { buildSegJob } from "./build-job.ts";
+import type { SegJob, WrittenSeg } from "./seg-job.ts";
+import { compareSegInWorker, writeSegInWorker } from "./seg-writer.ts";
 
 export type SegDelivery = "store" | "download";
 
@@ -8,20 +14,121 @@ export interface SegDeliveryRequest {
   readonly series: SeriesSource;
   readonly record: SegmentationRecord;
   /** Id and version of the network that proposed; undefined when none did. */
-  readonly networkTitle: string | undefined;
-  readonly promptableTitle: string | undefined;
+  readonly networkName: string | undefined;
+  readonly promptableName: string | undefined;
   readonly signal: AbortSignal;
 }
 
+interface PreparedSeg {
+  readonly record: SegmentationRecord;
+  /** Of the record, when the SEG was written: the same bytes serve again while nothing changed. */
+  readonly revision: number;
+  readonly job: SegJob;
+  readonly written: WrittenSeg;
+}
+
+/**
+ * Writes SEGs and hands them over. A SEG whose storing failed stays here: stored again it is the same object with the same
+ * UIDs, so that an archive that did take it the first time does not hold it twice.
+ */
 export class SegStore {
   readonly #host: OhifHost;
+  #prepared: PreparedSeg | undefined;
+  #hasUnstored = false;
+  /** What was stored last from a record: the next one names it as its predecessor. */
+  readonly #predecessors = new WeakMap<SegmentationRecord, NonNullable<SegJob["predecessor"]>>();
+
   constructor(host: OhifHost) {
     this.#host = host;
   }
+
   get hasUnstored(): boolean {
-    return false;
+    return this.#hasUnstored;
   }
-  async deliver(_delivery: SegDelivery, _request: SegDeliveryRequest): Promise<string> {
-    return String(this.#host.activeViewportId);
+
+  /**
+   * @returns What happened, for the user.
+   * @throws RefineError `seg-encoding`, `dicomweb`, `configuration`; the written SEG is kept.
+   */
+  async deliver(delivery: SegDelivery, request: SegDeliveryRequest): Promise<string> {
+    const prepared = await this.#prepare(request);
+    request.signal.throwIfAborted();
+    const { frameCount } = prepared.written;
+    if (delivery === "download") {
+      saveFile(prepared.written);
+      return `The SEG (${frameCount} frames) was downloaded.`;
+    }
+    this.#hasUnstored = true;
+    await this.#store(prepared, request.signal);
+    this.#hasUnstored = false;
+    this.#predecessors.set(prepared.record, {
+      sopClassUid: SEGMENTATION_STORAGE,
+      sopInstanceUid: prepared.written.sopInstanceUid,
+    });
+    await this.#showInStudy(request.series, prepared.written);
+    return `Stored and read back: ${frameCount} frames, identical. It is listed among the series of this study.`;
   }
+
+  async #prepare({ series, record, networkName, promptableName }: SegDeliveryRequest): Promise<PreparedSeg> {
+    const known = this.#prepared;
+    if (known?.record === record && known.revision === record.revision) return known;
+    const job = buildSegJob(
+      series,
+      record,
+      { network: networkName, promptable: promptableName, softwareVersion: VERSION },
+      this.#predecessors.get(record),
+    );
+    const { revision } = record;
+    this.#hasUnstored = false;
+    this.#prepared = { record, revision, job, written: await writeSegInWorker(job) };
+    return this.#prepared;
+  }
+
+  async #store({ job, written }: PreparedSeg, signal: AbortSignal): Promise<void> {
+    const client = this.#client();
+    await client.storeInstances([written.bytes], { signal });
+    const stored = await client.retrieveInstance(
+      {
+        studyInstanceUid: job.sources[0]!.studyInstanceUid,
+        seriesInstanceUid: written.seriesInstanceUid,
+        sopInstanceUid: written.sopInstanceUid,
+      },
+      { signal },
+    );
+    await compareSegInWorker(stored, job);
+  }
+
+  #client(): DicomWebClient {
+    const config = this.#host.dataSource?.getConfig?.();
+    const root = config?.stowRoot ?? config?.wadoRoot;
+    if (root === undefined) {
+      throw new RefineError("configuration", "This data source cannot store: it names no DICOMweb address.", {
+        hint: "Download the SEG instead.",
+      });
+    }
+    return createDicomWebClient({
+      root: new URL(root, globalThis.location.href).href,
+      fetch: (url, init) => fetch(url, init),
+      headers: () => this.#host.authorization(),
+    });
+  }
+
+  /** Lets the host read the new series from the archive, as it would after a reload. */
+  async #showInStudy({ displaySet }: SeriesSource, { seriesInstanceUid }: WrittenSeg): Promise<void> {
+    const { dataSource } = this.#host;
+    dataSource?.deleteStudyMetadataPromise?.(displaySet.StudyInstanceUID);
+    await dataSource?.retrieve.series.metadata({
+      StudyInstanceUID: displaySet.StudyInstanceUID,
+      filters: { seriesInstanceUID: seriesInstanceUid },
+    });
+  }
+}
+
+function saveFile({ bytes, sopInstanceUid }: WrittenSeg): void {
+  const url = URL.createObjectURL(new Blob([bytes], { type: "application/dicom" }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = `samrefine-${sopInstanceUid.slice(-12)}.dcm`;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

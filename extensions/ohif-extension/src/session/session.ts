@@ -624,8 +624,8 @@ export class RefineSession {
       const report = await this.#segStore.deliver(delivery, {
         series,
         record,
-        networkTitle: model && `${model.manifest.id} ${model.manifest.version}`,
-        promptableTitle: this.#catalogue?.promptable?.manifest.id,
+        networkName: model && `${model.manifest.id} ${model.manifest.version}`,
+        promptableName: this.#catalogue?.promptable?.manifest.id,
         signal,
       });
       if (delivery === "store") this.#isStored = true;

@@ -1,0 +1,85 @@
+import { RefineError } from "@samrefine/core";
+import { newUid, type SourceInstance } from "@samrefine/dicom";
+import { algorithmType, type SegmentationRecord, untouched } from "../labelmap/segmentation-record.ts";
+import type { SeriesSource } from "../series/series-source.ts";
+import type { SegJob } from "./seg-job.ts";
+
+/** Far from the numbers of acquired series, and below the largest IS value. */
+const SERIES_NUMBER_OFFSET = 9000;
+
+export interface JobNames {
+  /** Id and version of the network that proposed; undefined when none did. */
+  readonly network: string | undefined;
+  readonly promptable: string | undefined;
+  readonly softwareVersion: string;
+}
+
+/**
+ * Everything that the SEG will say, taken at this moment. Empty segments are left out and the rest is numbered anew, because a
+ * binary SEG wants 1..N without gaps.
+ * @throws RefineError `seg-encoding` when there is nothing to store.
+ */
+export function buildSegJob(
+  series: Pick<SeriesSource, "sliceCount" | "instances" | "displaySet">,
+  record: SegmentationRecord,
+  names: JobNames,
+  predecessor: SegJob["predecessor"],
+): SegJob {
+  const slices = Array.from({ length: series.sliceCount }, (_, slice) => {
+    const { labels, hidden } = record.state(slice);
+    return { labels, hidden };
+  });
+  const present = record.segments.filter(({ number }) => slices.some((_, slice) => record.pixels(slice, number) > 0));
+  if (present.length === 0) {
+    throw new RefineError("seg-encoding", "There is nothing to store: every segment is empty.", {
+      hint: "Auto-segment the study or click a structure first.",
+    });
+  }
+  const seriesNumber = Number(series.displaySet.SeriesNumber ?? 0);
+  return {
+    sources: series.instances.map(plainInstance),
+    slices,
+    segments: present.map((segment, index) => {
+      const history = record.history.get(segment.number) ?? untouched;
+      const type = algorithmType(history);
+      return {
+        ...segment,
+        number: index + 1,
+        labelValue: segment.number,
+        algorithmType: type,
+        ...(type === "MANUAL" ? {} : { algorithm: { name: algorithmName(names), version: names.softwareVersion } }),
+      };
+    }),
+    seriesDescription: `SAM Refine: ${present.map(({ label }) => label).join(", ")}`.slice(0, 64),
+    seriesNumber: SERIES_NUMBER_OFFSET + (Number.isFinite(seriesNumber) ? seriesNumber % 1000 : 0),
+    created: new Date(),
+    sopInstanceUid: newUid(),
+    seriesInstanceUid: newUid(),
+    predecessor,
+  };
+}
+
+function algorithmName({ network, promptable }: JobNames): string {
+  return `SAM Refine: ${[network, promptable].filter((name) => name !== undefined).join(" + ")}`;
+}
+
+/** Without the accessors and functions that the host hangs on its metadata: those cannot cross to a worker. */
+function plainInstance(instance: SourceInstance): SourceInstance {
+  return { ...instance, attributes: plainValue(instance.attributes) as SourceInstance["attributes"] };
+}
+
+const DEEPEST = 12;
+
+function plainValue(value: unknown, depth = 0): unknown {
+  if (depth > DEEPEST || typeof value === "function" || typeof value === "symbol") return undefined;
+  if (typeof value !== "object" || value === null) return value;
+  if (ArrayBuffer.isView(value)) return value;
+  if (Array.isArray(value)) return value.map((item) => plainValue(item, depth + 1));
+  const result: Record<string, unknown> = {};
+  for (const [keyword, item] of Object.entries(value)) {
+    if (keyword === "PixelData" || keyword.startsWith("_")) continue;
+    const plain = plainValue(item, depth + 1);
+    if (plain !== undefined) result[keyword] = plain;
+  }
+  return result;
+}

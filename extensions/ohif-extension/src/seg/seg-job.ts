@@ -1,0 +1,74 @@
+import {
+  type EncodedSeg,
+  encodeSeg,
+  type SegRequest,
+  type SegSegment,
+  type SourceInstance,
+  verifySeg,
+} from "@samrefine/dicom";
+import { segmentMask } from "../labelmap/edit.ts";
+import { decodeLabels, type LabelRuns } from "../labelmap/runs.ts";
+import type { HiddenPixels } from "../refinery/contract.ts";
+
+/** A SEG to be written, as plain data that can cross to a worker. */
+export interface SegJob {
+  /** One per slice, in slice order. */
+  readonly sources: readonly SourceInstance[];
+  readonly slices: readonly { readonly labels: LabelRuns; readonly hidden: readonly HiddenPixels[] }[];
+  /** Numbered 1..N; `labelValue` is the segment's value in the label map, which may have gaps. */
+  readonly segments: readonly (SegSegment & { readonly labelValue: number })[];
+  readonly seriesDescription: string;
+  readonly seriesNumber: number;
+  readonly created: Date;
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly predecessor?: NonNullable<SegRequest["predecessor"]> | undefined;
+}
+
+export interface WrittenSeg {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly frameCount: number;
+}
+
+/**
+ * Writes the SEG and reads it back before anyone else sees it.
+ * @throws RefineError `seg-encoding`, `unsupported-dicom`.
+ */
+export function writeSeg(job: SegJob): WrittenSeg {
+  const request = segRequest(job);
+  const encoded: EncodedSeg = encodeSeg(request);
+  verifySeg(encoded.bytes, request);
+  const { bytes, sopInstanceUid, seriesInstanceUid, frameCount } = encoded;
+  return { bytes, sopInstanceUid, seriesInstanceUid, frameCount };
+}
+
+/** @throws RefineError `seg-encoding` when what came back from the archive is not what was to be stored. */
+export function compareSeg(bytes: Uint8Array, job: SegJob): void {
+  verifySeg(bytes, segRequest(job));
+}
+
+function segRequest(job: SegJob): SegRequest {
+  const labelValues = new Map(job.segments.map(({ number, labelValue }) => [number, labelValue]));
+  let decoded: { readonly slice: number; readonly labels: Uint8Array } | undefined;
+  return {
+    kind: "BINARY",
+    sources: job.sources,
+    segments: job.segments.map(({ labelValue: _, ...segment }) => segment),
+    masks: (segment, slice) => {
+      const state = job.slices[slice];
+      const labelValue = labelValues.get(segment);
+      if (!state || labelValue === undefined) return undefined;
+      if (decoded?.slice !== slice) decoded = { slice, labels: decodeLabels(state.labels) };
+      return segmentMask(decoded.labels, labelValue, state.hidden);
+    },
+    seriesDescription: job.seriesDescription,
+    seriesNumber: job.seriesNumber,
+    contentLabel: "SAM_REFINE",
+    created: job.created,
+    sopInstanceUid: job.sopInstanceUid,
+    seriesInstanceUid: job.seriesInstanceUid,
+    ...(job.predecessor ? { predecessor: job.predecessor } : {}),
+  };
+}

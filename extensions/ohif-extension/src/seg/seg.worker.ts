@@ -1,0 +1,26 @@
+import { expose, transfer } from "comlink";
+import { type Reply, toWireError } from "../refinery/wire.ts";
+import { compareSeg, type SegJob, type WrittenSeg, writeSeg } from "./seg-job.ts";
+
+const endpoint = {
+  write(job: SegJob): Reply<WrittenSeg> {
+    try {
+      const value = writeSeg(job);
+      return transfer({ ok: true, value }, [value.bytes.buffer]);
+    } catch (error) {
+      return { ok: false, error: toWireError(error) };
+    }
+  },
+  compare(bytes: Uint8Array, job: SegJob): Reply<undefined> {
+    try {
+      compareSeg(bytes, job);
+      return { ok: true, value: undefined };
+    } catch (error) {
+      return { ok: false, error: toWireError(error) };
+    }
+  },
+};
+
+export type SegEndpoint = typeof endpoint;
+
+expose(endpoint);
