@@ -33,7 +33,7 @@ export function cleanMask(mask: Mask, steps: readonly CleanUpStep[], probability
 
 /**
  * Binarises and cleans every class. A segment with probability is `probability > threshold`, whatever its mask says; one
- * without (drawn by a person) is its mask, with the logits of a certain one.
+ * without (drawn by a person) is its mask, with the logits of a certain one. A probability that is NaN counts as 0.
  *
  * @throws RefineError `shape-mismatch`; `configuration` when a segment number occurs twice.
  */
@@ -45,14 +45,13 @@ export function prepareSegments(stack: SegmentStack, plan: RefinementPlan): read
   return stack.segments.map((segment) => prepareSegment(segment, stack, plan));
 }
 
-function prepareSegment(
-  { number, mask, probability }: Segment,
-  stack: SegmentStack,
-  plan: RefinementPlan,
-): PreparedSegment {
+function prepareSegment(segment: Segment, stack: SegmentStack, plan: RefinementPlan): PreparedSegment {
+  const { number, mask } = segment;
   requireGridLength(`Segment ${number}`, mask.data.length, stack.geometry);
-  if (probability !== undefined)
-    requireGridLength(`Probability of segment ${number}`, probability.length, stack.geometry);
+  if (segment.probability !== undefined) {
+    requireGridLength(`Probability of segment ${number}`, segment.probability.length, stack.geometry);
+  }
+  const probability = segment.probability && withoutNaN(segment.probability);
   const raw =
     probability === undefined
       ? { geometry: stack.geometry, data: mask.data }
@@ -63,4 +62,12 @@ function prepareSegment(
     raw,
   );
   return { number, probability, raw, cleaned, rawLogits, cleanedLogits: imposeMask(rawLogits, cleaned) };
+}
+
+/** One NaN would spread over every mean and every resized neighbour. */
+function withoutNaN(probability: Float32Array): Float32Array {
+  if (!probability.includes(Number.NaN)) return probability;
+  const result = probability.slice();
+  for (let i = 0; i < result.length; i++) if (Number.isNaN(result[i])) result[i] = 0;
+  return result;
 }

@@ -462,6 +462,49 @@ describe("refine as a task", () => {
     await failure(refine(image, short, presetPlan("raw"), undefined, { displayRange }), "shape-mismatch");
   });
 
+  test("no input of any shape breaks a preset or yields NaN: one pixel, one row, full, empty, overlapping, NaN", async () => {
+    const value = fc.constantFrom(0, 0.2, 0.6, 1, Number.NaN);
+    const input = fc
+      .tuple(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 7 }), fc.constantFrom(1, 2, 3))
+      .chain(([columns, rows, classes]) =>
+        fc.tuple(
+          fc.constant({ columns, rows }),
+          fc.array(fc.array(value, { minLength: columns * rows, maxLength: columns * rows }), {
+            minLength: classes,
+            maxLength: classes,
+          }),
+        ),
+      );
+    await fc.assert(
+      fc.asyncProperty(
+        input,
+        fc.constantFrom(...refinementPresets.values()),
+        fc.constantFrom(-2, 0, 3),
+        async ([geometry, maps], preset, constant) => {
+          const segments = maps.map((map, i) => ({
+            number: i + 1,
+            mask: { geometry, data: new Uint8Array(map.length) },
+            probability: Float32Array.from(map),
+          }));
+          const sam = recordingSegmenter((prompt, x, y) => boxAnswer()(prompt, x, y) + constant);
+          const output = { columns: 9, rows: 5 };
+          const result = await refine(imageOf(output), { geometry, segments }, preset, sam, { displayRange });
+          for (const { number, mask, probability } of result.stack.segments) {
+            expect(mask.data).toHaveLength(45);
+            expect(probability?.every((p) => p >= 0 && p <= 1)).toBe(true);
+            const outcome = result.outcomes.get(number);
+            if (outcome?.kind === "absent") expect(maskArea(mask)).toBe(0);
+            else {
+              expect(outcome?.quality.value).toBeGreaterThanOrEqual(0);
+              expect(outcome?.quality.value).toBeLessThanOrEqual(1);
+            }
+          }
+        },
+      ),
+      { numRuns: 200 },
+    );
+  });
+
   test("every preset runs end to end and yields one outcome and one mask per class", async () => {
     for (const preset of refinementPresets.values()) {
       const result = await refine(imageOf(grid), stack, preset, recordingSegmenter(boxAnswer()), {
