@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { type IntensityPolicy, RefineError } from "@samrefine/core";
@@ -7,6 +7,7 @@ import type {
   ModelDescription,
   RunStore,
   TrainingConfiguration,
+  TrainingOptions,
   TrainingResult,
 } from "@samrefine/training";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -18,7 +19,7 @@ import {
   writeJson,
   writeOutput,
 } from "../command-context.ts";
-import { type OpenedDataset, openDataset } from "../dataset/open-dataset.ts";
+import { type OpenedDataset, openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 
 interface TrainOptions extends CommonOptions {
   readonly dataset: string;
@@ -38,6 +39,9 @@ interface TrainOptions extends CommonOptions {
   readonly augment?: AugmentationProfile;
   readonly flip?: "none" | "horizontal" | "both";
   readonly validateEvery?: number;
+  readonly pseudoLabels?: string;
+  readonly keepLabeled?: boolean;
+  readonly caseWeights?: string;
   readonly out: string;
   readonly resume?: boolean;
   readonly id?: string;
@@ -54,7 +58,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
         "Ctrl-C writes a checkpoint; --resume goes on from it exactly.",
     )
     .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set")
-    .option("--recipe <name>", "training recipe", "supervised")
+    .option("--recipe <name>", "supervised, pseudo-label, mean-teacher, ua-mt, cps or fixmatch", "supervised")
     .option("--split <file>", "another split than the data set's split.json")
     .option("--labeled <number>", "use only the first so many labelled cases", parseInteger(1))
     .option("--steps <number>", "optimiser steps", parseInteger(1))
@@ -88,6 +92,9 @@ export function registerTrain(program: Command, context: CommandContext): void {
       ]),
     )
     .option("--validate-every <steps>", "steps between two validations", parseInteger(1))
+    .option("--pseudo-labels <folder>", "recipe pseudo-label: label maps <case>.<ending>, e.g. of refine")
+    .option("--keep-labeled", "with --pseudo-labels: also train on the labelled cases with their own labels")
+    .option("--case-weights <file>", 'with --pseudo-labels: JSON {"case": weight}; others weigh 1')
     .requiredOption("--out <folder>", "run folder: checkpoint, model.onnx, manifest.json, metrics.json, curves.svg")
     .option("--resume", "go on from the checkpoint in the run folder")
     .option("--id <id>", "id of the model in its manifest; default the run folder's name")
@@ -105,6 +112,7 @@ async function train(options: TrainOptions, { terminal, signal }: CommandContext
   const dataset = await openDataset(options.dataset, { split: options.split });
   const description = await readDescription(options, training.parseModelDescription);
   const configuration = configure(options, dataset, training);
+  const pseudoLabels = await selectPseudoLabels(options, dataset);
   const progress = terminal.startProgress();
   let result: TrainingResult;
   try {
@@ -115,6 +123,7 @@ async function train(options: TrainOptions, { terminal, signal }: CommandContext
       session: { threads: options.threads ?? availableParallelism(), provider: options.provider },
       store: folderStore(options.out),
       resume: options.resume ?? false,
+      ...pseudoLabels,
       signal,
       onProgress: (event) => progress.update(event),
       onStep: ({ step, steps, loss, seconds, validation }) => {
@@ -182,6 +191,45 @@ function configure(
     augmentation: options.flip ? { ...base.augmentation, flip: options.flip } : base.augmentation,
     validation: { ...base.validation, every: options.validateEvery ?? base.validation.every },
   });
+}
+
+/** What `--pseudo-labels` changes: which cases are trained on, where their labels come from and what they weigh. */
+async function selectPseudoLabels(
+  { recipe, pseudoLabels, keepLabeled = false, caseWeights }: TrainOptions,
+  dataset: OpenedDataset,
+): Promise<Pick<TrainingOptions, "trainingCaseIds" | "readTrainingLabels" | "caseWeights">> {
+  if ((recipe === "pseudo-label") !== (pseudoLabels !== undefined)) {
+    throw new RefineError("configuration", "The recipe pseudo-label and --pseudo-labels belong together.", {
+      hint: "Give both, or neither.",
+    });
+  }
+  if (pseudoLabels === undefined) return {};
+  const files = new Set(await readdir(pseudoLabels).catch(() => []));
+  const labeled = dataset.caseIds("labeled");
+  const pseudo = dataset.caseIds("unlabeled").filter((id) => files.has(`${id}${dataset.fileEnding}`));
+  if (pseudo.length === 0) {
+    throw new RefineError("dataset", `${pseudoLabels} holds no label map of an unlabelled case of ${dataset.name}.`, {
+      hint: `Files are named <case>${dataset.fileEnding}.`,
+    });
+  }
+  const own = new Set(keepLabeled ? labeled : []);
+  return {
+    trainingCaseIds: [...own, ...pseudo],
+    readTrainingLabels: (id) =>
+      own.has(id)
+        ? dataset.readLabels(id)
+        : readLabelsFrom(dataset, id, join(pseudoLabels, `${id}${dataset.fileEnding}`)),
+    ...(caseWeights && { caseWeights: parseCaseWeights(await readJson(caseWeights), caseWeights) }),
+  };
+}
+
+function parseCaseWeights(value: unknown, path: string): ReadonlyMap<string, number> {
+  const entries = Object.entries((value ?? {}) as Record<string, unknown>);
+  const wrong = entries.find(([, weight]) => typeof weight !== "number" || !(weight >= 0));
+  if (wrong) {
+    throw new RefineError("configuration", `${path}: the weight of case ${wrong[0]} is not a number of at least 0.`);
+  }
+  return new Map(entries as [string, number][]);
 }
 
 async function readDescription(

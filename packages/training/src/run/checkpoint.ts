@@ -62,7 +62,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   const decoded: Record<string, Float32Array> = {};
   for (const { name, length } of vectors) {
     if (offset + length * 4 > bytes.length) throw damaged();
-    decoded[name] = new Float32Array(bytes.slice(offset, offset + length * 4).buffer);
+    // Copied by the constructor: the slice of a Node Buffer would be a view of the whole file.
+    decoded[name] = new Float32Array(new Uint8Array(bytes.subarray(offset, offset + length * 4)).buffer);
     offset += length * 4;
   }
   return { ...rest, vectors: decoded };

@@ -1,0 +1,107 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { isRefineError } from "@samrefine/core";
+import { parseManifest } from "@samrefine/models";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeJson, writeOutput } from "../command-context.ts";
+import { encodeGreyPng } from "../dataset/write-case.ts";
+import { createProgram } from "../program.ts";
+import type { Terminal } from "../terminal/terminal.ts";
+
+const printed: string[] = [];
+const terminal: Terminal = {
+  print: (text) => printed.push(text),
+  note: () => {},
+  startProgress: () => ({ update: () => {}, stop: () => {} }),
+};
+let folder: string;
+
+async function samrefine(...words: string[]): Promise<void> {
+  const { signal } = new AbortController();
+  await createProgram({ terminal, signal }).parseAsync(["node", "samrefine", ...words]);
+}
+
+/** Four 32 x 32 images of a bright square: two labelled, one unlabelled, one for validation. */
+async function writeSquares(directory: string): Promise<void> {
+  const ids = ["a", "b", "c", "d"];
+  for (const [index, id] of ids.entries()) {
+    const isInside = (pixel: number): boolean =>
+      pixel % 32 > 8 + index && pixel % 32 < 24 && pixel > 256 && pixel < 768;
+    const image = Uint8Array.from({ length: 1024 }, (_, pixel) => (isInside(pixel) ? 200 : 40) + (pixel % 7));
+    const labels = Uint8Array.from({ length: 1024 }, (_, pixel) => (isInside(pixel) ? 1 : 0));
+    const size = { columns: 32, rows: 32 };
+    await writeOutput(join(directory, "imagesTr", `${id}_0000.png`), await encodeGreyPng(image, size));
+    await writeOutput(join(directory, "labelsTr", `${id}.png`), await encodeGreyPng(labels, size));
+  }
+  await writeJson(join(directory, "dataset.json"), {
+    name: "squares",
+    channel_names: { 0: "radiograph" },
+    labels: { background: 0, square: 1 },
+    numTraining: 4,
+    file_ending: ".png",
+  });
+  await writeJson(join(directory, "split.json"), { labeled: ["a", "b"], unlabeled: ["c"], val: ["d"] });
+}
+
+const small = ["--grid", "32x32", "--model-size", "2", "--levels", "2", "--batch", "1", "--threads", "1"];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "samrefine-train-"));
+  await writeSquares(join(folder, "data"));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe("samrefine train", () => {
+  const dataset = () => ["--dataset", join(folder, "data")];
+
+  test("writes model, manifest, metrics, curves, card and checkpoint", async () => {
+    const out = join(folder, "run");
+    await samrefine("train", ...dataset(), ...small, "--steps", "2", "--out", out);
+    expect((await readdir(out)).toSorted()).toEqual([
+      "README.md",
+      "checkpoint.bin",
+      "curves.svg",
+      "manifest.json",
+      "metrics.json",
+      "model.onnx",
+    ]);
+    const manifest = parseManifest(JSON.parse(await readFile(join(out, "manifest.json"), "utf8")), out);
+    expect(manifest).toMatchObject({ id: "run", input: { rows: 32, columns: 32, channels: 1 } });
+    expect(JSON.parse(await readFile(join(out, "metrics.json"), "utf8"))).toMatchObject({
+      trainingCases: ["a", "b"],
+      losses: [expect.any(Number), expect.any(Number)],
+    });
+    expect(printed.join("\n")).toContain("Research use only");
+  });
+
+  test("trains on pseudo labels, and --resume of a finished run writes the same model", async () => {
+    const out = join(folder, "pseudo");
+    const words = ["train", ...dataset(), ...small, "--recipe", "pseudo-label", "--steps", "1", "--out", out];
+    const labels = join(folder, "data", "labelsTr");
+    await samrefine(...words, "--pseudo-labels", labels, "--keep-labeled");
+    const metrics = JSON.parse(await readFile(join(out, "metrics.json"), "utf8")) as { trainingCases: string[] };
+    expect(metrics.trainingCases).toHaveLength(3);
+    const model = await readFile(join(out, "model.onnx"));
+    await samrefine(...words, "--pseudo-labels", labels, "--keep-labeled", "--resume");
+    expect(await readFile(join(out, "model.onnx"))).toEqual(model);
+  });
+
+  test.each([
+    [["--recipe", "pseudo-label"], "configuration"],
+    [["--recipe", "magic"], "configuration"],
+    [["--describe", "/does/not/exist.json"], "configuration"],
+    [["--grid", "33x32"], "configuration"],
+  ])("refuses %j", async (words, code) => {
+    const run = samrefine("train", ...dataset(), ...small, "--steps", "1", ...words, "--out", join(folder, "refused"));
+    await expect(run).rejects.toSatisfy((error: unknown) => isRefineError(error, code as "configuration"));
+  });
+
+  test("refuses a policy that it cannot read", async () => {
+    const run = samrefine("train", ...dataset(), "--intensity", "window:40", "--out", join(folder, "refused"));
+    await expect(run).rejects.toThrow(/window:40,400/);
+  });
+});
