@@ -8,3 +8,4 @@ export * from "./statistics/ranks.ts";
 export * from "./statistics/wilcoxon.ts";
 export * from "./table/cohort-tables.ts";
 export * from "./table/table.ts";
+export * from "./trial/choose-arm.ts";
