@@ -16,5 +16,6 @@ export default defineConfig({
     environment: "node",
     env: { SAMREFINE_DATA: realData },
     testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -27,7 +27,7 @@ beforeAll(async () => {
   engine = await createNodeEngine({ threads: 2 });
   sam = await engine.loadPromptable(manifest, manifestPath);
   embedding = await sam.encode(image, { displayRange: { lower: 0, upper: 255 } });
-}, 120_000);
+});
 
 afterAll(async () => {
   await engine?.dispose();
