@@ -2,8 +2,11 @@ export { type AugmentationProfile, type AugmentationSpec, augmentationProfiles }
 export { type ExportOptions, exportModel } from "./network/export-model.ts";
 export { type Network, type ParameterLayout, parameterLayout } from "./network/network.ts";
 export { type ScbUnetOptions, scbUnet } from "./network/scb-unet.ts";
+export { type AdamWOptions, adamW } from "./optimiser/adamw.ts";
+export { type SgdOptions, sgd } from "./optimiser/sgd.ts";
 export type { Recipe } from "./recipes/recipe.ts";
 export { recipes, requireRecipe } from "./recipes/registry.ts";
+export { segmentationLoss } from "./recipes/segmentation-loss.ts";
 export { curvesSvg } from "./report/curves.ts";
 export { parseModelDescription } from "./report/description.ts";
 export { trainingMetrics } from "./report/metrics.ts";
@@ -18,3 +21,11 @@ export { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type RunStore } fr
 export { defaultConfiguration, parseConfiguration, type TrainingConfiguration } from "./run/configuration.ts";
 export type { FinalValidation, TrainingHistory, ValidationRecord } from "./run/history.ts";
 export { type StepReport, type TrainingOptions, type TrainingResult, train } from "./run/train.ts";
+export {
+  buildTrainingStep,
+  initialState,
+  type Loss,
+  type LossContext,
+  type TrainingStep,
+  type TrainingStepSpec,
+} from "./run/training-step.ts";
