@@ -10,3 +10,4 @@ export {
 export { type NrrdFile, readNrrd } from "./nrrd/read-nrrd.ts";
 export { readSegNrrd, type SegmentVoxels, type SegNrrd, segNrrdFromLabelmap, writeSegNrrd } from "./nrrd/seg-nrrd.ts";
 export { writeNrrd } from "./nrrd/write-nrrd.ts";
+export { reorderingBetween, reorderVoxels, type VoxelReordering } from "./reorient.ts";

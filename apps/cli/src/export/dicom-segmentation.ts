@@ -9,7 +9,7 @@ import {
   seriesFromInstances,
   verifySeg,
 } from "@samrefine/dicom";
-import type { SegmentVoxels, SegNrrd } from "@samrefine/formats";
+import { reorderingBetween, reorderVoxels, type SegmentVoxels, type SegNrrd } from "@samrefine/formats";
 import { writeOutput } from "../command-context.ts";
 import { readStudy } from "../dicom/read-study.ts";
 import { classColor } from "../report/class-colors.ts";
@@ -47,8 +47,9 @@ export async function readDicomSegmentation(path: string, studyFolder: string, s
 }
 
 /**
- * Writes segments as DICOM SEG on the one series of a study whose grid they have.
- * @throws RefineError `configuration` when no series has that grid, naming the difference.
+ * Writes segments as DICOM SEG on the series of a study whose voxels they label; axes that run another way, as those of RAS
+ * files do, are turned.
+ * @throws RefineError `configuration` when no series has these voxels.
  */
 export async function writeDicomSegmentation(
   path: string,
@@ -60,26 +61,29 @@ export async function writeDicomSegmentation(
   const volumes = series
     .map(({ instances }) => seriesFromInstances(instances.map(({ source }) => source)))
     .filter((entry) => entry.kind === "volume");
-  const target = volumes.find(({ volume }) => isSameGrid(volume, segmentation.geometry));
-  if (target === undefined) {
-    const grids = volumes.map(({ volume }) => volume.size.join(" x ")).join("; ");
+  const target = volumes
+    .map((entry) => ({ ...entry, reordering: reorderingBetween(segmentation.geometry, entry.volume) }))
+    .find(({ reordering }) => reordering !== undefined);
+  if (target?.reordering === undefined) {
     throw new RefineError(
       "configuration",
-      `No series in ${studyFolder} has the grid of the segmentation (${segmentation.geometry.size.join(" x ")}); found ${grids || "no volume"}.`,
-      { hint: "Size, spacing, position and orientation must be equal; resample the segmentation first." },
+      `No series in ${studyFolder} has the voxels of the segmentation (${describeGrid(segmentation.geometry)}); found ` +
+        `${volumes.map(({ volume }) => describeGrid(volume)).join("; ") || "no volume"}.`,
+      { hint: "Only the direction and order of the axes may differ; resample the segmentation first." },
     );
   }
-  const area = target.volume.size[0] * target.volume.size[1];
-  const bySegment = new Map(segmentation.segments.map((segment, index) => [index + 1, segment]));
+  const { volume, reordering, instances } = target;
+  const area = volume.size[0] * volume.size[1];
+  const masks = segmentation.segments.map(({ data }) => reorderVoxels(data, reordering, volume.size));
   const request = {
-    sources: target.instances,
+    sources: instances,
     segments: segmentation.segments.map(({ description }, index) => ({
       ...description,
       number: index + 1,
       algorithmType: "SEMIAUTOMATIC" as const,
       algorithm: { name: "SAM Refine export", version: "0.1.0" },
     })),
-    masks: (number: number, k: number) => bySegment.get(number)?.data.subarray(k * area, (k + 1) * area),
+    masks: (number: number, k: number) => masks[number - 1]?.subarray(k * area, (k + 1) * area),
     seriesDescription: "SAM Refine export (research)",
     seriesNumber: 9001,
     created: new Date(),
@@ -100,19 +104,9 @@ function requireVolume(series: Series): VolumeSeries {
   );
 }
 
-/** Equal within a hundredth of a voxel at every corner. */
-function isSameGrid(a: VolumeGeometry, b: VolumeGeometry): boolean {
-  if (a.size.some((n, axis) => n !== b.size[axis])) return false;
-  const tolerance = 0.01 * Math.min(...[0, 1, 2].map((axis) => Math.hypot(...columnOf(a, axis))));
-  return [0, 1, 2, 3].every((column) => {
-    const scale = column < 3 ? a.size[column]! : 1;
-    const [p, q] = [columnOf(a, column), columnOf(b, column)];
-    return Math.hypot(...p.map((value, row) => (value - q[row]!) * scale)) <= tolerance;
-  });
-}
-
-function columnOf({ indexToPatient: m }: VolumeGeometry, column: number): readonly number[] {
-  return [m[column]!, m[4 + column]!, m[8 + column]!];
+function describeGrid({ size, indexToPatient: m }: VolumeGeometry): string {
+  const spacing = [0, 1, 2].map((axis) => Math.hypot(m[axis]!, m[4 + axis]!, m[8 + axis]!).toFixed(3));
+  return `${size.join(" x ")} of ${spacing.join(" x ")} mm at ${[m[3], m[7], m[11]].map((value) => value.toFixed(2)).join(", ")}`;
 }
 
 function describe({ number, label, colorRgb, category, type }: DecodedSegment): SegmentVoxels["description"] {
