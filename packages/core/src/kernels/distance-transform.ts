@@ -37,17 +37,12 @@ export function distanceTransform3D(
     );
   }
   const squared = squaredDistanceAlongRows(mask, columns, spacing[0]);
+  const plane = rows * columns;
   if (rows > 1) {
-    const envelope = createEnvelope(rows, spacing[1]);
-    for (let slice = 0; slice < slices; slice++) {
-      for (let column = 0; column < columns; column++) envelope(squared, slice * rows * columns + column, columns);
-    }
+    const transform = createLineTransform(rows, spacing[1]);
+    for (let slice = 0; slice < slices; slice++) transform(squared, slice * plane, columns, columns);
   }
-  if (slices > 1) {
-    const plane = rows * columns;
-    const envelope = createEnvelope(slices, spacing[2]);
-    for (let pixel = 0; pixel < plane; pixel++) envelope(squared, pixel, plane);
-  }
+  if (slices > 1) createLineTransform(slices, spacing[2])(squared, 0, plane, plane);
   for (let i = 0; i < squared.length; i++) squared[i] = Math.sqrt(squared[i]!);
   return squared;
 }
@@ -71,26 +66,33 @@ function squaredDistanceAlongRows(mask: Uint8Array, columns: number, step: numbe
   return result;
 }
 
+/** Neighbouring lines that are worked on together, so that a cache line that was fetched is used whole. */
+const BLOCK = 16;
+
 /**
  * Lower envelope of parabolas along one further axis, in place (Felzenszwalb and Huttenlocher, "Distance transforms of
- * sampled functions", 2012). Infinite samples have no parabola.
+ * sampled functions", 2012), for `lines` neighbouring lines whose samples lie `stride` apart. Infinite samples have no
+ * parabola; a line of zeros, which is what most of an image is, stays as it is.
  */
-function createEnvelope(length: number, step: number): (values: Float32Array, start: number, stride: number) => void {
-  const heights = new Float64Array(length);
+function createLineTransform(
+  length: number,
+  step: number,
+): (values: Float32Array, start: number, stride: number, lines: number) => void {
+  const block = new Float32Array(BLOCK * length);
   const vertices = new Int32Array(length);
   const borders = new Float64Array(length + 1);
   const squaredStep = step * step;
-  return (values, start, stride) => {
+
+  const transformLine = (offset: number, target: Float32Array, start: number, stride: number): void => {
     let last = -1;
     for (let i = 0; i < length; i++) {
-      const height = values[start + i * stride]!;
-      heights[i] = height;
+      const height = block[offset + i]!;
       if (height === Number.POSITIVE_INFINITY) continue;
       const lifted = height + squaredStep * i * i;
       let border = Number.NEGATIVE_INFINITY;
       while (last >= 0) {
         const vertex = vertices[last]!;
-        border = (lifted - heights[vertex]! - squaredStep * vertex * vertex) / (2 * squaredStep * (i - vertex));
+        border = (lifted - block[offset + vertex]! - squaredStep * vertex * vertex) / (2 * squaredStep * (i - vertex));
         if (border > borders[last]!) break;
         last--;
         border = Number.NEGATIVE_INFINITY;
@@ -105,8 +107,25 @@ function createEnvelope(length: number, step: number): (values: Float32Array, st
     for (let i = 0; i < length; i++) {
       while (borders[parabola + 1]! < i) parabola++;
       const vertex = vertices[parabola]!;
-      const offset = i - vertex;
-      values[start + i * stride] = squaredStep * offset * offset + heights[vertex]!;
+      const distance = i - vertex;
+      target[start + i * stride] = squaredStep * distance * distance + block[offset + vertex]!;
+    }
+  };
+
+  return (values, start, stride, lines) => {
+    for (let first = 0; first < lines; first += BLOCK) {
+      const count = Math.min(BLOCK, lines - first);
+      let sum = 0;
+      for (let i = 0; i < length; i++) {
+        const source = start + first + i * stride;
+        for (let line = 0; line < count; line++) {
+          const value = values[source + line]!;
+          block[line * length + i] = value;
+          sum += value;
+        }
+      }
+      if (sum === 0) continue;
+      for (let line = 0; line < count; line++) transformLine(line * length, values, start + first + line, stride);
     }
   };
 }
