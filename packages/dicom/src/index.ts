@@ -1,3 +1,5 @@
+export { LEFT, RIGHT } from "./concepts/concept-data.ts";
+export * from "./concepts/concepts.ts";
 export * from "./dataset/attributes.ts";
 export * from "./dataset/transfer-syntax.ts";
 export { type ByteChunks, decimalString } from "./dataset/write-dataset.ts";

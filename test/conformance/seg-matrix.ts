@@ -1,0 +1,129 @@
+// What is written for the judges: {study} x {kind} x {one segment, three, overlapping}, on real series.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import {
+  readPart10,
+  type SegKind,
+  type SegRequest,
+  type SegSegment,
+  type Series,
+  type SourceInstance,
+  seriesFromInstances,
+  sourceInstanceOf,
+} from "@samrefine/dicom";
+
+export const dataFolder: string = join(
+  process.env.SAMREFINE_DATA ?? fileURLToPath(new URL("../../../shared/data", import.meta.url)),
+  "dicom",
+);
+
+export const studies = [
+  { name: "CT body", folder: "ct_body_20slices" },
+  { name: "tilted head CT", folder: "ct_head_tilt_ge" },
+  { name: "liver CT", folder: "dcmqi_ct3slice_liver", only: /^\d+\.dcm$/ },
+  { name: "hippocampus MR", folder: "hippocampus_mr/hippocampus_001" },
+  { name: "teeth DX", folder: "teeth_dx/pan001" },
+  { name: "chest CR", folder: "chest_cr/cxr001" },
+  { name: "DX with spacing", folder: "cr_dx_single", only: /^dx_image/ },
+] as const;
+
+export const kinds: readonly SegKind[] = ["BINARY", "LABELMAP", "FRACTIONAL"];
+export const scenarios = ["1 segment", "3 segments", "overlapping"] as const;
+export type Scenario = (typeof scenarios)[number];
+
+export interface StudyOnDisk {
+  readonly name: string;
+  readonly files: readonly string[];
+  readonly series: Series;
+}
+
+/** undefined, with a printed reason, where the real data is absent. */
+export function openStudy(study: (typeof studies)[number]): StudyOnDisk | undefined {
+  const folder = join(dataFolder, study.folder);
+  if (!existsSync(folder)) {
+    console.warn(`Skipped: ${study.name} is not there (${folder}); set SAMREFINE_DATA.`);
+    return undefined;
+  }
+  const pattern = "only" in study ? study.only : /\.dcm$/;
+  const files = readdirSync(folder)
+    .filter((name) => pattern.test(name))
+    .map((name) => join(folder, name));
+  const instances = files.map((file) => sourceInstanceOf(readPart10(readFileSync(file)).dataset));
+  return { name: study.name, files, series: seriesFromInstances(instances) };
+}
+
+const SEGMENTS: readonly SegSegment[] = [
+  {
+    number: 1,
+    label: "Liver",
+    colorRgb: [221, 130, 101],
+    category: { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" },
+    type: { value: "10200004", scheme: "SCT", meaning: "Liver" },
+    algorithmType: "AUTOMATIC",
+    algorithm: { name: "SAM Refine conformance", version: "1", parameters: "plan=none" },
+  },
+  {
+    number: 2,
+    label: "Tumour",
+    colorRgb: [144, 238, 144],
+    category: { value: "49755003", scheme: "SCT", meaning: "Morphologically Altered Structure" },
+    type: { value: "4147007", scheme: "SCT", meaning: "Mass" },
+    algorithmType: "SEMIAUTOMATIC",
+    algorithm: { name: "SAM Refine conformance", version: "1" },
+    anatomicRegion: { value: "10200004", scheme: "SCT", meaning: "Liver" },
+    description: "Corrected by points",
+  },
+  {
+    number: 3,
+    label: "Left kidney",
+    colorRgb: [185, 102, 83],
+    category: { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" },
+    type: { value: "64033007", scheme: "SCT", meaning: "Kidney" },
+    typeModifiers: [{ value: "7771000", scheme: "SCT", meaning: "Left" }],
+    algorithmType: "MANUAL",
+  },
+];
+
+/** Discs that move from slice to slice, so that no two frames are alike and none is symmetric. */
+function discMask(
+  source: SourceInstance,
+  segment: number,
+  index: number,
+  isOverlapping: boolean,
+): Uint8Array | undefined {
+  if ((index + segment) % 4 === 3 && index > 0) return undefined;
+  const { rows, columns } = source;
+  const mask = new Uint8Array(rows * columns);
+  const radius = Math.max(1, Math.min(rows, columns) * 0.08);
+  const centreX = columns * (isOverlapping ? 0.45 : 0.2 + 0.22 * segment) + (index % 5);
+  const centreY = rows * 0.4 + 0.3 * index + segment;
+  for (let y = Math.max(0, Math.floor(centreY - radius)); y < Math.min(rows, centreY + radius + 1); y++) {
+    const half = Math.sqrt(Math.max(0, radius ** 2 - (y - centreY) ** 2));
+    // One pixel longer to the right, so that a mirrored disc is another disc.
+    const [from, to] = [Math.max(0, Math.ceil(centreX - half)), Math.min(columns - 1, Math.floor(centreX + half) + 1)];
+    mask.fill(1, y * columns + from, y * columns + to + 1);
+  }
+  return mask;
+}
+
+/** undefined where the scenario cannot be: a label map holds no overlaps. */
+export function requestFor(study: StudyOnDisk, kind: SegKind, scenario: Scenario): SegRequest | undefined {
+  if (kind === "LABELMAP" && scenario === "overlapping") return undefined;
+  const { instances } = study.series;
+  return {
+    kind,
+    sources: instances,
+    segments: scenario === "1 segment" ? SEGMENTS.slice(0, 1) : SEGMENTS,
+    masks: (segment, index) => {
+      const source = instances[index];
+      const mask = source && discMask(source, segment, index, scenario === "overlapping");
+      if (mask === undefined || kind !== "FRACTIONAL") return mask;
+      return Float32Array.from(mask, (value, i) => (value === 0 ? 0 : ((i % 255) + 1) / 255));
+    },
+    seriesDescription: `Conformance ${kind}`,
+    seriesNumber: 9001,
+    contentCreatorName: "Doe^Jane",
+    created: new Date(2026, 0, 2, 3, 4, 5),
+  };
+}
