@@ -39,6 +39,7 @@ export async function renderPanels(
     },
   })
     .composite(layers)
+    .removeAlpha()
     .png({ compressionLevel: 9 })
     .toBuffer();
 }

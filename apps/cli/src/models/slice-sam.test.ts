@@ -1,0 +1,55 @@
+import type { Image2D, ImageEmbedding, PromptableSegmenter } from "@samrefine/core";
+import { expect, test } from "vitest";
+import { SliceSam } from "./slice-sam.ts";
+
+const image: Image2D = { geometry: { columns: 2, rows: 1 }, channels: 1, data: new Uint8Array(2) };
+const options = { displayRange: { lower: 0, upper: 255 } };
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+function recordingSam() {
+  const log: string[] = [];
+  let alive = 0;
+  const sam: PromptableSegmenter = {
+    modelId: "recorder",
+    digest: "0",
+    capabilities: { box: true, backgroundPoints: true, maskInput: true, singleMaskToken: true, batch: true },
+    encode: async (): Promise<ImageEmbedding> => {
+      log.push("encode");
+      alive++;
+      await pause(60);
+      return { geometry: image.geometry, origin: "encoded", dispose: async () => void alive-- };
+    },
+    decode: async (embedding) => {
+      log.push(`decode ${embedding.origin}`);
+      return [];
+    },
+    dispose: async () => void log.push("dispose"),
+  };
+  return { sam, log, alive: () => alive };
+}
+
+test("a slice is encoded once for all plans, each is charged for it, and one embedding is alive", async () => {
+  const { sam, log, alive } = recordingSam();
+  const shared = new SliceSam(sam);
+  const plan = async (): Promise<void> => {
+    const embedding = await shared.encode(image, options);
+    await shared.decode(embedding, []);
+    await embedding.dispose();
+  };
+  const first = await shared.charge(plan);
+  const second = await shared.charge(plan);
+  const withoutSam = await shared.charge(async () => {});
+  expect(log).toEqual(["encode", "decode encoded", "decode encoded"]);
+  expect(alive()).toBe(1);
+  for (const { seconds } of [first, second]) expect(seconds).toBeGreaterThan(0.05);
+  expect(withoutSam.seconds).toBeLessThan(0.05);
+
+  await shared.forgetSlice();
+  expect(alive()).toBe(0);
+  await shared.charge(plan);
+  expect(log.filter((entry) => entry === "encode")).toHaveLength(2);
+  await shared.dispose();
+  expect(alive()).toBe(0);
+  // The model itself is borrowed.
+  expect(log).not.toContain("dispose");
+});
