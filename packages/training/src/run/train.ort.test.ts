@@ -53,6 +53,25 @@ describe("train", () => {
     expect(found.vectors).toEqual(expected.vectors);
   });
 
+  test("an interruption while validating loses no step and no validation", async () => {
+    const configuration = { ...tiny, steps: 6, validation: { every: 3, cases: 1 } };
+    const whole = base();
+    await train({ ...whole, configuration });
+
+    const parts = base();
+    const controller = new AbortController();
+    let sessions = 0;
+    const createSession: typeof createRawSession = (bytes, options) => {
+      // The first session runs the steps, the second the validation after step 3.
+      if (++sessions === 2) controller.abort("enough");
+      return createRawSession(bytes, options);
+    };
+    await expect(train({ ...parts, configuration, createSession, signal: controller.signal })).rejects.toBe("enough");
+    expect(parametersOf(parts.store)).toMatchObject({ step: 3, history: { validations: [] } });
+    await train({ ...parts, configuration, resume: true });
+    expect(parametersOf(parts.store)).toEqual(parametersOf(whole.store));
+  });
+
   test("the same seed gives the same run, another seed another", async () => {
     const configuration = { ...tiny, steps: 3 };
     const run = async (seed: number) => {

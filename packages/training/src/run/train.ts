@@ -208,6 +208,7 @@ class TrainingRun {
   private readonly optimiser: Optimiser;
   private vectors: Record<string, Float32Array>;
   private done = 0;
+  private validatedAt = 0;
   private readonly losses: number[] = [];
   private readonly validations: ValidationRecord[] = [];
   private readonly seconds: number[] = [];
@@ -239,23 +240,26 @@ class TrainingRun {
     this.done = checkpoint.step;
     this.losses.push(...checkpoint.history.losses);
     this.validations.push(...checkpoint.history.validations);
+    this.validatedAt = this.validationCases.length === 0 ? this.done : (this.validations.at(-1)?.step ?? 0);
   }
 
   async toTheEnd(): Promise<void> {
     const { configuration, signal } = this.options;
-    const { steps, learningRate, schedule, validation } = configuration;
+    const { steps, learningRate, schedule } = configuration;
     const rate = createSchedule(schedule, learningRate, steps);
-    while (this.done < steps) {
-      if (signal?.aborted) {
-        await this.writeCheckpoint();
-        throw signal.reason;
+    try {
+      for (;;) {
+        if (this.isValidationDue()) {
+          await this.validateAndKeepBest();
+          await this.writeCheckpoint();
+        }
+        if (this.done === steps) return;
+        signal?.throwIfAborted();
+        await this.runStep(rate(this.done));
       }
-      await this.runStep(rate(this.done));
-      const atEnd = this.done === steps;
-      if (this.done % validation.every === 0 || atEnd) {
-        await this.validateAndKeepBest();
-        await this.writeCheckpoint();
-      }
+    } catch (error) {
+      if (signal?.aborted) await this.writeCheckpoint();
+      throw error;
     }
   }
 
@@ -281,6 +285,13 @@ class TrainingRun {
       backend: this.session.backend.description,
       secondsPerStep: median(this.seconds),
     };
+  }
+
+  /** A run that was interrupted while it validated does so first when it is resumed. */
+  private isValidationDue(): boolean {
+    const { steps, validation } = this.options.configuration;
+    const isReached = this.done > 0 && (this.done % validation.every === 0 || this.done === steps);
+    return isReached && this.validatedAt !== this.done;
   }
 
   private async runStep(learningRate: number): Promise<void> {
@@ -331,12 +342,16 @@ class TrainingRun {
 
   private async validateAndKeepBest(): Promise<void> {
     const { configuration } = this.options;
-    if (this.validationCases.length === 0) return;
+    if (this.validationCases.length === 0) {
+      this.validatedAt = this.done;
+      return;
+    }
     const parameters = this.deployedParameters();
     const model = exportModel(this.network, parameters, configuration.grid);
     const { mean, perLabel } = await this.measure(model, this.validationCases.slice(0, configuration.validation.cases));
     const before = this.bestValidation();
     this.validations.push({ step: this.done, meanDice: mean, perLabel });
+    this.validatedAt = this.done;
     if (!before || mean > before.meanDice) this.vectors[BEST] = parameters.slice();
   }
 
