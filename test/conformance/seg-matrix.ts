@@ -119,7 +119,9 @@ export function requestFor(study: StudyOnDisk, kind: SegKind, scenario: Scenario
       const source = instances[index];
       const mask = source && discMask(source, segment, index, scenario === "overlapping");
       if (mask === undefined || kind !== "FRACTIONAL") return mask;
-      return Float32Array.from(mask, (value, i) => (value === 0 ? 0 : ((i % 255) + 1) / 255));
+      const probability = new Float32Array(mask.length);
+      for (let i = mask.indexOf(1); i !== -1; i = mask.indexOf(1, i + 1)) probability[i] = ((i % 255) + 1) / 255;
+      return probability;
     },
     seriesDescription: `Conformance ${kind}`,
     seriesNumber: 9001,

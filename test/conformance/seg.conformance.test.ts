@@ -90,7 +90,10 @@ function same(a: readonly number[] | null, b: readonly number[] | null): boolean
 function storedValues(request: SegRequest, segment: number, index: number): Uint8Array | undefined {
   const mask = request.masks(segment, index);
   if (mask === undefined) return undefined;
-  return mask instanceof Uint8Array ? mask : Uint8Array.from(mask, (value) => Math.round(value * 255));
+  if (mask instanceof Uint8Array) return mask;
+  const stored = new Uint8Array(mask.length);
+  for (let i = 0; i < mask.length; i++) stored[i] = Math.round((mask[i] ?? 0) * 255);
+  return stored;
 }
 
 describe.skipIf(dciodvfy === undefined || cases.length === 0)("dciodvfy", () => {

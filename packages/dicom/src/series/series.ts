@@ -219,7 +219,7 @@ function noteSpacing(sorted: readonly Placed[], findings: SeriesFinding[]): bool
       code: isMissing ? "missing-slices" : "irregular-spacing",
       outcome: "handled",
       message: isMissing
-        ? `${missing} slices are missing (usual distance ${usual.toFixed(3)} mm); the images at hand are segmented one by one.`
+        ? `${missing} ${missing === 1 ? "slice is" : "slices are"} missing (usual distance ${usual.toFixed(3)} mm); the images at hand are segmented one by one.`
         : `Slice distances vary from ${range}; the images are segmented one by one, each in its own plane.`,
       sopInstanceUids: odd.flatMap((i) => uidsOf(sorted.slice(i, i + 2))),
     });
