@@ -1,5 +1,5 @@
 export * from "./contract.ts";
-export * from "./raw-session.ts";
+export type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "./raw-session.ts";
 export type { WasmPaths } from "./web-runtime.ts";
 export type { WorkerLike } from "./worker/worker-connection.ts";
 export { createWorkerEngine, type WorkerEngineOptions } from "./worker/worker-engine.ts";

@@ -1,5 +1,6 @@
 import { isRefineError } from "@samrefine/core";
 import { createRawSession } from "@samrefine/inference/node";
+import { webRawSessions } from "@samrefine/inference/web";
 import { describe, expect, test } from "vitest";
 import { diskDataset, memoryStore } from "../testing/disk-dataset.ts";
 import { decodeCheckpoint } from "./checkpoint.ts";
@@ -81,6 +82,17 @@ describe("train", () => {
     const first = await run(1);
     expect(await run(1)).toEqual(first);
     expect(await run(2)).not.toEqual(first);
+  });
+
+  test("the browser's WebAssembly build computes the same losses as the native one", async () => {
+    const configuration = { ...tiny, steps: 4, validation: { every: 4, cases: 1 } };
+    const native = await train({ ...base(), configuration });
+    const wasm = await train({ ...base(), createSession: webRawSessions(), configuration });
+    expect(wasm.backend).toContain("WebAssembly");
+    wasm.history.losses.forEach((loss, step) => {
+      // Sums in another order, four optimiser steps apart.
+      expect(Math.abs(loss - native.history.losses[step]!)).toBeLessThan(1e-3);
+    });
   });
 
   test("volumes train on neighbouring slices", async () => {

@@ -1,0 +1,45 @@
+import { isRefineError } from "@samrefine/core";
+import { buildModel } from "@samrefine/models/onnx";
+import { expect, test } from "vitest";
+import { createRawSession } from "./raw-session-node.ts";
+import { webRawSessions } from "./raw-session-web.ts";
+
+const doubling = buildModel({
+  nodes: [{ op: "Add", inputs: ["x", "x"], outputs: ["y"] }],
+  inputs: [{ name: "x", dataType: "float32", dims: ["N"] }],
+  outputs: [{ name: "y", dataType: "float32", dims: ["N"] }],
+  opset: 18,
+});
+
+test.each([
+  ["native", createRawSession],
+  ["WebAssembly", webRawSessions()],
+] as const)("%s: runs a graph, feeds its output again and is disposed of twice", async (_, create) => {
+  const session = await create(doubling, { threads: 1 });
+  const once = await session.run({ x: { data: Float32Array.of(1, 2), dims: [2] } });
+  const twice = await session.run({ x: once.y! });
+  expect([...twice.y!.data]).toEqual([4, 8]);
+  expect(twice.y!.dims).toEqual([2]);
+  await session.dispose();
+  await session.dispose();
+  await expect(session.run({})).rejects.toSatisfy((error: unknown) => isRefineError(error, "disposed"));
+});
+
+test("a graph that cannot be loaded and a feed that does not fit are inference errors", async () => {
+  await expect(createRawSession(Uint8Array.of(1, 2, 3))).rejects.toSatisfy((error: unknown) =>
+    isRefineError(error, "inference"),
+  );
+  const session = await createRawSession(doubling);
+  await expect(session.run({ x: { data: new Float32Array(4), dims: [2, 2] } })).rejects.toSatisfy(
+    (error: unknown) => isRefineError(error, "inference") && `${error.details.feeds}` === "x float32 [2, 2]",
+  );
+  await session.dispose();
+});
+
+test("a provider that is not there falls back and says so", async () => {
+  const session = await createRawSession(doubling, { provider: "webgpu" });
+  const { provider, description } = session.backend;
+  if (provider === "cpu") expect(description).toContain("WebGPU was asked for");
+  else expect(provider).toBe("webgpu");
+  await session.dispose();
+});
