@@ -9,6 +9,8 @@ export interface HandStudyOptions {
   readonly images?: number;
   /** Default "left". */
   readonly laterality?: "left" | "right";
+  /** Size of a pixel. Default 0.2. */
+  readonly spacingMm?: number;
 }
 
 /** Digital X-Ray Image Storage - For Presentation (PS3.4 B.5). */
@@ -19,7 +21,12 @@ export function handStudyFiles(options: HandStudyOptions): Uint8Array<ArrayBuffe
   const images = options.images ?? 6;
   const laterality = options.laterality ?? "left";
   return Array.from({ length: images }, (_, acquisition) => {
-    const phantom = handRadiographPhantom({ seed: options.seed, acquisition, laterality });
+    const phantom = handRadiographPhantom({
+      seed: options.seed,
+      acquisition,
+      laterality,
+      spacingMm: options.spacingMm ?? 0.2,
+    });
     return handRadiographFile(phantom, options.seed, acquisition);
   });
 }

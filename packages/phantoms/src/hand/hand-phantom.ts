@@ -21,6 +21,8 @@ export interface HandPhantomOptions {
   readonly acquisition?: number;
   /** Default "left", as in bone age films. */
   readonly laterality?: "left" | "right";
+  /** Size of a pixel. Default 0.2; the hand stays as large. */
+  readonly spacingMm?: number;
 }
 
 export interface HandPhantom {
@@ -41,7 +43,7 @@ export function handRadiographPhantom(options: HandPhantomOptions): HandPhantom 
   const anatomy = drawAnatomy(person);
   const forearmMm = -55 - 30 * session.next();
   const skeleton = buildSkeleton(anatomy, drawPose(session.fork("pose")), forearmMm - 40);
-  const spacing = 0.2;
+  const spacing = options.spacingMm ?? 0.2;
   const frame = placeHand(skeleton, anatomy, forearmMm, laterality, spacing, session.fork("position"));
   const flesh = softTissue(skeleton, anatomy, frame);
   const bones = projectBones(skeleton.bones, frame, anatomy.spongiosaFraction, person.fork("texture"));
