@@ -64,6 +64,7 @@ CASES = {
         lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2),
     ),
     "instanceNorm": ([IMAGES, (3,), (3,)], lambda x, g, b: F.instance_norm(x, weight=g, bias=b, eps=1e-5)),
+    "batchNorm": ([IMAGES, (3,), (3,)], lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=1e-5)),
     "leakyRelu": ([IMAGES], lambda x: F.leaky_relu(x, 0.01)),
     "maxPool": ([IMAGES], lambda x: F.max_pool2d(x, 2)),
     "sigmoid": ([IMAGES], torch.sigmoid),

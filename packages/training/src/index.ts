@@ -1,7 +1,9 @@
 export { type AugmentationProfile, type AugmentationSpec, augmentationProfiles } from "./data/augmentation.ts";
 export { type ExportOptions, exportModel } from "./network/export-model.ts";
 export { type Network, type ParameterLayout, parameterLayout } from "./network/network.ts";
-export { type ScbUnetOptions, scbUnet } from "./network/scb-unet.ts";
+export { scbUnet } from "./network/scb-unet.ts";
+export { ssl4misUnet } from "./network/ssl4mis-unet.ts";
+export type { UnetOptions } from "./network/unet.ts";
 export { type AdamWOptions, adamW } from "./optimiser/adamw.ts";
 export { type SgdOptions, sgd } from "./optimiser/sgd.ts";
 export type { Recipe } from "./recipes/recipe.ts";

@@ -9,6 +9,7 @@ import { crossEntropy } from "./loss/cross-entropy.ts";
 import { meanSquaredError } from "./loss/mean-squared-error.ts";
 import { softDice } from "./loss/soft-dice.ts";
 import { scbUnet } from "./network/scb-unet.ts";
+import { batchNorm } from "./operator/batch-norm.ts";
 import { convolution } from "./operator/convolution.ts";
 import { instanceNorm } from "./operator/instance-norm.ts";
 import { leakyRelu } from "./operator/leaky-relu.ts";
@@ -96,6 +97,13 @@ const builds: Readonly<Record<string, (graph: Graph, ...inputs: Tensor[]) => Ten
   convolution1x1: (g, x, w, b) => convolution(g, x!, w!, b),
   transposedConvolution: (g, x, w, b) => transposedConvolution(g, x!, w!, b!),
   instanceNorm: (g, x, a, b) => instanceNorm(g, x!, a!, b!),
+  batchNorm: (g, x, gamma, beta) => {
+    const running = {
+      runningMean: g.constant(new Float32Array(3), [3]),
+      runningVariance: g.constant(new Float32Array(3).fill(1), [3]),
+    };
+    return batchNorm(g, x!, { gamma: gamma!, beta: beta!, ...running }).y;
+  },
   leakyRelu: (g, x) => leakyRelu(g, x!),
   maxPool: (g, x) => maxPool(g, x!),
   sigmoid: (g, x) => sigmoid(g, x!),
@@ -120,7 +128,7 @@ const builds: Readonly<Record<string, (graph: Graph, ...inputs: Tensor[]) => Ten
 describe("operators and losses against PyTorch float64", () => {
   test.each(Object.keys(expected.gradients))("%s", async (name) => {
     const { shapes, output, gradients } = expected.gradients[name]!;
-    const graph = new Graph();
+    const graph = new Graph({ isTraining: true });
     const inputs = shapes.map((shape, index) => graph.track(graph.input(`x${index}`, shape)));
     const value = builds[name]!(graph, ...inputs);
     const projection = graph.constant(draw(50, value.shape), value.shape);

@@ -28,6 +28,7 @@ interface TrainOptions extends CommonOptions {
   readonly labeled?: number;
   readonly steps?: number;
   readonly batch?: number;
+  readonly network?: TrainingConfiguration["network"]["kind"];
   readonly modelSize?: number;
   readonly levels?: number;
   readonly grid?: TrainingConfiguration["grid"];
@@ -63,6 +64,12 @@ export function registerTrain(program: Command, context: CommandContext): void {
     .option("--labeled <number>", "use only the first so many labelled cases", parseInteger(1))
     .option("--steps <number>", "optimiser steps", parseInteger(1))
     .option("--batch <number>", "labelled images per step", parseInteger(1))
+    .addOption(
+      new Option("--network <kind>", "U-Net with instance norm, or with batch norm and dropout").choices([
+        "scb-unet",
+        "ssl4mis-unet",
+      ]),
+    )
     .option("--model-size <width>", "channels of the first stage (16 = 1.9 million parameters)", parseInteger(1))
     .option("--levels <number>", "stages of the U-Net", parseInteger(1))
     .option("--grid <RxC>", "rows and columns of the network's input, e.g. 128x320", parseGrid)
@@ -180,7 +187,7 @@ function configure(
     grid: options.grid ?? base.grid,
     channels: options.channels ?? base.channels,
     network: {
-      ...base.network,
+      kind: options.network ?? base.network.kind,
       width: options.modelSize ?? base.network.width,
       levels: options.levels ?? base.network.levels,
     },

@@ -21,6 +21,13 @@ export interface GradientRule {
   readonly gradient: (outputGradient: Tensor) => Tensor;
 }
 
+/** A dropout mask among the graph's inputs. */
+export interface RandomMask {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly probability: number;
+}
+
 type Attributes = Readonly<Record<string, AttributeValue>>;
 type Dimensions = readonly (number | string)[];
 
@@ -54,9 +61,17 @@ export class Graph {
   private readonly tape: TapeEntry[] = [];
   private readonly tracked = new Set<string>();
   private readonly sharedConstants = new Map<string, Tensor>();
+  /** Masks that the caller draws anew for every run. */
+  readonly randomMasks: RandomMask[] = [];
+  /** Whether batch statistics and dropout are at work, also where nothing is recorded (a teacher in training mode). */
+  readonly isTraining: boolean;
   private readonly scopes: string[] = [];
   private recording = true;
   private nextValue = 0;
+
+  constructor({ isTraining }: { readonly isTraining: boolean } = { isTraining: false }) {
+    this.isTraining = isTraining;
+  }
 
   /** Whether a rule recorded now could matter: false inside {@link Graph.withoutGradient} and in exported models. */
   get isRecording(): boolean {
@@ -67,6 +82,13 @@ export class Graph {
   input(name: string, shape: Shape, declared: Dimensions = shape): Tensor {
     this.inputs.push({ name, dataType: "float32", dims: declared });
     return { name, shape };
+  }
+
+  /** Declares an input that the caller fills with 0 (with the given probability) or 1 / (1 - probability). */
+  randomMask(shape: Shape, probability: number): Tensor {
+    const name = `mask${this.randomMasks.length}`;
+    this.randomMasks.push({ name, shape, probability });
+    return this.input(name, shape);
   }
 
   /** Declares a float32 graph output under `name`. */

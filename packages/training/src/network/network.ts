@@ -5,8 +5,15 @@ export type Initialiser =
   | { readonly kind: "constant"; readonly value: number }
   | { readonly kind: "normal"; readonly standardDeviation: number };
 
-/** Hands the network its parameters: declares them, slices them from a vector, or writes them as constants. */
-export type ParameterSource = (name: string, shape: Shape, initialiser: Initialiser) => Tensor;
+/** Hands the network its values: declares them, slices them from a vector, or writes them as constants. */
+export interface ParameterSource {
+  /** A parameter that the optimiser changes. */
+  trained(name: string, shape: Shape, initialiser: Initialiser): Tensor;
+  /** A value that the network itself carries from step to step, such as the running mean of a normalisation. */
+  carried(name: string, shape: Shape, initialiser: Initialiser): Tensor;
+  /** Says what a carried value becomes after this step. Without effect outside training. */
+  carry(name: string, next: Tensor): void;
+}
 
 /**
  * A network, defined once: the same function builds the training graph, the teacher and the exported model, which differ only
@@ -32,23 +39,31 @@ export interface ParameterSpec {
   readonly length: number;
 }
 
-/** The parameters of one or several networks, end to end in one vector. */
+/** The values of a network in one flat vector: first all trained ones in the order of their use, then the carried ones. */
 export interface ParameterLayout {
   readonly parameters: readonly ParameterSpec[];
   readonly length: number;
+  readonly trainedLength: number;
 }
 
-/** Lists a network's parameters in the order of their use, by building it once on a graph that is thrown away. */
+/** Lists a network's values by building it once on a graph that is thrown away. */
 export function parameterLayout(network: Network): ParameterLayout {
-  const parameters: ParameterSpec[] = [];
-  let offset = 0;
-  const declare: ParameterSource = (name, shape, initialiser) => {
-    const length = elementCount(shape);
-    parameters.push({ name, shape, initialiser, offset, length });
-    offset += length;
-    return { name, shape };
-  };
+  const trained: Omit<ParameterSpec, "offset">[] = [];
+  const carried: Omit<ParameterSpec, "offset">[] = [];
+  const declareIn =
+    (list: Omit<ParameterSpec, "offset">[]) =>
+    (name: string, shape: Shape, initialiser: Initialiser): Tensor => {
+      list.push({ name, shape, initialiser, length: elementCount(shape) });
+      return { name, shape };
+    };
+  const source: ParameterSource = { trained: declareIn(trained), carried: declareIn(carried), carry: () => {} };
   const image = { name: "image", shape: [1, network.inputChannels, network.divisor, network.divisor] };
-  network.apply(new Graph(), declare, image);
-  return { parameters, length: offset };
+  network.apply(new Graph(), source, image);
+  let offset = 0;
+  const parameters = [...trained, ...carried].map((spec) => {
+    const placed = { ...spec, offset };
+    offset += spec.length;
+    return placed;
+  });
+  return { parameters, length: offset, trainedLength: trained.reduce((sum, { length }) => sum + length, 0) };
 }

@@ -55,7 +55,11 @@ export const configurationSchema = v.strictObject({
     positiveInteger,
     v.check((n) => n % 2 === 1, "an odd number"),
   ),
-  network: v.strictObject({ kind: v.literal("scb-unet"), width: positiveInteger, levels: positiveInteger }),
+  network: v.strictObject({
+    kind: v.picklist(["scb-unet", "ssl4mis-unet"]),
+    width: positiveInteger,
+    levels: positiveInteger,
+  }),
   intensity: intensitySchema,
   loss: v.strictObject({
     kind: v.picklist(["bce", "bce-dice"]),

@@ -1,11 +1,13 @@
-import { createRandom, type DatasetSource, RefineError, type TaskOptions } from "@samrefine/core";
+import { createRandom, type DatasetSource, type Random, RefineError, type TaskOptions } from "@samrefine/core";
 import type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "@samrefine/inference";
 import { loadCases } from "../data/load-cases.ts";
 import { balancedPositiveWeights, requireAllLabels } from "../data/positive-weights.ts";
 import { Sampler } from "../data/sampler.ts";
+import { elementCount, type RandomMask } from "../graph/graph.ts";
 import { exportModel } from "../network/export-model.ts";
 import type { Network } from "../network/network.ts";
 import { scbUnet } from "../network/scb-unet.ts";
+import { ssl4misUnet } from "../network/ssl4mis-unet.ts";
 import { adamW } from "../optimiser/adamw.ts";
 import { movingAverageDecay } from "../optimiser/moving-average.ts";
 import type { Optimiser } from "../optimiser/optimiser.ts";
@@ -139,7 +141,8 @@ async function loadTrainingData(options: TrainingOptions) {
 function createNetworks(dataset: DatasetSource, configuration: TrainingConfiguration): readonly Network[] {
   const { network, channels, grid } = configuration;
   const { networkCount } = requireRecipe(configuration.recipe);
-  const unet = scbUnet({
+  const build = network.kind === "scb-unet" ? scbUnet : ssl4misUnet;
+  const unet = build({
     inputChannels: channels,
     outputChannels: dataset.labels.length,
     width: network.width,
@@ -305,6 +308,8 @@ class TrainingRun {
       const decay = configuration.averageDecay ?? 0.99;
       feeds.averageDecay = scalarTensor(movingAverageDecay(this.done, decay));
     }
+    const masks = createRandom(configuration.seed).fork(`masks ${this.done}`);
+    for (const mask of this.step.randomMasks) feeds[mask.name] = drawMask(mask, masks.fork(mask.name));
     for (const name of this.step.stateNames) {
       feeds[name] = { data: this.vectors[name]!, dims: [this.step.layout.length] };
     }
@@ -401,6 +406,13 @@ const BEST = "best";
 
 function scalarTensor(value: number): RawTensor {
   return { data: Float32Array.of(value), dims: [1] };
+}
+
+/** Inverted dropout: kept values grow so that the sum stays the same on average. */
+function drawMask({ shape, probability }: RandomMask, random: Random): RawTensor {
+  const kept = 1 / (1 - probability);
+  const data = Float32Array.from({ length: elementCount(shape) }, () => (random.next() < probability ? 0 : kept));
+  return { data, dims: shape };
 }
 
 function median(values: readonly number[]): number {

@@ -1,8 +1,8 @@
 import type { Random } from "@samrefine/core";
-import { Graph, type Shape, type Tensor } from "../graph/graph.ts";
+import { Graph, type RandomMask, type Shape, type Tensor } from "../graph/graph.ts";
 import { concatenate, reshape } from "../graph/primitives.ts";
 import { type Network, type ParameterLayout, parameterLayout } from "../network/network.ts";
-import { flattenGradients, initialParameters, parametersFromVector } from "../network/parameters.ts";
+import { flattenGradients, initialParameters, parametersFromVector, withCarriedValues } from "../network/parameters.ts";
 import { clipByGlobalNorm, globalNorm } from "../optimiser/gradient-clipping.ts";
 import { updateMovingAverage } from "../optimiser/moving-average.ts";
 import type { Optimiser } from "../optimiser/optimiser.ts";
@@ -50,6 +50,8 @@ export interface TrainingStep {
   readonly stateNames: readonly string[];
   readonly layout: ParameterLayout;
   readonly termNames: readonly string[];
+  /** Dropout masks to draw and feed at every step. */
+  readonly randomMasks: readonly RandomMask[];
   readonly hasAverage: boolean;
   /** Length of the first network's part of the vectors, which is the part that is exported. */
   readonly deployedLength: number;
@@ -59,7 +61,7 @@ const AVERAGE = "average";
 const PARAMETERS = "parameters";
 
 export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
-  const graph = new Graph();
+  const graph = new Graph({ isTraining: true });
   const layouts = joinLayouts(spec.networks.map(parameterLayout));
   const length = layouts.whole.length;
   const parameters = graph.input(PARAMETERS, [length]);
@@ -93,7 +95,7 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
   return graph.withoutGradient(() => {
     const gradient = concatenate(
       graph,
-      layouts.parts.map((part, index) => flattenGradients(graph, part, students[index]!.byName, gradients)),
+      layouts.parts.map((part, index) => flattenGradients(graph, part, students[index]!, gradients)),
       0,
     );
     const norm = globalNorm(graph, gradient);
@@ -101,13 +103,15 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
     const next = graph.inScope(spec.optimiser.name, () =>
       spec.optimiser.update(graph, { parameters, gradient: clipped, state, learningRate, scalars }),
     );
+    const networks = layouts.parts.map((layout, index) => ({ layout, values: students[index]! }));
     const stateNames = [PARAMETERS, ...spec.optimiser.stateNames];
-    [next.parameters, ...next.state].forEach((value, index) => {
+    [withCarriedValues(graph, next.parameters, networks), ...next.state].forEach((value, index) => {
       graph.output(`next.${stateNames[index]}`, value);
     });
     if (average) {
       const decay = graph.input("averageDecay", [1]);
-      graph.output(`next.${AVERAGE}`, updateMovingAverage(graph, average, next.parameters, decay));
+      const averaged = updateMovingAverage(graph, average, next.parameters, decay);
+      graph.output(`next.${AVERAGE}`, withCarriedValues(graph, averaged, networks));
       stateNames.push(AVERAGE);
     }
     graph.output("loss", total);
@@ -119,6 +123,7 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
       stateNames,
       layout: layouts.whole,
       termNames: Object.keys(terms),
+      randomMasks: graph.randomMasks,
       hasAverage: average !== undefined,
       deployedLength: layouts.parts[0]!.length,
     };
@@ -150,5 +155,6 @@ function joinLayouts(layouts: readonly ParameterLayout[]): {
   const parameters = parts.flatMap((part, index) =>
     part.parameters.map((parameter) => ({ ...parameter, name: `${index}.${parameter.name}` })),
   );
-  return { parts, whole: { parameters, length: start } };
+  const trainedLength = parts.reduce((sum, part) => sum + part.trainedLength, 0);
+  return { parts, whole: { parameters, length: start, trainedLength } };
 }
