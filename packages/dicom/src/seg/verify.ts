@@ -74,6 +74,24 @@ function expectedValues(request: SegRequest, seg: DecodedSeg, segment: number, i
   return mask instanceof Uint8Array && mask.includes(1) ? mask : undefined;
 }
 
+/** Four bytes at a time while they agree, as they nearly always do. */
+function countUnequal(a: Uint8Array, b: Uint8Array | Uint16Array, length: number): number {
+  let count = 0;
+  let at = 0;
+  if (b instanceof Uint8Array && a.byteOffset % 4 === 0 && b.byteOffset % 4 === 0) {
+    const words = length >> 2;
+    const left = new Uint32Array(a.buffer, a.byteOffset, words);
+    const right = new Uint32Array(b.buffer, b.byteOffset, words);
+    for (let i = 0; i < words; i++) {
+      if (left[i] === right[i]) continue;
+      for (at = i * 4; at < i * 4 + 4; at++) if (a[at] !== b[at]) count++;
+    }
+    at = words * 4;
+  }
+  for (; at < length; at++) if (a[at] !== b[at]) count++;
+  return count;
+}
+
 /** Loops without a decision per pixel: this runs over every pixel of every segment before each store. */
 function countDifferences(
   expected: Uint8Array | undefined,
@@ -88,10 +106,7 @@ function countDifferences(
     for (let i = 0; i < pixels; i++) if (stored[i] === absent) count++;
     return label === undefined ? pixels - count : count;
   }
-  if (label === undefined) {
-    for (let i = 0; i < pixels; i++) if (stored[i] !== expected[i]) count++;
-    return count;
-  }
+  if (label === undefined) return countUnequal(expected, stored, pixels);
   for (let i = 0; i < pixels; i++) if ((stored[i] === label) !== (expected[i] === 1)) count++;
   return count;
 }
