@@ -1,6 +1,7 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { isRefineError } from "@samrefine/core";
+import { withBuildLock } from "./assembly/build-lock.ts";
 import { assembleDemo, demoSources } from "./assembly/demo.ts";
 import { assembleExtension, extensionSources } from "./assembly/extension.ts";
 import { assembleModels, modelSources } from "./assembly/models.ts";
@@ -25,6 +26,11 @@ export interface BuildOptions {
  */
 export async function buildViewer(options: BuildOptions): Promise<void> {
   const layout = options.layout ?? defaultLayout;
+  const onWait = (): void => options.log("Another build is running; waiting for it");
+  await withBuildLock(layout.stamps, options.signal, onWait, () => buildStages(layout, options));
+}
+
+async function buildStages(layout: ViewerLayout, options: BuildOptions): Promise<void> {
   await mkdir(layout.web, { recursive: true });
   // The demo is drawn by workers, so the rest need not wait for it.
   await Promise.all([

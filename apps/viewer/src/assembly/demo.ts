@@ -5,9 +5,11 @@ import { repositoryDirectory } from "../locations.ts";
 import type { DemoStudy } from "./demo-study.worker.ts";
 
 /** Everything that shapes the files. */
-export const demoSources: readonly string[] = ["phantoms", "dicom"].map((name) =>
-  join(repositoryDirectory, "packages", name, "src"),
-);
+export const demoSources: readonly string[] = [
+  join("phantoms", "src"),
+  join("dicom", "src", "dataset"),
+  join("dicom", "src", "part10.ts"),
+].map((path) => join(repositoryDirectory, "packages", path));
 
 /** From here on seeds belong to the demo: networks are trained on lower ones, so that they meet the demo unseen. */
 const firstDemoSeed = 9001;

@@ -56,7 +56,7 @@ async function digestPath(hash: Hash, root: string, path: string, by: "content" 
     hash.update(`missing ${name}\n`);
   } else if (info.isDirectory()) {
     for (const child of (await readdir(path)).sort()) {
-      if (!ignoredNames.has(child)) await digestPath(hash, root, join(path, child), by);
+      if (!ignoredNames.has(child) && !child.includes(".test.")) await digestPath(hash, root, join(path, child), by);
     }
   } else if (by === "content") {
     hash.update(`file ${name}\n`).update(await readFile(path));
