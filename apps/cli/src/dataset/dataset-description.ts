@@ -69,6 +69,8 @@ function parseLabels(
       `${path} gives "${wrong.name}" the value ${wrong.value}; labels must be the integers 0 to ${values.length - 1} without gaps.`,
     );
   }
+  if (values.length > 256)
+    throw datasetError(`${path} declares ${values.length} labels; 256 with background are supported.`);
   const ignore = values.find((label) => label.name === "ignore");
   if (ignore !== undefined && ignore.value !== values.length - 1) {
     throw datasetError(

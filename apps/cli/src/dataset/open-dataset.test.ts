@@ -13,6 +13,8 @@ const description = {
   numTraining: 2,
 };
 
+const manyLabels = Object.fromEntries(Array.from({ length: 257 }, (_, n) => [n === 0 ? "background" : `c${n}`, n]));
+
 let root: string;
 beforeEach(async () => {
   root = await mkdtemp(join(tmpdir(), "samrefine-dataset-"));
@@ -98,6 +100,7 @@ describe("bad data sets are named", () => {
     ["ignore not highest", { ...description, labels: { background: 0, ignore: 1, tooth: 2 } }, /ignore.*1/],
     ["no background", { ...description, labels: { tooth: 1 } }, /background/],
     ["region", { ...description, labels: { background: 0, whole: [1, 2] } }, /region/],
+    ["too many labels", { ...description, labels: manyLabels }, /257 labels/],
     ["two channels", { ...description, channel_names: { 0: "T1", 1: "T2" } }, /2 channels/],
     ["unknown ending", { ...description, file_ending: ".tif" }, /\.tif/],
   ])("dataset.json: %s", async (_, value, message) => {

@@ -35,6 +35,13 @@ test("panels stand side by side with the true proportions of the image", async (
   expect(drawn.at(85, 5)).toEqual([255, 255, 255]);
 });
 
+test("wide images stand two in a row", async () => {
+  const wide: Image2D = { geometry: { columns: 40, rows: 20 }, channels: 1, data: new Uint8Array(800) };
+  const panel = { image: wide, displayRange };
+  const drawn = await pixels(await renderPanels([panel, panel, panel, panel], { gap: 10, maximumHeight: 100 }));
+  expect([drawn.width, drawn.height]).toEqual([410, 210]);
+});
+
 test("labels have a solid border and a translucent inside; prompts lie on top", async () => {
   const labels = new Uint8Array(800);
   for (let y = 5; y < 15; y++) for (let x = 10; x < 30; x++) labels[y * 40 + x] = 2;

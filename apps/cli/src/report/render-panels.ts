@@ -1,4 +1,4 @@
-import { type DisplayRange, type Image2D, type ImageGeometry, resizeNearest } from "@samrefine/core";
+import { type DisplayRange, type Image2D, resizeNearest } from "@samrefine/core";
 import sharp from "sharp";
 import type { ReportedPrompt } from "../models/describe-outcome.ts";
 import { classColor } from "./class-colors.ts";
@@ -11,10 +11,13 @@ export interface PanelSource {
   readonly prompts?: readonly { readonly labelValue: number; readonly prompt: ReportedPrompt }[];
 }
 
+/** Where a page of panels has room: wide images stand two in a row, others all in one. */
+const wideImage = { aspect: 1.6, panelsPerRow: 2, maximumWidth: 780 };
+
 /**
- * Draws panels side by side, each at most `maximumWidth` wide and `maximumHeight` high with the image's true proportions:
- * grey image, classes as translucent colour with a solid border, prompts as boxes and points (foreground white-ringed
- * green, background white-ringed red). Returns a PNG.
+ * Draws panels in reading order with the image's true proportions, each at most `maximumWidth` wide and `maximumHeight`
+ * high: grey image, classes as translucent colour with a solid border, prompts as boxes and points (foreground
+ * white-ringed green, background white-ringed red). Returns a PNG.
  */
 export async function renderPanels(
   panels: readonly PanelSource[],
@@ -22,18 +25,22 @@ export async function renderPanels(
 ): Promise<Uint8Array> {
   const first = panels[0];
   if (first === undefined) throw new Error("no panel to draw");
-  const size = panelSize(first.image.geometry, maximumWidth, maximumHeight);
+  const { columns, rows, spacingMm } = first.image.geometry;
+  const aspect = (columns * (spacingMm?.x ?? 1)) / (rows * (spacingMm?.y ?? 1));
+  const isWide = aspect > wideImage.aspect;
+  const perRow = Math.min(panels.length, isWide ? wideImage.panelsPerRow : panels.length);
+  const size = panelSize(aspect, isWide ? wideImage.maximumWidth : maximumWidth, maximumHeight);
   const layers = await Promise.all(
     panels.map(async (panel, index) => ({
       input: Buffer.from(await renderPanel(panel, size)),
-      left: index * (size.width + gap),
-      top: 0,
+      left: (index % perRow) * (size.width + gap),
+      top: Math.floor(index / perRow) * (size.height + gap),
     })),
   );
   return await sharp({
     create: {
-      width: panels.length * (size.width + gap) - gap,
-      height: size.height,
+      width: perRow * (size.width + gap) - gap,
+      height: Math.ceil(panels.length / perRow) * (size.height + gap) - gap,
       channels: 3,
       background: "#ffffff",
     },
@@ -49,15 +56,9 @@ interface PixelSize {
   readonly height: number;
 }
 
-function panelSize(
-  { columns, rows, spacingMm }: ImageGeometry,
-  maximumWidth: number,
-  maximumHeight: number,
-): PixelSize {
-  const width = columns * (spacingMm?.x ?? 1);
-  const height = rows * (spacingMm?.y ?? 1);
-  const scale = Math.min(maximumWidth / width, maximumHeight / height);
-  return { width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) };
+function panelSize(aspect: number, maximumWidth: number, maximumHeight: number): PixelSize {
+  const width = Math.min(maximumWidth, maximumHeight * aspect);
+  return { width: Math.max(1, Math.round(width)), height: Math.max(1, Math.round(width / aspect)) };
 }
 
 async function renderPanel(panel: PanelSource, size: PixelSize): Promise<Uint8Array> {
