@@ -1,4 +1,4 @@
-import { type Attributes, textOf } from "../dataset/attributes.ts";
+import { type Attributes, personNameText, textOf } from "../dataset/attributes.ts";
 import { entryOfKeyword } from "../dataset/dictionary.ts";
 
 // Attributes that a derived object shares with its sources because it belongs to the same patient and study.
@@ -94,16 +94,27 @@ const ALWAYS_PRESENT: readonly string[] = [
   "AccessionNumber",
 ];
 
-/** A copy that holds only elements of the dictionary: metadata providers add bookkeeping of their own (`_vrMap`, ...). */
-function copyKnown(value: unknown): unknown {
-  if (Array.isArray(value)) return Array.from(value, copyKnown);
-  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return value;
-  const copy: Record<string, unknown> = {};
-  for (const [keyword, item] of Object.entries(value)) {
-    const isPersonNameGroup = keyword === "Alphabetic" || keyword === "Ideographic" || keyword === "Phonetic";
-    if (isPersonNameGroup || entryOfKeyword(keyword) !== undefined) copy[keyword] = copyKnown(item);
-  }
-  return copy;
+/**
+ * A value that can be written, or undefined: metadata providers add bookkeeping of their own (`_vrMap`, bulk data
+ * addresses), and a patient's copied weight must never be the reason that a segmentation cannot be stored.
+ */
+function copyValue(keyword: string, value: unknown): unknown {
+  const vr = entryOfKeyword(keyword)?.vr;
+  if (vr === undefined) return undefined;
+  if (vr === "SQ") return (Array.isArray(value) ? Array.from(value) : [value]).filter(isItem).map(copyItem);
+  const values = (Array.isArray(value) ? Array.from(value) : [value]).flatMap((item: unknown) => {
+    if (vr === "PN") return personNameText(item) ?? [];
+    return typeof item === "string" || typeof item === "number" ? item : [];
+  });
+  return values.length === 0 ? undefined : values.length === 1 ? values[0] : values;
+}
+
+function isItem(value: unknown): value is Attributes {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function copyItem(item: Attributes): Attributes {
+  return Object.fromEntries(Object.entries(item).map(([keyword, value]) => [keyword, copyValue(keyword, value)]));
 }
 
 function isEmpty(value: unknown): boolean {
@@ -114,7 +125,8 @@ function isEmpty(value: unknown): boolean {
 export function patientAndStudyOf(source: Attributes): Attributes {
   const copied: Record<string, unknown> = {};
   for (const keyword of PATIENT_AND_STUDY) {
-    if (!isEmpty(source[keyword])) copied[keyword] = copyKnown(source[keyword]);
+    const value = isEmpty(source[keyword]) ? undefined : copyValue(keyword, source[keyword]);
+    if (!isEmpty(value)) copied[keyword] = value;
     else if (ALWAYS_PRESENT.includes(keyword)) copied[keyword] = "";
   }
   // C.7.1.1: a de-identified patient needs one of the two methods; some sources state neither.

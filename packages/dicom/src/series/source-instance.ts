@@ -6,6 +6,7 @@ import {
   requireNumber,
   requireText,
   textOf,
+  textsOf,
 } from "../dataset/attributes.ts";
 
 export type Vector3 = readonly [x: number, y: number, z: number];
@@ -77,7 +78,6 @@ export function sourceInstanceOf(attributes: Attributes): SourceInstance {
   const spacing = pixelSpacing ?? imagerSpacing;
   const [between, across] = spacing ?? [];
   const isUsable = between !== undefined && across !== undefined && between > 0 && across > 0;
-  const imageType = attributes.ImageType;
   const bitsAllocated = numberOf(attributes, "BitsAllocated") ?? 16;
   return {
     sopClassUid: requireText(attributes, "SOPClassUID"),
@@ -96,7 +96,7 @@ export function sourceInstanceOf(attributes: Attributes): SourceInstance {
     sliceThicknessMm: numberOf(attributes, "SliceThickness") ?? numberOf(measures, "SliceThickness"),
     statedGantryTiltDegrees: numberOf(attributes, "GantryDetectorTilt"),
     frameOfReferenceUid: textOf(attributes, "FrameOfReferenceUID"),
-    isLocalizer: Array.isArray(imageType) && imageType.some((value) => value === "LOCALIZER"),
+    isLocalizer: textsOf(attributes, "ImageType").includes("LOCALIZER"),
     photometricInterpretation: textOf(attributes, "PhotometricInterpretation") ?? "MONOCHROME2",
     samplesPerPixel: numberOf(attributes, "SamplesPerPixel") ?? 1,
     bitsAllocated,
