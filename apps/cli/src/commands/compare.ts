@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
 import type { Command } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
@@ -143,15 +143,15 @@ async function chosenPlans(options: CompareOptions): Promise<readonly Refinement
   return plans;
 }
 
-/** How to make the report again; folders are named as the user did. */
+/** How to make the report again. Data and results by name only, so that no path of this machine enters a model card. */
 function commandLine(options: CompareOptions): string {
   const own = options.plan.flatMap((file) => ["--plan", file]);
   const presets = options.presets === undefined ? [] : ["--presets", options.presets.join(",")];
   return [
-    ...["samrefine", "compare", "--dataset", options.dataset, "--model", options.model, ...presets, ...own],
+    ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", options.model, ...presets, ...own],
     ...(options.sam === undefined ? [] : ["--sam", options.sam]),
     ...(options.split === undefined ? [] : ["--split", options.split]),
-    ...["--cases", options.cases, "--seed", String(options.seed), "--out", options.out],
+    ...["--cases", options.cases, "--seed", String(options.seed), "--out", basename(options.out)],
     ...(options.card === true ? ["--card"] : []),
   ].join(" ");
 }
