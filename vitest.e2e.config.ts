@@ -13,6 +13,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ["@samrefine/source", "node"] } },
   test: {
     include: ["test/e2e/**/*.spec.ts"],
+    globalSetup: ["test/e2e/harness/build-once.ts"],
     environment: "node",
     env: { SAMREFINE_DATA: realData },
     fileParallelism: false,
