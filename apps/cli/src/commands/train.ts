@@ -130,6 +130,12 @@ async function train(options: TrainOptions, { terminal, signal }: CommandContext
       session: { threads: options.threads ?? availableParallelism(), provider: options.provider },
       store: folderStore(options.out),
       resume: options.resume ?? false,
+      modelMetadata: {
+        title: description.title,
+        licence: description.licence,
+        source: description.source,
+        use: "Research use only",
+      },
       ...pseudoLabels,
       signal,
       onProgress: (event) => progress.update(event),

@@ -22,6 +22,7 @@ beforeAll(async () => {
   result = await train({
     dataset,
     createSession: createRawSession,
+    modelMetadata: { licence: "CC0" },
     store: memoryStore(),
     configuration: {
       ...defaultConfiguration,
@@ -59,8 +60,8 @@ describe("a trained model", () => {
     );
   });
 
-  test("its file carries the architecture", () => {
-    expect(inspectModel(result.model).metadata).toMatchObject({ architecture: result.network.id });
+  test("its file carries the architecture and what the caller adds", () => {
+    expect(inspectModel(result.model).metadata).toMatchObject({ architecture: result.network.id, licence: "CC0" });
   });
 
   test("its card states the measured Dice, the cases, the limits and the purpose", async () => {

@@ -37,6 +37,8 @@ export interface TrainingOptions extends TaskOptions {
   readonly trainingCaseIds?: readonly string[];
   /** Weight of a training case's pixels in the loss; cases that are not named have 1. */
   readonly caseWeights?: ReadonlyMap<string, number>;
+  /** Written into the model file, e.g. title and licence. */
+  readonly modelMetadata?: Readonly<Record<string, string>>;
   /** Called after every step. */
   readonly onStep?: (report: StepReport) => void;
 }
@@ -270,7 +272,8 @@ class TrainingRun {
     const { configuration, dataset } = this.options;
     const best = this.bestValidation();
     const parameters = this.vectors[BEST] ?? this.deployedParameters();
-    const model = exportModel(this.network, parameters, configuration.grid);
+    const metadata = this.options.modelMetadata ?? {};
+    const model = exportModel(this.network, parameters, { ...configuration.grid, metadata });
     const final = this.validationCases.length === 0 ? undefined : await this.measure(model, this.validationCases);
     return {
       configuration,
