@@ -303,7 +303,8 @@ function summary({ final, chosenStep, secondsPerStep, backend }: TrainingResult,
   const dice = final
     ? `Dice on ${final.cases.length} validation cases: ${final.perLabel.map(({ name, dice }) => `${name} ${dice?.toFixed(3) ?? "absent"}`).join(", ")} (mean ${final.meanDice.toFixed(3)}), step ${chosenStep}.`
     : "No validation cases, so nothing was measured.";
-  return `Model in ${out}. ${dice}\n${secondsPerStep.toFixed(2)} s per step, ${backend}. Research use only.`;
+  const speed = secondsPerStep === undefined ? "" : `${secondsPerStep.toFixed(2)} s per step, `;
+  return `Model in ${out}. ${dice}\n${speed}${backend}. Research use only.`;
 }
 
 /** The command as it was given, without where it ran: folders by their names, no threads. */

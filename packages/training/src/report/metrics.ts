@@ -8,7 +8,7 @@ export function trainingMetrics(result: TrainingResult): unknown {
     configuration,
     network: network.id,
     backend,
-    secondsPerStep,
+    secondsPerStep: secondsPerStep ?? null,
     trainingCases: result.trainingCaseIds,
     validationCases: result.validationCaseIds,
     chosenStep,

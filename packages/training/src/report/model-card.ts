@@ -52,7 +52,9 @@ export function modelCard({ result, dataset, description, manifest, command }: M
     command,
     "```",
     "",
-    `Ran on ${result.backend}, ${result.secondsPerStep.toFixed(2)} s per step (median).`,
+    result.secondsPerStep === undefined
+      ? `Run by: ${result.backend}.`
+      : `Run by: ${result.backend}; ${result.secondsPerStep.toFixed(2)} s per step (median).`,
     "",
   ];
   return lines.join("\n");

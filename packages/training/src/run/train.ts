@@ -68,8 +68,8 @@ export interface TrainingResult {
   readonly validationCaseIds: readonly string[];
   /** What ran the steps, e.g. "onnxruntime on the CPU, 1 thread". */
   readonly backend: string;
-  /** Median over the steps of this session. */
-  readonly secondsPerStep: number;
+  /** Median over the steps of this session; undefined when a finished run was resumed. */
+  readonly secondsPerStep: number | undefined;
 }
 
 /**
@@ -418,6 +418,6 @@ function drawMask({ shape, probability }: RandomMask, random: Random): RawTensor
   return { data, dims: shape };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+function median(values: readonly number[]): number | undefined {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
