@@ -32,6 +32,7 @@ interface PhantomOptions extends CommonOptions {
   readonly test: number;
   readonly images: number;
   readonly matrix: number;
+  readonly slices: number;
   readonly format: PhantomFormat;
   readonly out: string;
 }
@@ -49,7 +50,8 @@ export function registerPhantom(program: Command, context: CommandContext): void
     .option("--val <number>", "nnunet: cases of the split `val`", parseInteger(0), 6)
     .option("--test <number>", "nnunet: cases of the split `test`; the rest is `unlabeled`", parseInteger(0), 0)
     .option("--images <number>", "dicom, hand: radiographs per study", parseInteger(1), 6)
-    .option("--matrix <number>", "abdomen: rows and columns of a slice", parseInteger(64), 512)
+    .option("--matrix <number>", "abdomen: rows and columns of a slice", parseInteger(32), 512)
+    .option("--slices <number>", "abdomen: slices over the 220 mm of the scan", parseInteger(3), 44)
     .addOption(new Option("--format <name>", "what to write").choices(["nnunet", "dicom"]).default("nnunet"))
     .requiredOption("--out <folder>", "where it goes");
   addCommonOptions(command).action((options: PhantomOptions) => drawPhantoms(options, context));
@@ -97,7 +99,7 @@ function drawStudy(options: PhantomOptions, seed: number, id: string): NamedFile
   const files =
     options.kind === "hand"
       ? handStudyFiles({ seed, images: options.images })
-      : abdominalCtStudyFiles({ seed, matrix: options.matrix });
+      : abdominalCtStudyFiles({ seed, matrix: options.matrix, slices: options.slices });
   return files.map((content, i) => [join(id, `${String(i + 1).padStart(4, "0")}.dcm`), content]);
 }
 
@@ -111,7 +113,7 @@ async function drawCase(options: PhantomOptions, seed: number, id: string): Prom
       [paths.label, await encodeGreyPng(labels, image.geometry)],
     ];
   }
-  const { volume, labelmap } = abdominalCtPhantom({ seed, matrix: options.matrix });
+  const { volume, labelmap } = abdominalCtPhantom({ seed, matrix: options.matrix, slices: options.slices });
   return [
     [paths.image, writeNifti(volume)],
     [paths.label, writeNifti(labelmap)],

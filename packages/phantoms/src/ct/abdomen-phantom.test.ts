@@ -6,12 +6,12 @@ const phantom = abdominalCtPhantom(options);
 const { size, indexToPatient: m } = phantom.volume.geometry;
 const { descriptions } = phantom.labelmap;
 
-function valueOf(label: string): number {
+function labelValue(label: string): number {
   return descriptions.find((description) => description.label === label)!.number;
 }
 
 function voxelsOf(label: string): number[] {
-  const value = valueOf(label);
+  const value = labelValue(label);
   const result: number[] = [];
   phantom.labelmap.data.forEach((found, i) => {
     if (found === value) result.push(i);
