@@ -53,6 +53,8 @@ export interface HostSegment {
   readonly label: string;
   readonly active?: boolean;
   readonly locked?: boolean;
+  /** Of a loaded SEG: what it says about the segment's origin. */
+  readonly cachedStats?: { readonly algorithmType?: string };
 }
 
 export interface HostSegmentation {
@@ -111,13 +113,13 @@ export interface HostServices {
 }
 
 export interface HostDataSource {
-  getConfig?(): { readonly wadoRoot?: string; readonly stowRoot?: string; readonly qidoRoot?: string } | undefined;
-  readonly deleteStudyMetadataPromise?: (studyInstanceUid: string) => void;
+  getConfig?(): { readonly name?: string; readonly wadoRoot?: string; readonly stowRoot?: string } | undefined;
+  readonly deleteStudyMetadataPromise?: (key: string) => void;
   readonly retrieve: {
     readonly series: {
       metadata(query: {
         readonly StudyInstanceUID: string;
-        readonly filters?: { readonly seriesInstanceUID: string };
+        readonly filters?: { readonly seriesInstanceUID: readonly string[] };
       }): Promise<unknown>;
     };
   };

@@ -1,4 +1,4 @@
-import { getEnabledElementByViewportId, type Types, utilities } from "@cornerstonejs/core";
+import { getEnabledElementByViewportId, getShouldUseCPURendering, type Types, utilities } from "@cornerstonejs/core";
 import { annotation, segmentation } from "@cornerstonejs/tools";
 import { samRefineButton } from "@samrefine/ohif-mode";
 import type { HostDataSource, HostDisplaySet, HostManagers, HostSegmentation, Subscription } from "../host-types.ts";
@@ -113,8 +113,10 @@ export class OhifHost {
   activeSegmentation(displaySet: HostDisplaySet): HostSegmentation | undefined {
     for (const viewportId of this.#viewportsActiveFirst(displaySet)) {
       const active = this.#services.segmentationService.getActiveSegmentation(viewportId);
-      const images = active?.representationData.Labelmap?.imageIds;
-      if (active && images?.length === displaySet.imageIds?.length) return active;
+      const labelmap = active?.representationData.Labelmap;
+      if (!active || labelmap?.imageIds?.length !== displaySet.imageIds?.length) continue;
+      const referenced = labelmap?.referencedImageIds?.[0];
+      if (referenced === undefined || displaySet.imageIds?.includes(referenced)) return active;
     }
     return undefined;
   }
@@ -175,6 +177,11 @@ export class OhifHost {
       "setToolActiveToolbar",
       samRefineButton(toolName).props.commands.commandOptions,
     );
+  }
+
+  /** True without WebGL: the host then draws on the CPU. */
+  get isDrawnOnCpu(): boolean {
+    return getShouldUseCPURendering();
   }
 
   get history(): typeof utilities.HistoryMemo.DefaultHistoryMemo {

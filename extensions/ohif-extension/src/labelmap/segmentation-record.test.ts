@@ -56,7 +56,7 @@ describe("SegmentationRecord", () => {
     expect(record.objects(1)).toEqual([]);
     expect(record.quality(1)).toBeUndefined();
     expect(record.history.size).toBe(0);
-    expect(record.isEmpty()).toBe(true);
+    expect(record.pixels(1, 1)).toBe(0);
 
     record.applyChange(change, "after");
     expect([...labelmap.read(1)]).toEqual([1, 2, 2, 0]);
@@ -69,11 +69,27 @@ describe("SegmentationRecord", () => {
   it("counts again after the host painted", () => {
     const slices = [Uint8Array.of(1, 0, 0, 0)];
     const record = new SegmentationRecord("id", memoryLabelmap(slices), [segment(1)], undefined);
+    expect(record.recount(1000)).toBe(true);
     expect(record.pixels(0, 1)).toBe(1);
     slices[0]!.fill(1);
+    record.invalidate();
     expect(record.pixels(0, 1)).toBe(1);
-    record.invalidate([0]);
+    expect(record.recount(1000)).toBe(true);
     expect(record.pixels(0, 1)).toBe(4);
+  });
+});
+
+describe("recount", () => {
+  it("does a few slices at a time", () => {
+    const record = new SegmentationRecord(
+      "id",
+      memoryLabelmap(Array.from({ length: 5 }, () => new Uint8Array(4))),
+      [],
+      undefined,
+    );
+    let turns = 1;
+    while (!record.recount(0)) turns++;
+    expect(turns).toBe(5);
   });
 });
 

@@ -70,7 +70,10 @@ export class SegmentationRecord {
   readonly #hidden = new Map<number, readonly HiddenPixels[]>();
   readonly #objects = new Map<number, readonly PromptObject[]>();
   readonly #quality = new Map<number, SliceQuality>();
+  /** Pixels per label value and slice, as they were last counted. */
   readonly #counts = new Map<number, Uint32Array>();
+  /** Slices whose count is missing or old; counted by {@link recount} a few at a time. */
+  readonly #uncounted = new Set<number>();
 
   constructor(
     segmentationId: string,
@@ -82,6 +85,7 @@ export class SegmentationRecord {
     this.labelmap = labelmap;
     this.modelId = modelId;
     this.#segments = segments;
+    for (let slice = 0; slice < labelmap.sliceCount; slice++) this.#uncounted.add(slice);
   }
 
   /** Grows with every change; the same number means the same content. */
@@ -136,17 +140,17 @@ export class SegmentationRecord {
 
   /** Puts a slice into a state. The caller announces. */
   restore(slice: number, state: SliceState): void {
-    this.writeLabels(slice, decodeLabels(state.labels));
     setOrDelete(this.#hidden, slice, state.hidden, state.hidden.length > 0);
     setOrDelete(this.#objects, slice, state.objects, state.objects.length > 0);
     if (state.quality) this.#quality.set(slice, state.quality);
     else this.#quality.delete(slice);
+    this.writeLabels(slice, decodeLabels(state.labels));
   }
 
   writeLabels(slice: number, labels: Uint8Array): void {
     this.labelmap.write(slice, labels);
     this.#revision++;
-    this.#counts.delete(slice);
+    this.#count(slice);
   }
 
   setObjects(slice: number, objects: readonly PromptObject[]): void {
@@ -155,7 +159,7 @@ export class SegmentationRecord {
 
   setHidden(slice: number, hidden: readonly HiddenPixels[]): void {
     setOrDelete(this.#hidden, slice, hidden, hidden.length > 0);
-    this.#counts.delete(slice);
+    this.#count(slice);
   }
 
   setQuality(slice: number, quality: SliceQuality): void {
@@ -173,29 +177,36 @@ export class SegmentationRecord {
     this.labelmap.announce(change.slices.map(({ slice }) => slice));
   }
 
-  /** Forgets cached counts of slices that the host changed by itself (brush). */
-  invalidate(slices: readonly number[] | undefined): void {
+  /** The host changed slices by itself (brush): their counts are old. Without a list, any slice may have changed. */
+  invalidate(slices?: readonly number[]): void {
     this.#revision++;
-    if (!slices) this.#counts.clear();
-    else for (const slice of slices) this.#counts.delete(slice);
+    if (slices) for (const slice of slices) this.#uncounted.add(slice);
+    else for (let slice = 0; slice < this.labelmap.sliceCount; slice++) this.#uncounted.add(slice);
   }
 
-  /** Pixels of a segment on a slice, hidden ones included; counted when first asked. */
-  pixels(slice: number, segment: number): number {
-    let counts = this.#counts.get(slice);
-    if (!counts) {
-      const labels = this.labelmap.read(slice);
-      counts = countLabels(labels);
-      for (const { number, pixels } of this.hidden(slice)) {
-        for (const index of pixels) if (labels[index] !== 0) counts[number]!++;
-      }
-      this.#counts.set(slice, counts);
+  /** Counts old slices until the time is over. @returns true when none is left. */
+  recount(budgetMs: number): boolean {
+    const end = performance.now() + budgetMs;
+    for (const slice of this.#uncounted) {
+      this.#count(slice);
+      if (performance.now() >= end) break;
     }
-    return counts[segment] ?? 0;
+    return this.#uncounted.size === 0;
   }
 
-  hasCounted(slice: number): boolean {
-    return this.#counts.has(slice);
+  /** Pixels of a segment on a slice as last counted, hidden ones included. */
+  pixels(slice: number, segment: number): number {
+    return this.#counts.get(slice)?.[segment] ?? 0;
+  }
+
+  #count(slice: number): void {
+    const labels = this.labelmap.read(slice);
+    const counts = countLabels(labels);
+    for (const { number, pixels } of this.hidden(slice)) {
+      for (const index of pixels) if (labels[index] !== 0) counts[number]!++;
+    }
+    this.#counts.set(slice, counts);
+    this.#uncounted.delete(slice);
   }
 
   flagged(flagBelow: number): number[] {
@@ -208,13 +219,6 @@ export class SegmentationRecord {
   /** The estimates of one segment on every slice that has it. */
   segmentQualities(segment: number): SegmentQuality[] {
     return [...this.#quality.values()].flatMap(({ segments }) => segments.filter(({ number }) => number === segment));
-  }
-
-  isEmpty(): boolean {
-    for (let slice = 0; slice < this.labelmap.sliceCount; slice++) {
-      if (this.#segments.some(({ number }) => this.pixels(slice, number) > 0)) return false;
-    }
-    return true;
   }
 }
 

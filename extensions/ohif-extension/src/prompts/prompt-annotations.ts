@@ -72,8 +72,8 @@ export class PromptAnnotations {
 
   #draw(series: HostDisplaySet, imageId: string, prompts: readonly ShownPrompt[]): void {
     const viewportIds = this.#host.viewportIdsOf(series);
+    // Radiographs have none; the host then files their annotations under no frame, and finds them there.
     const frameOfReference = viewportIds.map((id) => this.#host.viewport(id)?.getFrameOfReferenceUID()).find(Boolean);
-    if (frameOfReference === undefined) return;
     const plane = imagePlaneOf(imageId);
     for (const { id, prompt } of prompts) {
       prompt.points.forEach((point, index) => {
@@ -114,7 +114,7 @@ export class PromptAnnotations {
     place: {
       readonly imageId: string;
       readonly plane: ImagePlane;
-      readonly frameOfReference: string;
+      readonly frameOfReference: string | undefined;
       readonly label: string;
     },
   ): void {
@@ -127,7 +127,7 @@ export class PromptAnnotations {
       isVisible: true,
       metadata: {
         toolName,
-        FrameOfReferenceUID: place.frameOfReference,
+        ...(place.frameOfReference === undefined ? {} : { FrameOfReferenceUID: place.frameOfReference }),
         referencedImageId: place.imageId,
         viewPlaneNormal: [...place.plane.normal],
         viewUp: place.plane.columnDirection.map((value) => -value) as [number, number, number],

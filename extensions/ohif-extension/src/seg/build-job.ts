@@ -19,16 +19,27 @@ export interface JobNames {
  * binary SEG wants 1..N without gaps.
  * @throws RefineError `seg-encoding` when there is nothing to store.
  */
-export function buildSegJob(
+export async function buildSegJob(
   series: Pick<SeriesSource, "sliceCount" | "instances" | "displaySet">,
   record: SegmentationRecord,
   names: JobNames,
   predecessor: SegJob["predecessor"],
-): SegJob {
-  const slices = Array.from({ length: series.sliceCount }, (_, slice) => {
+): Promise<SegJob> {
+  const { revision } = record;
+  const slices: SegJob["slices"][number][] = [];
+  for (let slice = 0, turn = performance.now(); slice < series.sliceCount; slice++) {
     const { labels, hidden } = record.state(slice);
-    return { labels, hidden };
-  });
+    slices.push({ labels, hidden });
+    if (performance.now() - turn < TURN_MS) continue;
+    await nextTurn();
+    turn = performance.now();
+  }
+  while (!record.recount(TURN_MS)) await nextTurn();
+  if (record.revision !== revision) {
+    throw new RefineError("seg-encoding", "The segmentation was changed while it was being written.", {
+      hint: "Store it again.",
+    });
+  }
   const present = record.segments.filter(({ number }) => slices.some((_, slice) => record.pixels(slice, number) > 0));
   if (present.length === 0) {
     throw new RefineError("seg-encoding", "There is nothing to store: every segment is empty.", {
@@ -57,6 +68,13 @@ export function buildSegJob(
     seriesInstanceUid: newUid(),
     predecessor,
   };
+}
+
+/** Longest work in one go, so that the viewer goes on drawing. */
+const TURN_MS = 12;
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 function algorithmName({ network, promptable }: JobNames): string {

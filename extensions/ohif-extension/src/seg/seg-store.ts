@@ -65,20 +65,26 @@ export class SegStore {
       sopClassUid: SEGMENTATION_STORAGE,
       sopInstanceUid: prepared.written.sopInstanceUid,
     });
-    await this.#showInStudy(request.series, prepared.written);
-    return `Stored and read back: ${frameCount} frames, identical. It is listed among the series of this study.`;
+    const frames = `${frameCount} ${frameCount === 1 ? "frame" : "frames"}`;
+    try {
+      await this.#showInStudy(request.series, prepared.written);
+      return `Stored and read back: ${frames}, identical. It is listed among the series of this study.`;
+    } catch {
+      // Stored is stored: only the list on screen is old.
+      return `Stored and read back: ${frames}, identical. Reload the study to see it in the list.`;
+    }
   }
 
   async #prepare({ series, record, networkName, promptableName }: SegDeliveryRequest): Promise<PreparedSeg> {
     const known = this.#prepared;
     if (known?.record === record && known.revision === record.revision) return known;
-    const job = buildSegJob(
+    const { revision } = record;
+    const job = await buildSegJob(
       series,
       record,
       { network: networkName, promptable: promptableName, softwareVersion: VERSION },
       this.#predecessors.get(record),
     );
-    const { revision } = record;
     this.#hasUnstored = false;
     this.#prepared = { record, revision, job, written: await writeSegInWorker(job) };
     return this.#prepared;
@@ -113,14 +119,26 @@ export class SegStore {
     });
   }
 
-  /** Lets the host read the new series from the archive, as it would after a reload. */
+  /**
+   * Lets the host read the new series from the archive, as it would after a reload. OHIF keeps the answer of a study's first
+   * retrieval and would give that again; it is forgotten before, and afterwards too, because the next opening of the study
+   * wants all series.
+   */
   async #showInStudy({ displaySet }: SeriesSource, { seriesInstanceUid }: WrittenSeg): Promise<void> {
     const { dataSource } = this.#host;
-    dataSource?.deleteStudyMetadataPromise?.(displaySet.StudyInstanceUID);
+    const { StudyInstanceUID } = displaySet;
+    const forget = () => {
+      // OHIF 3.13 files the answer under the data source's name and the study, other versions under the study alone.
+      for (const key of [`${dataSource?.getConfig?.()?.name}:${StudyInstanceUID}`, StudyInstanceUID]) {
+        dataSource?.deleteStudyMetadataPromise?.(key);
+      }
+    };
+    forget();
     await dataSource?.retrieve.series.metadata({
-      StudyInstanceUID: displaySet.StudyInstanceUID,
-      filters: { seriesInstanceUID: seriesInstanceUid },
+      StudyInstanceUID,
+      filters: { seriesInstanceUID: [seriesInstanceUid] },
     });
+    forget();
   }
 }
 

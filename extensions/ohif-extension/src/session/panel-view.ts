@@ -32,6 +32,9 @@ export interface PanelSources {
   readonly canRedo: boolean;
 }
 
+const NO_WEBGL =
+  "This browser offers no WebGL: the viewer draws slowly and may not show masks, but they are computed and stored.";
+
 export function buildPanelState(sources: PanelSources): PanelState {
   const { series, record, catalogue, activity } = sources;
   const segments = series && record ? segmentRows(sources.host, series, record) : [];
@@ -43,7 +46,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
     backend: backendText(sources.backend),
     seriesTitle: series && seriesTitle(series),
     sliceCount: series?.sliceCount ?? 0,
-    notes: series?.notes ?? [],
+    notes: [...(series?.notes ?? []), ...(sources.host.isDrawnOnCpu ? [NO_WEBGL] : [])],
     models: (catalogue?.segmentation ?? []).map(({ manifest }) => ({
       id: manifest.id,
       title: manifest.title,

@@ -181,9 +181,9 @@ export class RefineSession {
     const number = Math.max(0, ...existing.segments.map((segment) => segment.number)) + 1;
     const info = defaultSegment(number);
     this.#host.addSegment(existing.segmentationId, number, info.label);
-    existing.setSegments([...existing.segments, info]);
     this.#host.setSegmentColor(existing.segmentationId, number, info.colorRgb);
     this.#host.setActiveSegment(existing.segmentationId, number);
+    existing.setSegments([...existing.segments.filter((segment) => segment.number !== number), info]);
     this.#changed();
   }
 
