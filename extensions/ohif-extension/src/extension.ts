@@ -47,6 +47,11 @@ export function createExtension(configuration: ExtensionConfiguration) {
       };
     },
 
+    /** OHIF may leave and enter a mode without taking the panel off the screen. */
+    onModeEnter(): void {
+      sessions.showPanel();
+    },
+
     onModeExit(): void {
       void sessions.end();
     },

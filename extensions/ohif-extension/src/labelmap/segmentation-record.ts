@@ -184,6 +184,10 @@ export class SegmentationRecord {
     else for (let slice = 0; slice < this.labelmap.sliceCount; slice++) this.#uncounted.add(slice);
   }
 
+  get hasUncounted(): boolean {
+    return this.#uncounted.size > 0;
+  }
+
   /** Counts old slices until the time is over. @returns true when none is left. */
   recount(budgetMs: number): boolean {
     const end = performance.now() + budgetMs;

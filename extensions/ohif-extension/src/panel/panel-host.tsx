@@ -12,13 +12,15 @@ export function createPanelHost(sessions: SessionHolder): () => ReactElement {
   const attach = (element: HTMLElement | null): void => {
     if (element) {
       adoptPanelStyles();
-      const session = sessions.begin();
-      root = createRoot(element);
-      if (session) root.render(<RefinePanel session={session} />);
+      const drawn = createRoot(element);
+      root = drawn;
+      sessions.panel = (session) => drawn.render(<RefinePanel session={session} />);
+      sessions.showPanel();
       return;
     }
     const leaving = root;
     root = undefined;
+    sessions.panel = undefined;
     // Not while the host's React is in the middle of its own commit.
     setTimeout(() => leaving?.unmount());
   };

@@ -8,19 +8,22 @@ interface HeldSession {
 /** The one session of the open study, for the panel, the tool and the commands. */
 export class SessionHolder {
   factory: (() => HeldSession) | undefined;
+  /** Draws the panel for a session; set while the panel is on screen. */
+  panel: ((session: RefineSession) => void) | undefined;
   #held: HeldSession | undefined;
 
   get current(): RefineSession | undefined {
     return this.#held?.session;
   }
 
-  /** The session of the open study; begins it when there is none. */
-  begin(): RefineSession | undefined {
+  /** Gives the panel on screen its session and begins one when there is none. Without a panel nothing is begun. */
+  showPanel(): void {
+    if (!this.panel) return;
     if (!this.#held && this.factory) {
       this.#held = this.factory();
       void this.#held.session.start();
     }
-    return this.current;
+    if (this.#held) this.panel(this.#held.session);
   }
 
   async end(): Promise<void> {

@@ -5,7 +5,13 @@ import type { OhifHost } from "../host/ohif-host.ts";
 import type { HostDisplaySet, HostSegmentation, Subscription } from "../host-types.ts";
 import { hostLabelmap } from "../labelmap/host-labelmap.ts";
 import { decodeLabels, encodeMask } from "../labelmap/runs.ts";
-import { type Change, SegmentationRecord, type SegmentInfo, type SliceState } from "../labelmap/segmentation-record.ts";
+import {
+  type Change,
+  SegmentationRecord,
+  type SegmentHistory,
+  type SegmentInfo,
+  type SliceState,
+} from "../labelmap/segmentation-record.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
 import { SAM_REFINE_TOOL } from "../names.ts";
 import { type EditablePrompt, isAnswerable, isEmptyPrompt } from "../prompts/editable-prompt.ts";
@@ -83,10 +89,13 @@ export class RefineSession {
   #task: AbortController | undefined;
   #pending: PendingEdit | undefined;
   #isAnswering = false;
+  /** Enter was pressed while SAM was still answering. */
+  #acceptsNextAnswer = false;
   #gestures: Promise<void> = Promise.resolve();
   #clickMode: "include" | "exclude" = "include";
   #arePromptsShown = true;
   #isWriting = false;
+  #recountTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(ports: SessionPorts) {
     this.#host = ports.host;
@@ -420,6 +429,9 @@ export class RefineSession {
       });
     } finally {
       this.#isAnswering = false;
+      const isToAccept = this.#acceptsNextAnswer;
+      this.#acceptsNextAnswer = false;
+      if (isToAccept && this.#pending?.mask) this.accept();
       this.#changed();
     }
   }
@@ -478,6 +490,10 @@ export class RefineSession {
   accept(): void {
     const edit = this.#pending;
     if (!edit) return;
+    if (this.#isAnswering) {
+      this.#acceptsNextAnswer = true;
+      return;
+    }
     this.#pending = undefined;
     if (!edit.mask) {
       this.#restore(edit);
@@ -705,6 +721,10 @@ export class RefineSession {
       [],
       undefined,
     );
+    for (const { segmentIndex, cachedStats } of Object.values(active.segments).filter(Boolean)) {
+      const origin = historyOfLoaded(cachedStats?.algorithmType);
+      if (origin) record.markHistory([segmentIndex], origin);
+    }
     this.#records.set(active.segmentationId, record);
     return this.#withHostSegments(record, active);
   }
@@ -812,7 +832,7 @@ export class RefineSession {
       await task(controller.signal);
     } catch (error) {
       if (this.#life.signal.aborted) return;
-      if (controller.signal.aborted) this.#status = { text: "Cancelled.", tone: "info" };
+      if (controller.signal.aborted) this.#status = { text: messageOf(controller.signal.reason), tone: "info" };
       else {
         await this.#models.forgetCrashed(error);
         this.#fail(error);
@@ -879,7 +899,7 @@ export class RefineSession {
     if (this.#isWriting || this.#life.signal.aborted) return;
     const record = this.#records.get(segmentationId);
     if (!record) return;
-    record.invalidate(undefined);
+    record.invalidate();
     const active = this.#host.activeSegment(segmentationId);
     if (active !== undefined) record.markHistory([active], { byHand: true });
     this.#isStored = false;
@@ -889,6 +909,17 @@ export class RefineSession {
   /** Another slice came on screen. */
   sliceChanged(): void {
     this.#changed();
+  }
+
+  /** Counts what the host changed, a few slices at a time. */
+  #countInBackground(record: SegmentationRecord): void {
+    if (this.#recountTimer !== undefined) return;
+    this.#recountTimer = setTimeout(() => {
+      this.#recountTimer = undefined;
+      if (this.#life.signal.aborted || !this.#host.segmentation(record.segmentationId)) return;
+      if (!record.recount(RECOUNT_TURN_MS)) this.#countInBackground(record);
+      else this.#changed();
+    }, RECOUNT_PAUSE_MS);
   }
 
   /** Collects all changes of one turn into one new state. */
@@ -907,6 +938,7 @@ export class RefineSession {
     const series = this.#series;
     const record = this.#record();
     const { history } = this.#host;
+    if (record?.hasUncounted) this.#countInBackground(record);
     this.#state = buildPanelState({
       host: this.#host,
       series,
@@ -951,6 +983,15 @@ export class RefineSession {
 }
 
 const PENDING_OBJECT = "pending";
+const RECOUNT_TURN_MS = 10;
+const RECOUNT_PAUSE_MS = 30;
+
+/** What a loaded SEG says of a segment, as history: storing it again must not change how it came to be. */
+function historyOfLoaded(algorithmType: string | undefined): Partial<SegmentHistory> | undefined {
+  if (algorithmType === "AUTOMATIC") return { byNetwork: true };
+  if (algorithmType === "SEMIAUTOMATIC") return { byPrompts: true };
+  return algorithmType === "MANUAL" ? { byHand: true } : undefined;
+}
 
 /** The plan that measured best for the model, or the safe default. */
 function planOf(manifest: SegmentationManifest): RefinementPlan {
