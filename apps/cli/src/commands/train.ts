@@ -35,6 +35,7 @@ interface TrainOptions extends CommonOptions {
   readonly channels?: number;
   readonly intensity?: IntensityPolicy;
   readonly loss?: TrainingConfiguration["loss"]["kind"];
+  readonly balance?: number;
   readonly learningRate?: number;
   readonly average?: number;
   readonly augment?: AugmentationProfile;
@@ -80,6 +81,11 @@ export function registerTrain(program: Command, context: CommandContext): void {
       parseIntensity,
     )
     .addOption(new Option("--loss <kind>", "loss on labelled images").choices(["bce", "bce-dice"]))
+    .option(
+      "--balance <limit>",
+      "weigh foreground by negative / positive pixels of each label, at most this; for small structures",
+      parsePositive,
+    )
     .option("--learning-rate <number>", "initial learning rate", parsePositive)
     .option("--average <decay>", "keep and export a moving average of the weights, e.g. 0.99", parsePositive)
     .addOption(
@@ -198,7 +204,11 @@ function configure(
       levels: options.levels ?? base.network.levels,
     },
     intensity: options.intensity ?? base.intensity,
-    loss: { ...base.loss, kind: options.loss ?? base.loss.kind },
+    loss: {
+      ...base.loss,
+      kind: options.loss ?? base.loss.kind,
+      ...(options.balance !== undefined && { positiveWeight: "balanced", positiveWeightLimit: options.balance }),
+    },
     learningRate: options.learningRate ?? base.learningRate,
     averageDecay: options.average ?? base.averageDecay,
     augmentation: options.flip ? { ...base.augmentation, flip: options.flip } : base.augmentation,

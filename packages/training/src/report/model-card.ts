@@ -1,5 +1,6 @@
 import type { DatasetSource } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
+import type { TrainingConfiguration } from "../run/configuration.ts";
 import type { TrainingResult } from "../run/train.ts";
 import type { ModelDescription } from "./model-package.ts";
 
@@ -31,7 +32,7 @@ export function modelCard({ result, dataset, description, manifest, command }: M
     `| Training data | ${dataset.name}, ${trainingCaseIds.length} labelled cases: ${trainingCaseIds.join(", ")} |`,
     `| Source | ${description.source} |`,
     `| Licence | ${description.licence} |`,
-    `| Recipe | ${configuration.recipe}, ${configuration.steps} steps of ${configuration.batchSize}, ${optimiser.kind} ${configuration.learningRate}, loss ${loss.kind}, seed ${configuration.seed} |`,
+    `| Recipe | ${configuration.recipe}, ${configuration.steps} steps of ${configuration.batchSize}, ${optimiser.kind} ${configuration.learningRate}, loss ${lossInWords(loss)}, seed ${configuration.seed} |`,
     `| Augmentation | ${inWords(augmentation)} |`,
     `| SHA-256 | \`${file.sha256}\` |`,
     "",
@@ -68,6 +69,10 @@ function measured({ final }: TrainingResult): readonly string[] {
     return `| ${name} | ${dice === null ? "–" : dice.toFixed(3)} | ${range} | ${values.length} |`;
   });
   return ["| label | mean Dice | range | cases |", "|---|---|---|---|", ...rows];
+}
+
+function lossInWords({ kind, positiveWeight, positiveWeightLimit }: TrainingConfiguration["loss"]): string {
+  return positiveWeight === "none" ? kind : `${kind} with ${positiveWeight} foreground up to ${positiveWeightLimit}`;
 }
 
 function inWords(value: object): string {
