@@ -6,4 +6,4 @@ export function snomed(value: string, meaning: string): CodedConcept {
 }
 
 /** The segmentation category of everything here (PS3.16 CID 7150). */
-export const ANATOMICAL_STRUCTURE: CodedConcept = snomed("123037004", "Anatomical Structure");
+export const ANATOMICAL_STRUCTURE: CodedConcept = snomed("91723000", "Anatomical Structure");

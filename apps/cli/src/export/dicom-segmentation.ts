@@ -114,7 +114,7 @@ function describe({ number, label, colorRgb, category, type }: DecodedSegment): 
     number,
     label,
     colorRgb: colorRgb ?? classColor(number),
-    category: category ?? { value: "123037004", scheme: "SCT", meaning: "Anatomical structure" },
+    category: category ?? { value: "91723000", scheme: "SCT", meaning: "Anatomical Structure" },
     type: type ?? { value: "85756007", scheme: "SCT", meaning: "Tissue" },
   };
 }

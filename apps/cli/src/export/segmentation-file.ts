@@ -71,7 +71,7 @@ function describeLabel(number: number, name: string | undefined): SegmentDescrip
     number,
     label: name ?? `Segment ${number}`,
     colorRgb: classColor(number),
-    category: { value: "123037004", scheme: "SCT", meaning: "Anatomical structure" },
+    category: { value: "91723000", scheme: "SCT", meaning: "Anatomical Structure" },
     type: { value: "85756007", scheme: "SCT", meaning: "Tissue" },
   };
 }

@@ -2,7 +2,7 @@ import type { CodedConcept } from "@samrefine/core";
 import type { SegmentInfo } from "../labelmap/segmentation-record.ts";
 
 /** Said of segments whose meaning nobody has stated (CID 7150 and 7151 both hold it). */
-const ANATOMICAL_STRUCTURE: CodedConcept = { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" };
+const ANATOMICAL_STRUCTURE: CodedConcept = { value: "91723000", scheme: "SCT", meaning: "Anatomical Structure" };
 
 /** Distinguishable for the common kinds of colour blindness (Okabe and Ito 2008), in an order that contrasts neighbours. */
 const COLORS: readonly (readonly [number, number, number])[] = [

@@ -3,8 +3,8 @@ import { ANATOMICAL_STRUCTURE, snomed } from "../concepts.ts";
 import { HAND_CLASSES, type HandClass } from "./bone.ts";
 
 // Where the scheme's code for one bone is not in DICOM's own lists the code of its group stands; labels tell them apart.
-const CARPUS = snomed("83936004", "Bone structure of carpus");
-const METACARPAL = snomed("36455000", "Bone structure of metacarpal");
+const CARPUS = snomed("8205005", "Carpus");
+const METACARPAL = snomed("36455000", "Metacarpus");
 const BONE = snomed("272673000", "Bone");
 
 type Entry = readonly [label: string, color: readonly [number, number, number], type: CodedConcept];
@@ -20,7 +20,7 @@ const ENTRIES: Readonly<Record<HandClass, Entry>> = {
   trapezoid: ["Trapezoid", [240, 50, 230], CARPUS],
   capitate: ["Capitate", [0, 128, 128], CARPUS],
   hamate: ["Hamate", [210, 245, 60], CARPUS],
-  "metacarpal-1": ["Metacarpal I", [250, 190, 212], snomed("4247003", "Bone structure of first metacarpal")],
+  "metacarpal-1": ["Metacarpal I", [250, 190, 212], METACARPAL],
   "metacarpal-2": ["Metacarpal II", [170, 110, 40], METACARPAL],
   "metacarpal-3": ["Metacarpal III", [220, 190, 255], METACARPAL],
   "metacarpal-4": ["Metacarpal IV", [255, 215, 180], METACARPAL],

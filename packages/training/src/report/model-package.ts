@@ -29,7 +29,7 @@ export interface ModelDescription {
   readonly limits: readonly string[];
 }
 
-const ANATOMICAL_STRUCTURE: CodedConcept = { value: "123037004", scheme: "SCT", meaning: "Anatomical structure" };
+const ANATOMICAL_STRUCTURE: CodedConcept = { value: "91723000", scheme: "SCT", meaning: "Anatomical Structure" };
 
 /** Colours that stay apart for colour-blind readers (Okabe and Ito), without black. */
 const COLORS = [
