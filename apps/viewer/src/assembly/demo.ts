@@ -14,9 +14,10 @@ export const demoSources: readonly string[] = [
 /** From here on seeds belong to the demo: networks are trained on lower ones, so that they meet the demo unseen. */
 const firstDemoSeed = 9001;
 
+/** Left hands only: the network of the demo was trained on left hands, as in methods that mirror right ones. */
 const studies: readonly DemoStudy[] = [
-  { folder: "hand-left", kind: "hand", seed: firstDemoSeed, laterality: "left", images: 4 },
-  { folder: "hand-right", kind: "hand", seed: firstDemoSeed + 1, laterality: "right", images: 2 },
+  { folder: "hand-1", kind: "hand", seed: firstDemoSeed, laterality: "left", images: 4 },
+  { folder: "hand-2", kind: "hand", seed: firstDemoSeed + 1, laterality: "left", images: 2 },
   { folder: "abdomen", kind: "abdomen", seed: firstDemoSeed + 2 },
 ];
 
