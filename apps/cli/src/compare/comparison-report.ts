@@ -126,7 +126,7 @@ ${htmlTable(
   strategies.map(({ plan }) => [plan.id, plan.note]),
 ).replace('<div class="scroll">', '<div class="scroll wrap">')}
 <h2>By class</h2>
-${classTable(strategies)}
+${classTable(strategies, distanceUnit(report.cases.flatMap(({ scores }) => scores)))}
 <h2>Estimated against true quality</h2>
 <p>Every mask (class on a slice) with the Dice that the strategy estimated without a reference, against its true Dice. Spearman: 1 = orders perfectly. AUC: how well a low estimate finds the worst quarter of the masks, 0.5 = chance.</p>
 ${reliabilityTables(strategies)}
@@ -154,7 +154,7 @@ function describeDifference({ difference }: StrategySummary): string {
   return interval === null ? points : `${points} (${formatPoints(interval.lower)} to ${formatPoints(interval.upper)})`;
 }
 
-function classTable(strategies: readonly StrategySummary[]): string {
+function classTable(strategies: readonly StrategySummary[], unit: "mm" | "px"): string {
   const rows = strategies.flatMap(({ plan, classes, differencePerClass }) =>
     classes
       .slice(0, Math.max(1, classes.length - 1))
@@ -171,7 +171,7 @@ function classTable(strategies: readonly StrategySummary[]): string {
         String(metrics.dice.falsePositives),
       ]),
   );
-  const numbers = ["Dice %", "IoU %", "HD95", "ASSD", "Δ Dice", "cases", "missed", "false pos."];
+  const numbers = ["Dice %", "IoU %", `HD95 ${unit}`, `ASSD ${unit}`, "Δ Dice", "cases", "missed", "false pos."];
   return htmlTable(
     [{ title: "strategy" }, { title: "class" }, ...numbers.map((title) => ({ title, isNumber: true }))],
     rows,
