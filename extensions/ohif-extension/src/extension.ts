@@ -2,12 +2,13 @@ import { Enums as CoreEnums, eventTarget, getEnabledElements } from "@cornerston
 import { addTool, Enums } from "@cornerstonejs/tools";
 import type { ExtensionConfiguration } from "./configuration.ts";
 import { OhifHost } from "./host/ohif-host.ts";
-import type { HostManagers } from "./host-types.ts";
+import type { HostManagers, Subscription } from "./host-types.ts";
 import { COMMANDS, EXTENSION_ID, PANEL_NAME } from "./names.ts";
 import { createPanelHost } from "./panel/panel-host.tsx";
 import { PromptAnnotations } from "./prompts/prompt-annotations.ts";
 import { PromptBoxTool, PromptPointTool } from "./prompts/prompt-tools.ts";
 import { startRefinery } from "./refinery/client.ts";
+import { SegLoader } from "./seg/seg-loader.ts";
 import { RefineSession } from "./session/session.ts";
 import { SessionHolder } from "./session/session-holder.ts";
 import { SamRefineTool } from "./tool/sam-refine-tool.ts";
@@ -22,6 +23,8 @@ const OUR_CONTEXT = "SAMREFINE";
  */
 export function createExtension(configuration: ExtensionConfiguration) {
   const sessions = new SessionHolder();
+  let segLoader: SegLoader | undefined;
+  let segs: Subscription | undefined;
 
   return {
     id: EXTENSION_ID,
@@ -29,6 +32,7 @@ export function createExtension(configuration: ExtensionConfiguration) {
     preRegistration(managers: HostManagers): void {
       for (const tool of [SamRefineTool, PromptPointTool, PromptBoxTool]) addTool(tool);
       const host = new OhifHost(managers);
+      segLoader = new SegLoader(host);
       sessions.factory = () => {
         const annotations = new PromptAnnotations(host);
         const session = new RefineSession({ host, configuration, startRefinery, promptView: annotations });
@@ -49,10 +53,13 @@ export function createExtension(configuration: ExtensionConfiguration) {
 
     /** OHIF may leave and enter a mode without taking the panel off the screen. */
     onModeEnter(): void {
+      segs?.unsubscribe();
+      segs = segLoader?.start();
       sessions.showPanel();
     },
 
     onModeExit(): void {
+      segs?.unsubscribe();
       void sessions.end();
     },
 

@@ -34,6 +34,22 @@ export interface HostDisplaySet {
   readonly isDynamicVolume?: boolean;
 }
 
+/** A stored SEG as OHIF's SEG extension lists it. */
+export interface HostSegDisplaySet extends HostDisplaySet {
+  readonly SOPInstanceUID: string;
+  /** Naturalised metadata of the SEG. */
+  instance: Readonly<Record<string, unknown>>;
+  referencedDisplaySetInstanceUID?: string | null;
+  /** Makes the segmentation; called by OHIF's viewports when the SEG is opened. */
+  load: (options?: object) => Promise<void>;
+  loading: boolean;
+  loadingPromise?: Promise<void>;
+  referencedImageIds?: readonly string[];
+  /** What OHIF's own reader leaves behind, and {@link SegmentationService} takes up. */
+  labelMapImages?: readonly (readonly unknown[])[];
+  segMetadata?: { readonly data: readonly unknown[] };
+}
+
 export interface DisplaySetService extends EventSource {
   getDisplaySetByUID(uid: string): HostDisplaySet | undefined;
   getActiveDisplaySets(): readonly HostDisplaySet[];
@@ -75,6 +91,7 @@ export interface SegmentationService extends EventSource {
       readonly segments: Readonly<Record<number, { readonly label: string; readonly active: boolean }>>;
     },
   ): Promise<string>;
+  createSegmentationForSEGDisplaySet(displaySet: HostSegDisplaySet): Promise<string>;
   addSegmentationRepresentation(
     viewportId: string,
     options: { readonly segmentationId: string; readonly type: "Labelmap" },

@@ -1,7 +1,14 @@
 import { getEnabledElementByViewportId, getShouldUseCPURendering, type Types, utilities } from "@cornerstonejs/core";
 import { annotation, segmentation } from "@cornerstonejs/tools";
 import { samRefineButton } from "@samrefine/ohif-mode";
-import type { HostDataSource, HostDisplaySet, HostManagers, HostSegmentation, Subscription } from "../host-types.ts";
+import type {
+  HostDataSource,
+  HostDisplaySet,
+  HostManagers,
+  HostSegDisplaySet,
+  HostSegmentation,
+  Subscription,
+} from "../host-types.ts";
 import { isImageSeries } from "../series/series-source.ts";
 
 /** Viewports that show image slices: stacks and volume slices. */
@@ -39,6 +46,32 @@ export class OhifHost {
       if (displaySet && isImageSeries(displaySet)) return displaySet;
     }
     return undefined;
+  }
+
+  displaySet(uid: string): HostDisplaySet | undefined {
+    return this.#services.displaySetService.getDisplaySetByUID(uid);
+  }
+
+  /** The image series of a study. */
+  displaySetsOf(studyInstanceUid: string): readonly HostDisplaySet[] {
+    return this.#services.displaySetService
+      .getActiveDisplaySets()
+      .filter((displaySet) => displaySet.StudyInstanceUID === studyInstanceUid && isImageSeries(displaySet));
+  }
+
+  /** Told of the display sets that are there, and of every one that comes. */
+  onDisplaySets(callback: (displaySets: readonly HostDisplaySet[]) => void): Subscription {
+    const service = this.#services.displaySetService;
+    callback(service.getActiveDisplaySets());
+    const added = service.EVENTS.DISPLAY_SETS_ADDED ?? "";
+    return service.subscribe(added, (event: { readonly displaySetsAdded: readonly HostDisplaySet[] }) =>
+      callback(event.displaySetsAdded),
+    );
+  }
+
+  /** Makes the host's segmentation of a SEG whose label map images were made. */
+  async createSegmentationOfSeg(displaySet: HostSegDisplaySet): Promise<void> {
+    await this.#services.segmentationService.createSegmentationForSEGDisplaySet(displaySet);
   }
 
   viewportIdsOf(displaySet: HostDisplaySet): string[] {

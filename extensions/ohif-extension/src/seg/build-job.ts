@@ -82,7 +82,7 @@ function algorithmName({ network, promptable }: JobNames): string {
 }
 
 /** Without the accessors and functions that the host hangs on its metadata: those cannot cross to a worker. */
-function plainInstance(instance: SourceInstance): SourceInstance {
+export function plainInstance(instance: SourceInstance): SourceInstance {
   return { ...instance, attributes: plainValue(instance.attributes) as SourceInstance["attributes"] };
 }
 

@@ -1,12 +1,12 @@
-import { RefineError } from "@samrefine/core";
-import { createDicomWebClient, type DicomWebClient, SEGMENTATION_STORAGE } from "@samrefine/dicom";
+import { SEGMENTATION_STORAGE } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import { VERSION } from "../names.ts";
 import type { SeriesSource } from "../series/series-source.ts";
+import { archiveOf } from "./archive.ts";
 import { buildSegJob } from "./build-job.ts";
+import { compareSegInWorker, writeSegInWorker } from "./seg-in-worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
-import { compareSegInWorker, writeSegInWorker } from "./seg-writer.ts";
 
 export type SegDelivery = "store" | "download";
 
@@ -91,7 +91,7 @@ export class SegStore {
   }
 
   async #store({ job, written }: PreparedSeg, signal: AbortSignal): Promise<void> {
-    const client = this.#client();
+    const client = archiveOf(this.#host, "store");
     await client.storeInstances([written.bytes], { signal });
     const stored = await client.retrieveInstance(
       {
@@ -102,21 +102,6 @@ export class SegStore {
       { signal },
     );
     await compareSegInWorker(stored, job);
-  }
-
-  #client(): DicomWebClient {
-    const config = this.#host.dataSource?.getConfig?.();
-    const root = config?.stowRoot ?? config?.wadoRoot;
-    if (root === undefined) {
-      throw new RefineError("configuration", "This data source cannot store: it names no DICOMweb address.", {
-        hint: "Download the SEG instead.",
-      });
-    }
-    return createDicomWebClient({
-      root: new URL(root, globalThis.location.href).href,
-      fetch: (url, init) => fetch(url, init),
-      headers: () => this.#host.authorization(),
-    });
   }
 
   /**

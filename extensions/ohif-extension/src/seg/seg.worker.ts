@@ -1,5 +1,7 @@
+import type { SourceInstance } from "@samrefine/dicom";
 import { expose, transfer } from "comlink";
 import { type Reply, toWireError } from "../refinery/wire.ts";
+import { type ReadSeg, readSeg } from "./read-seg.ts";
 import { compareSeg, type SegJob, type WrittenSeg, writeSeg } from "./seg-job.ts";
 
 const endpoint = {
@@ -15,6 +17,13 @@ const endpoint = {
     try {
       compareSeg(bytes, job);
       return { ok: true, value: undefined };
+    } catch (error) {
+      return { ok: false, error: toWireError(error) };
+    }
+  },
+  read(bytes: Uint8Array, sources: readonly SourceInstance[]): Reply<ReadSeg> {
+    try {
+      return { ok: true, value: readSeg(bytes, sources) };
     } catch (error) {
       return { ok: false, error: toWireError(error) };
     }

@@ -19,6 +19,8 @@ export interface SeriesSource {
   readonly instances: readonly SourceInstance[];
   readonly traits: SeriesTraits;
   readonly unit: SizeUnit;
+  /** 1 when the display order runs along the slice normal (row direction x column direction), -1 when against it. */
+  readonly direction: 1 | -1;
   /** What a user should know about this series before trusting a result. */
   readonly notes: readonly string[];
   /** Decodes one frame through the host's loader (compressed ones included). */
@@ -51,6 +53,7 @@ export function openSeries(displaySet: HostDisplaySet): SeriesSource {
       manufacturer: textOf(first.Manufacturer),
     },
     unit: seriesUnit(instances),
+    direction: directionOf(positionsAlongNormal(instances)),
     notes: seriesNotes(instances),
     frame: (slice, signal) => decodeFrame(imageIds[slice]!, instances[slice]!, signal),
   };
@@ -98,6 +101,10 @@ function seriesUnit(instances: readonly SourceInstance[]): SizeUnit {
   const area =
     first.spacingOrigin === "pixel-spacing" && first.spacingMm ? first.spacingMm.x * first.spacingMm.y : undefined;
   return sizeUnit(instances.length, area, hasOneOrientation(instances) ? positionsAlongNormal(instances) : undefined);
+}
+
+function directionOf(positions: readonly number[] | undefined): 1 | -1 {
+  return positions && positions[0]! > positions.at(-1)! ? -1 : 1;
 }
 
 function positionsAlongNormal(instances: readonly SourceInstance[]): number[] | undefined {

@@ -315,10 +315,11 @@ export class RefineSession {
     });
   }
 
+  /** Neighbours in ascending position along the slice normal, as networks are trained, whatever the display order is. */
   async #context(series: SeriesSource, slice: number, channels: number, signal: AbortSignal): Promise<DecodedFrame[]> {
     const half = Math.floor(channels / 2);
     const indices = Array.from({ length: channels }, (_, channel) =>
-      Math.min(Math.max(slice + channel - half, 0), series.sliceCount - 1),
+      Math.min(Math.max(slice + series.direction * (channel - half), 0), series.sliceCount - 1),
     );
     return Promise.all(indices.map((index) => series.frame(index, signal)));
   }
@@ -971,9 +972,11 @@ export class RefineSession {
     }
     const slice = this.#host.visibleSlice(series.displaySet);
     const active = this.#host.activeSegment(record.segmentationId);
-    const shown: ShownPrompt[] = record
-      .objects(slice)
-      .filter((object) => object.segment === active && object !== this.#pending?.replaced)
+    const objects = record.objects(slice);
+    // The active segment's prompts; all of them on a slice where it has none, so that what is there can be corrected.
+    const ofActive = objects.filter((object) => object.segment === active);
+    const shown: ShownPrompt[] = (ofActive.length > 0 ? ofActive : objects)
+      .filter((object) => object !== this.#pending?.replaced)
       .map(({ id, prompt }) => ({ id, prompt, isPending: false }));
     if (this.#pending?.record === record && this.#pending.slice === slice) {
       shown.push({ id: PENDING_OBJECT, prompt: promptOf(this.#pending), isPending: true });
@@ -1030,7 +1033,7 @@ function runSummary(
   const parts: string[] = [];
   if (outcome.isCancelled)
     parts.push(`Cancelled: ${outcome.finished.length} of ${sliceCount} slices are finished and kept.`);
-  else parts.push(`${outcome.finished.length} ${outcome.finished.length === 1 ? "slice" : "slices"} segmented.`);
+  else parts.push(sliceCount === 1 ? "Segmented." : `${outcome.finished.length} of ${sliceCount} slices segmented.`);
   if (reviewed > 0) parts.push(`${reviewed} reviewed by you ${reviewed === 1 ? "was" : "were"} left alone.`);
   if (outcome.failed.length > 0) parts.push(`${outcome.failed.length} could not be segmented (marked ×).`);
   if (flagged > 0) parts.push(`${flagged} to check: press J to go to the next.`);

@@ -1,9 +1,11 @@
+import type { SourceInstance } from "@samrefine/dicom";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { fromWireError, type Reply } from "../refinery/wire.ts";
+import type { ReadSeg } from "./read-seg.ts";
 import type { SegEndpoint } from "./seg.worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
 
-/** Runs one call in a worker of its own that ends with it: writing is rare and its memory should not stay. */
+/** Runs one call in a worker of its own that ends with it: writing and reading are rare and their memory should not stay. */
 async function inWorker<T>(call: (endpoint: Remote<SegEndpoint>) => Promise<Reply<T>>): Promise<T> {
   const worker = new Worker(new URL("./seg.worker.ts", import.meta.url), { type: "module", name: "samrefine-seg" });
   const endpoint = wrap<SegEndpoint>(worker);
@@ -28,4 +30,9 @@ export function writeSegInWorker(job: SegJob): Promise<WrittenSeg> {
 /** @throws RefineError `seg-encoding` when the two differ. */
 export function compareSegInWorker(bytes: Uint8Array, job: SegJob): Promise<void> {
   return inWorker((endpoint) => endpoint.compare(bytes, job) as Promise<Reply<undefined>>);
+}
+
+/** @throws RefineError `unsupported-dicom`. */
+export function readSegInWorker(bytes: Uint8Array, sources: readonly SourceInstance[]): Promise<ReadSeg> {
+  return inWorker((endpoint) => endpoint.read(bytes, sources) as Promise<Reply<ReadSeg>>);
 }
