@@ -1,5 +1,5 @@
 // The DICOMweb client against a server over real sockets that behaves as servers do on a bad day.
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isRefineError, type RefineError } from "@samrefine/core";
 import {
@@ -30,8 +30,13 @@ afterEach(() => {
   server = undefined;
 });
 
-async function clientFor(listener: RequestListener, idleTimeoutMs = 2000): Promise<DicomWebClient> {
-  const started = createServer(listener);
+type Answer = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
+
+async function clientFor(answer: Answer, idleTimeoutMs = 2000): Promise<DicomWebClient> {
+  const started = createServer((request, response) => {
+    // A test whose answer fails sees a broken connection, as with a real server.
+    Promise.resolve(answer(request, response)).catch(() => response.destroy());
+  });
   server = started;
   await new Promise<void>((resolve) => started.listen(0, "127.0.0.1", resolve));
   const { port } = started.address() as AddressInfo;

@@ -116,21 +116,25 @@ describe("the reverse proxy", () => {
       authorization?: string | undefined;
       body?: string;
     } = {};
-    const pacs = createServer(async (request, response) => {
+    const pacs = createServer((request, response) => {
       Object.assign(seen, {
         url: request.url,
         host: request.headers.host,
         authorization: request.headers.authorization,
       });
       let body = "";
-      for await (const chunk of request) body += String(chunk);
-      seen.body = body;
-      response.writeHead(202, {
-        "Content-Type": "application/dicom+json",
-        "Access-Control-Allow-Origin": "*",
-        "Cross-Origin-Resource-Policy": "cross-origin",
+      request.on("data", (chunk) => {
+        body += String(chunk);
       });
-      response.end(JSON.stringify({ url: `http://${request.headers.host}/pacs/rs/studies/1` }));
+      request.once("end", () => {
+        seen.body = body;
+        response.writeHead(202, {
+          "Content-Type": "application/dicom+json",
+          "Access-Control-Allow-Origin": "*",
+          "Cross-Origin-Resource-Policy": "cross-origin",
+        });
+        response.end(JSON.stringify({ url: `http://${request.headers.host}/pacs/rs/studies/1` }));
+      });
     });
     await new Promise<void>((resolve) => pacs.listen(0, "127.0.0.1", resolve));
     const { port } = pacs.address() as AddressInfo;
