@@ -17,7 +17,7 @@ export default defineConfig({
     environment: "node",
     env: { SAMREFINE_DATA: realData },
     fileParallelism: false,
-    testTimeout: 240_000,
+    testTimeout: 600_000,
     hookTimeout: 240_000,
   },
 });

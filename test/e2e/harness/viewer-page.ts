@@ -46,7 +46,13 @@ export class ViewerPage {
     });
     await this.watched.page.goto(`${this.#origin}/${mode}?StudyInstanceUIDs=${studyUid}`);
     const viewport = this.viewport();
-    await viewport.waitForImage();
+    try {
+      await viewport.waitForImage();
+    } catch (cause) {
+      const screenshot = await this.watched.screenshot(`no-image-${studyUid.slice(-12)}`);
+      const said = this.watched.console.slice(-12).join("\n");
+      throw new Error(`The study shows no image (${screenshot}). The console says:\n${said}`, { cause });
+    }
     return viewport;
   }
 
