@@ -35,7 +35,13 @@ export function createExtension(configuration: ExtensionConfiguration) {
       segLoader = new SegLoader(host);
       sessions.factory = () => {
         const annotations = new PromptAnnotations(host);
-        const session = new RefineSession({ host, configuration, startRefinery, promptView: annotations });
+        const session = new RefineSession({
+          host,
+          configuration,
+          startRefinery,
+          promptView: annotations,
+          readSegOf: (segmentationId) => segLoader?.readOf(segmentationId),
+        });
         annotations.onEdited = (slice, id, prompt) => void session.editPrompt(slice, id, prompt);
         SamRefineTool.listener = (viewportId, imageId, gesture) => void session.gesture(viewportId, imageId, gesture);
         const stopListening = listenToHost(session);
@@ -121,7 +127,10 @@ function listenToHost(session: RefineSession): () => void {
   const onEnabled = (event: Event) =>
     watch((event as CustomEvent<{ readonly element: HTMLDivElement }>).detail.element);
   const onData = (event: Event) => {
-    session.hostEdited((event as CustomEvent<{ readonly segmentationId: string }>).detail.segmentationId);
+    const { segmentationId, modifiedSlicesToUse } = (
+      event as CustomEvent<{ readonly segmentationId: string; readonly modifiedSlicesToUse?: readonly number[] }>
+    ).detail;
+    session.hostEdited(segmentationId, modifiedSlicesToUse);
   };
   eventTarget.addEventListener(CoreEnums.Events.ELEMENT_ENABLED, onEnabled);
   eventTarget.addEventListener(Enums.Events.SEGMENTATION_DATA_MODIFIED, onData);

@@ -66,6 +66,19 @@ describe("SegmentationRecord", () => {
     expect(labelmap.announced).toEqual([[1], [1]]);
   });
 
+  it("tells a change by the host from a mere redraw", () => {
+    const labelmap = memoryLabelmap([Uint8Array.of(0, 1, 0, 0), new Uint8Array(4)]);
+    const record = new SegmentationRecord("id", labelmap, [segment(1)], undefined);
+    labelmap.read(0)[0] = 1;
+    expect(record.differsFromCounts(), "nothing was counted yet").toBe(false);
+    record.recount(1000);
+    expect(record.differsFromCounts()).toBe(false);
+    labelmap.read(1)[3] = 1;
+    expect(record.differsFromCounts()).toBe(true);
+    record.invalidate();
+    expect(record.differsFromCounts(), "the counts are known to be old").toBe(false);
+  });
+
   it("counts again after the host painted", () => {
     const slices = [Uint8Array.of(1, 0, 0, 0)];
     const record = new SegmentationRecord("id", memoryLabelmap(slices), [segment(1)], undefined);

@@ -184,6 +184,15 @@ export class SegmentationRecord {
     else for (let slice = 0; slice < this.labelmap.sliceCount; slice++) this.#uncounted.add(slice);
   }
 
+  /** Whether the labels of a slice are no longer those that were counted last; slices with an old count are passed over. */
+  differsFromCounts(): boolean {
+    for (const [slice, known] of this.#counts) {
+      if (this.#uncounted.has(slice)) continue;
+      if (this.#countsOf(slice).some((count, label) => count !== known[label])) return true;
+    }
+    return false;
+  }
+
   get hasUncounted(): boolean {
     return this.#uncounted.size > 0;
   }
@@ -204,13 +213,17 @@ export class SegmentationRecord {
   }
 
   #count(slice: number): void {
+    this.#counts.set(slice, this.#countsOf(slice));
+    this.#uncounted.delete(slice);
+  }
+
+  #countsOf(slice: number): Uint32Array {
     const labels = this.labelmap.read(slice);
     const counts = countLabels(labels);
     for (const { number, pixels } of this.hidden(slice)) {
       for (const index of pixels) if (labels[index] !== 0) counts[number]!++;
     }
-    this.#counts.set(slice, counts);
-    this.#uncounted.delete(slice);
+    return counts;
   }
 
   flagged(flagBelow: number): number[] {

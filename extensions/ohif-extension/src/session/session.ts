@@ -23,6 +23,7 @@ import { ModelLoader } from "../refinery/model-loader.ts";
 import { nextFlagged } from "../run/quality.ts";
 import { outwardOrder } from "../run/slice-order.ts";
 import { runSlices } from "../run/study-runner.ts";
+import type { ReadSeg } from "../seg/read-seg.ts";
 import { type SegDelivery, SegStore } from "../seg/seg-store.ts";
 import type { DecodedFrame } from "../series/modality-image.ts";
 import { openSeries, type SeriesSource } from "../series/series-source.ts";
@@ -50,6 +51,8 @@ export interface SessionPorts {
   readonly configuration: ExtensionConfiguration;
   readonly startRefinery: () => RefineryClient;
   readonly promptView: PromptView;
+  /** What a stored SEG said that the host opened as this segmentation; undefined when it comes from no SEG. */
+  readonly readSegOf: (segmentationId: string) => ReadSeg | undefined;
 }
 
 type Activity = "none" | "loading" | "running" | "storing";
@@ -62,6 +65,7 @@ export class RefineSession {
   readonly #host: OhifHost;
   readonly #configuration: ExtensionConfiguration;
   readonly #promptView: PromptView;
+  readonly #readSegOf: SessionPorts["readSegOf"];
   readonly #models: ModelLoader;
   readonly #listeners = new Set<() => void>();
   readonly #life = new AbortController();
@@ -101,6 +105,7 @@ export class RefineSession {
     this.#host = ports.host;
     this.#configuration = ports.configuration;
     this.#promptView = ports.promptView;
+    this.#readSegOf = ports.readSegOf;
     this.#models = new ModelLoader(ports.startRefinery);
     this.#segStore = new SegStore(ports.host);
   }
@@ -726,6 +731,10 @@ export class RefineSession {
       const origin = historyOfLoaded(cachedStats?.algorithmType);
       if (origin) record.markHistory([segmentIndex], origin);
     }
+    // What the exclusive label map cannot show; without it, storing again would lose it.
+    this.#readSegOf(active.segmentationId)?.slices.forEach(({ hidden }, slice) => {
+      if (hidden.length > 0) record.setHidden(slice, hidden);
+    });
     this.#records.set(active.segmentationId, record);
     return this.#withHostSegments(record, active);
   }
@@ -743,6 +752,7 @@ export class RefineSession {
           ({ segmentIndex, label }): SegmentInfo => ({
             ...(known.get(segmentIndex) ?? {
               ...defaultSegment(segmentIndex),
+              ...this.#storedMeaning(active.segmentationId, segmentIndex),
               colorRgb: this.#host.segmentColor(active.segmentationId, segmentIndex),
             }),
             label,
@@ -751,6 +761,15 @@ export class RefineSession {
       );
     }
     return record;
+  }
+
+  /** What a stored SEG says that a segment is. */
+  #storedMeaning(segmentationId: string, number: number): Partial<Pick<SegmentInfo, "category" | "type">> {
+    const stored = this.#readSegOf(segmentationId)?.segments.find((segment) => segment.number === number);
+    return {
+      ...(stored?.category ? { category: stored.category } : {}),
+      ...(stored?.type ? { type: stored.type } : {}),
+    };
   }
 
   async #ensureRecord(series: SeriesSource): Promise<SegmentationRecord> {
@@ -895,11 +914,14 @@ export class RefineSession {
     });
   }
 
-  /** The host's own tools changed a label map (brush, eraser, their undo). */
-  hostEdited(segmentationId: string): void {
+  /**
+   * The host's own tools changed a label map (brush, eraser, their undo). Cornerstone says the same when it only draws one for
+   * the first time; it names no slices then, but neither do some tools, so the labels decide.
+   */
+  hostEdited(segmentationId: string, slices: readonly number[] | undefined): void {
     if (this.#isWriting || this.#life.signal.aborted) return;
     const record = this.#records.get(segmentationId);
-    if (!record) return;
+    if (!record || (slices === undefined && !record.differsFromCounts())) return;
     record.invalidate();
     const active = this.#host.activeSegment(segmentationId);
     if (active !== undefined) record.markHistory([active], { byHand: true });
