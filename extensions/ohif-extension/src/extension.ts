@@ -1,9 +1,9 @@
 import { Enums as CoreEnums, eventTarget, getEnabledElements } from "@cornerstonejs/core";
-import { addTool, Enums } from "@cornerstonejs/tools";
+import { addTool, annotation, Enums } from "@cornerstonejs/tools";
 import type { ExtensionConfiguration } from "./configuration.ts";
 import { OhifHost } from "./host/ohif-host.ts";
 import type { HostManagers, Subscription } from "./host-types.ts";
-import { COMMANDS, EXTENSION_ID, PANEL_NAME } from "./names.ts";
+import { COMMANDS, EXTENSION_ID, PANEL_NAME, PROMPT_BOX_TOOL, PROMPT_POINT_TOOL } from "./names.ts";
 import { createPanelHost } from "./panel/panel-host.tsx";
 import { PromptAnnotations } from "./prompts/prompt-annotations.ts";
 import { PromptBoxTool, PromptPointTool } from "./prompts/prompt-tools.ts";
@@ -100,6 +100,8 @@ export function createExtension(configuration: ExtensionConfiguration) {
           return true;
         }),
         undo: inFrontOf("undo", (session) => session.undoGesture()),
+        // The host's command knows measurements only, and prompts are none.
+        deleteActiveAnnotation: inFrontOf("deleteActiveAnnotation", removeSelectedPrompts),
         redo: inFrontOf("redo", (session) => session.hasPending),
         [COMMANDS.autoSegment]: () => sessions.current?.autoSegment(),
         [COMMANDS.cancel]: () => sessions.current?.cancel(),
@@ -110,6 +112,15 @@ export function createExtension(configuration: ExtensionConfiguration) {
       return { actions, definitions: actions, defaultContext: OUR_CONTEXT };
     },
   };
+}
+
+/** @returns true when a prompt was selected; its removal reaches the session as an edit. */
+function removeSelectedPrompts(): boolean {
+  const selected = [PROMPT_POINT_TOOL, PROMPT_BOX_TOOL].flatMap((toolName) =>
+    annotation.selection.getAnnotationsSelectedByToolName(toolName),
+  );
+  for (const uid of selected) annotation.state.removeAnnotation(uid);
+  return selected.length > 0;
 }
 
 /** Events of Cornerstone that OHIF's services do not pass on. */

@@ -69,7 +69,15 @@ export function deriveModeInstance(
     },
     modeCustomizations: {
       "ohif.hotkeyBindings": {
-        $push: [{ commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true }],
+        $push: [
+          { commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true },
+          {
+            commandName: "deleteActiveAnnotation",
+            label: "Delete prompt or annotation",
+            keys: ["del"],
+            isEditable: true,
+          },
+        ],
       },
     },
     // The segmentation mode's own hook jumps to the label map panel at the first segmentation, which would hide ours.

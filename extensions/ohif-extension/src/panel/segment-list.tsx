@@ -53,9 +53,7 @@ function SegmentRow({ segment, state, session }: PanelPart & { readonly segment:
         onClick={() => session.activateSegment(number)}
       >
         <span className="samrefine-swatch" style={{ backgroundColor: `rgb(${segment.colorRgb.join(" ")})` }} />
-        <span className="samrefine-ellipsis" title={label}>
-          {label}
-        </span>
+        <span className="samrefine-segment__label">{label}</span>
         <span className="samrefine-segment__size samrefine-muted samrefine-numbers samrefine-ellipsis">
           {state.unit === "pixels" ? count : `${size} · ${count}`}
         </span>

@@ -4,8 +4,13 @@ import type { PanelPart } from "./refine-panel.tsx";
 
 type Slice = PanelPart["state"]["slices"][number];
 
+/** Cells in a row of the strip: not so few that they look like buttons, not so many that they cannot be hit. */
+const FEWEST_COLUMNS = 14;
+const MOST_COLUMNS = 28;
+
 /** Every slice as a cell, coloured by its worst estimate; a mark above the cell says that it is to be checked. */
 export function SliceStrip({ state, session }: PanelPart): ReactElement {
+  const columns = Math.min(Math.max(state.sliceCount, FEWEST_COLUMNS), MOST_COLUMNS);
   const hasResults = state.slices.some(({ status }) => status !== "empty");
   return (
     <section aria-label="Slices">
@@ -23,7 +28,7 @@ export function SliceStrip({ state, session }: PanelPart): ReactElement {
           Next to check <kbd>J</kbd>
         </button>
       </div>
-      <div className="samrefine-strip">
+      <div className="samrefine-strip" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>
         {state.slices.map((slice) => (
           <button
             key={slice.slice}

@@ -847,6 +847,7 @@ export class RefineSession {
     this.#activity = activity;
     this.#hasError = false;
     this.#progress = undefined;
+    this.#status = { text: ACTIVITY_TEXT[activity], tone: "info" };
     this.#changed();
     try {
       await task(controller.signal);
@@ -909,6 +910,7 @@ export class RefineSession {
           this.#isWriting = false;
         }
         this.#isStored = false;
+        this.#status = { text: `${isUndo ? "Undone" : "Redone"}: ${change.label}.`, tone: "info" };
         this.#changed();
       },
     });
@@ -1008,6 +1010,11 @@ export class RefineSession {
 }
 
 const PENDING_OBJECT = "pending";
+const ACTIVITY_TEXT = {
+  loading: "Working. You can go on reading; results appear as they are ready.",
+  running: "Working. You can go on reading; results appear as they are ready.",
+  storing: "Writing the DICOM SEG.",
+} as const;
 const RECOUNT_TURN_MS = 10;
 const RECOUNT_PAUSE_MS = 30;
 
