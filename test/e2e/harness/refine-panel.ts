@@ -12,6 +12,15 @@ export interface SegmentRow {
   readonly quality: number;
 }
 
+/** States and progress in the order in which the panel showed them. */
+export interface RecordedRun {
+  readonly states: string[];
+  /** While running. */
+  readonly progress: { readonly now: number; readonly max: number }[];
+}
+
+type RecordingGlobal = typeof globalThis & { samrefineRecording?: RecordedRun };
+
 /** The SAM Refine panel, by the test ids that it promises. */
 export class RefinePanel {
   readonly #page: Page;
@@ -125,6 +134,53 @@ export class RefinePanel {
         voxels: Number(row.getAttribute("data-voxels")),
         quality: Number.parseFloat(row.getAttribute("data-quality") ?? ""),
       })),
+    );
+  }
+
+  /** Waits until the panel has chosen a model by itself and offers to run it. */
+  async waitForModel(id: string, timeoutMs = 60_000): Promise<void> {
+    const select = `[data-testid="samrefine-panel"] [data-testid="samrefine-model"]`;
+    await this.#page
+      .waitForFunction(
+        ({ selector, wanted }) => document.querySelector<HTMLSelectElement>(selector)?.value === wanted,
+        { selector: select, wanted: id },
+        { timeout: timeoutMs },
+      )
+      .catch(async (cause: unknown) => {
+        const [chosen, offered] = [await this.selectedModel(), await this.modelIds()];
+        throw new Error(`The panel chose "${chosen}" of ${offered.join(", ")}, not ${id}: ${await this.status()}`, {
+          cause,
+        });
+      });
+  }
+
+  /** From now on keeps every state and every step of progress that the panel shows, however short. */
+  async record(): Promise<void> {
+    await this.#page.evaluate(() => {
+      const panel = document.querySelector('[data-testid="samrefine-panel"]');
+      if (panel === null) throw new Error("There is no panel.");
+      const recording: RecordedRun = { states: [], progress: [] };
+      (globalThis as RecordingGlobal).samrefineRecording = recording;
+      const look = (): void => {
+        const state = panel.getAttribute("data-state") ?? "";
+        if (recording.states.at(-1) !== state) recording.states.push(state);
+        const bar = panel.querySelector('[data-testid="samrefine-progress"]');
+        const [now, max] = [bar?.getAttribute("aria-valuenow"), bar?.getAttribute("aria-valuemax")];
+        if (state !== "running" || now == null || max == null) return;
+        const last = recording.progress.at(-1);
+        if (last?.now !== Number(now) || last.max !== Number(max)) {
+          recording.progress.push({ now: Number(now), max: Number(max) });
+        }
+      };
+      look();
+      new MutationObserver(look).observe(panel, { attributes: true, childList: true, subtree: true });
+    });
+  }
+
+  /** What {@link record} has kept. */
+  async recorded(): Promise<RecordedRun> {
+    return this.#page.evaluate(
+      () => (globalThis as RecordingGlobal).samrefineRecording ?? { states: [], progress: [] },
     );
   }
 

@@ -74,6 +74,15 @@ export async function shownLabelmaps(page: Page): Promise<readonly ShownLabelmap
   }));
 }
 
+/** The one label map in the viewer. */
+export async function onlyLabelmap(page: Page): Promise<ShownLabelmap> {
+  const labelmaps = await shownLabelmaps(page);
+  const [first] = labelmaps;
+  if (first === undefined || labelmaps.length > 1)
+    throw new Error(`There are ${labelmaps.length} label maps, not one.`);
+  return first;
+}
+
 /** Pixels of one segment over all slices. */
 export function countShown(labelmap: ShownLabelmap, segment: number): number {
   let count = 0;

@@ -60,6 +60,11 @@ export class ViewerPage {
     return new Viewport(this.watched.page, position);
   }
 
+  /** How many viewports are on the page. */
+  async viewportCount(): Promise<number> {
+    return this.watched.page.locator('[data-cy="viewport-pane"]').count();
+  }
+
   /** Presses the SAM refine tool's button in the toolbar. */
   async activateRefineTool(): Promise<void> {
     await this.watched.page.locator('[data-cy^="SamRefine"], [data-cy^="SAMRefine"]').first().click();

@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 interface CornerstoneViewport {
   readonly id: string;
   readonly element: HTMLElement;
+  getImageIds(): readonly string[];
   getCanvas(): HTMLCanvasElement;
   getCurrentImageId(): string | undefined;
   getSliceIndex(): number;
@@ -19,6 +20,25 @@ interface CornerstoneGlobal {
   readonly cornerstone?: {
     getRenderingEngines(): readonly { getViewports(): readonly CornerstoneViewport[] }[] | undefined;
     readonly utilities: { jumpToSlice(element: HTMLElement, options: { imageIndex: number }): Promise<void> };
+    readonly cache: {
+      getImage(imageId: string):
+        | {
+            readonly columns: number;
+            readonly rows: number;
+            readonly referencedImageId?: string;
+            readonly voxelManager: { getScalarData(): ArrayLike<number> };
+          }
+        | undefined;
+    };
+  };
+  readonly cornerstoneTools?: {
+    readonly segmentation: {
+      readonly state: {
+        getSegmentations(): readonly {
+          readonly representationData: { readonly Labelmap?: { readonly imageIds?: readonly string[] } };
+        }[];
+      };
+    };
   };
 }
 
@@ -45,7 +65,7 @@ export class Viewport {
   }
 
   /** Waits until the image is drawn: the viewport has image data and a good part of the canvas is not black. */
-  async waitForImage(timeoutMs = 90_000): Promise<void> {
+  async waitForImage(timeoutMs = 150_000): Promise<void> {
     await this.#page.waitForFunction(
       (position) => {
         const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
@@ -93,6 +113,24 @@ export class Viewport {
     return this.#page.evaluate((position) => {
       const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
       return cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getSliceIndex() ?? -1;
+    }, this.#position);
+  }
+
+  /** SOP Instance UID of the shown image. */
+  async sopInstanceUid(): Promise<string> {
+    const imageId = await this.#page.evaluate((position) => {
+      const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+      return cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getCurrentImageId();
+    }, this.#position);
+    const uid = /\/instances\/([0-9.]+)/.exec(imageId ?? "")?.[1];
+    if (uid === undefined) throw new Error(`The shown image has no instance in its address: ${imageId}`);
+    return uid;
+  }
+
+  async hasImage(): Promise<boolean> {
+    return this.#page.evaluate((position) => {
+      const { cornerstone } = globalThis as unknown as CornerstoneGlobal;
+      return cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position]?.getImageData() !== undefined;
     }, this.#position);
   }
 
@@ -167,6 +205,47 @@ export class Viewport {
     await this.#page.mouse.move((start.x + end.x) / 2, (start.y + end.y) / 2, { steps: 4 });
     await this.#page.mouse.move(end.x, end.y, { steps: 4 });
     await this.#page.mouse.up();
+  }
+
+  /**
+   * The slice that holds most labelled pixels, and a pixel on it that has the same label all round; what is on screen there
+   * must be coloured. Goes by Cornerstone's own label map images.
+   */
+  async labelledPixel(): Promise<PixelPoint & { readonly slice: number }> {
+    const found = await this.#page.evaluate((position) => {
+      const { cornerstone, cornerstoneTools } = globalThis as unknown as CornerstoneGlobal;
+      const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position];
+      const shown = viewport?.getImageIds() ?? [];
+      let best: { slice: number; x: number; y: number; count: number } | undefined;
+      for (const segmentation of cornerstoneTools?.segmentation.state.getSegmentations() ?? []) {
+        for (const imageId of segmentation.representationData.Labelmap?.imageIds ?? []) {
+          const image = cornerstone?.cache.getImage(imageId);
+          const slice = shown.indexOf(image?.referencedImageId ?? "");
+          if (image === undefined || slice < 0) continue;
+          const labels = image.voxelManager.getScalarData();
+          const { columns, rows } = image;
+          let count = 0;
+          for (let i = 0; i < labels.length; i++) if (labels[i] !== 0) count += 1;
+          if (count <= (best?.count ?? 0)) continue;
+          // Widest margin first, since thin structures have none.
+          for (let margin = 6; margin >= 0 && best?.slice !== slice; margin -= 3) {
+            for (let y = margin; y < rows - margin && best?.slice !== slice; y++) {
+              for (let x = margin; x < columns - margin; x++) {
+                const label = labels[y * columns + x];
+                const sides = [x - margin, x + margin].map((side) => y * columns + side);
+                const ends = [y - margin, y + margin].map((end) => end * columns + x);
+                if (label === 0 || [...sides, ...ends].some((index) => labels[index] !== label)) continue;
+                best = { slice, x, y, count };
+                break;
+              }
+            }
+          }
+        }
+      }
+      return best;
+    }, this.#position);
+    if (found === undefined) throw new Error("No label lies on any image of this viewport.");
+    return { slice: found.slice, x: found.x, y: found.y };
   }
 
   /** Colour at an image pixel on the screen, label maps and annotations included: [red, green, blue], 0..255. */

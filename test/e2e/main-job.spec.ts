@@ -1,0 +1,220 @@
+import { join } from "node:path";
+import { findOrthanc, startOrthanc } from "@samrefine/viewer/orthanc";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { repositoryDirectory } from "./harness/artifacts.ts";
+import { launchBrowser } from "./harness/browser.ts";
+import { openSegmentation } from "./harness/open-segmentation.ts";
+import { realDicomFolder } from "./harness/real-data.ts";
+import { reportMainThread } from "./harness/run-report.ts";
+import { onlyLabelmap } from "./harness/shown-labelmap.ts";
+import {
+  compareWithScreen,
+  dciodvfyErrors,
+  filesBelow,
+  hasDciodvfy,
+  imageMetadata,
+  type StoredSeg,
+  storedSegs,
+} from "./harness/stored-seg.ts";
+import { createStudyFolder, studyUidOf } from "./harness/study-folder.ts";
+import { ViewerPage } from "./harness/viewer-page.ts";
+import { type RunningViewer, startViewer } from "./harness/viewer-process.ts";
+
+/** A study of the main job and what must come out of it. */
+interface Job {
+  readonly name: string;
+  /** Holds this one study; undefined where the data is not there. */
+  readonly folder: string | undefined;
+  readonly model: string;
+  /** Segments that must be found at least. */
+  readonly segments: number;
+}
+
+const demo = join(repositoryDirectory, "apps", "viewer", "dist", "demo");
+const hand: Job = {
+  name: "demo radiograph",
+  folder: join(demo, "hand-2"),
+  model: "unet-phantom-hand",
+  segments: 10,
+};
+const abdomen: Job = { name: "demo CT", folder: join(demo, "abdomen"), model: "unet-phantom-ct", segments: 5 };
+const teeth: Job = { name: "real teeth", folder: realStudy("teeth_dx", "pan001"), model: "unet-tooth", segments: 1 };
+const hippocampus: Job = {
+  name: "real hippocampus",
+  folder: realStudy("hippocampus_mr", "hippocampus_001"),
+  model: "unet-hippocampus",
+  segments: 2,
+};
+
+function realStudy(set: string, study: string): string | undefined {
+  const folder = realDicomFolder(set);
+  return folder === undefined ? undefined : join(folder, study);
+}
+
+let browser: Browser;
+let page: ViewerPage | undefined;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+});
+afterEach(async () => {
+  await page?.close();
+  page = undefined;
+});
+afterAll(async () => {
+  await browser?.close();
+});
+
+interface Source {
+  readonly viewer: RunningViewer;
+  /** Whether what is stored lies in the viewer's own store folder. */
+  readonly keepsFiles: boolean;
+  stop(): Promise<void>;
+}
+
+/** One click, review, store, read back, reload: the same for every study and every archive. */
+function describeMainJob(archive: string, jobs: readonly Job[], start: () => Promise<Source>): void {
+  let source: Source;
+  const root = (): string => `${source.viewer.url}/dicom-web`;
+
+  beforeAll(async () => {
+    source = await start();
+  });
+  afterAll(async () => source?.stop());
+
+  for (const job of jobs) {
+    it.skipIf(job.folder === undefined)(`segments the ${job.name} by one click`, { timeout: 900_000 }, async () => {
+      const tag = `${archive}-${job.name.replaceAll(" ", "-")}`;
+      const studyUid = await studyUidOf(job.folder ?? "");
+      const before = new Set((await storedSegs(root(), studyUid)).map(({ seg }) => seg.sopInstanceUid));
+
+      page = await ViewerPage.open(browser, source.viewer.url);
+      const { watched, panel } = page;
+      const viewport = await page.openStudy(studyUid);
+      await panel.waitForModel(job.model);
+      expect(await panel.state()).toBe("idle");
+      await watched.screenshot(`${tag}-1-opened`);
+
+      await panel.record();
+      const startedMs = await watched.page.evaluate(() => performance.now());
+      await panel.segmentStudy();
+      await panel.waitForState(["running", "review"]);
+      await watched.screenshot(`${tag}-2-running`);
+      await panel.waitForState("review", 800_000);
+      await reportMainThread(tag, watched, startedMs);
+      console.info(`${tag}: ${await panel.status()} ${await panel.backend()}`);
+
+      const { states, progress } = await panel.recorded();
+      expect(states).toEqual(["idle", "loading", "running", "review"]);
+      const slices = await viewport.sliceCount();
+      expect(progress.at(-1)).toEqual({ now: slices, max: slices });
+      expect(progress.every(({ now }, index) => now >= (progress[index - 1]?.now ?? 0))).toBe(true);
+
+      const present = (await panel.segments()).filter(({ voxels }) => voxels > 0);
+      expect(present.length).toBeGreaterThanOrEqual(job.segments);
+      for (const { quality, label } of present) {
+        expect(quality, label).toBeGreaterThan(0);
+        expect(quality, label).toBeLessThanOrEqual(1);
+      }
+      if (slices > 1) await expectSliceStrip(page, slices);
+      const labelmap = await onlyLabelmap(watched.page);
+      await expectDrawn(page);
+      await watched.screenshot(`${tag}-3-review`);
+
+      await panel.store();
+      await panel.waitForState("stored");
+      const { bytes, seg } = only(
+        (await storedSegs(root(), studyUid)).filter((stored) => !before.has(stored.seg.sopInstanceUid)),
+      );
+      await watched.screenshot(`${tag}-4-stored`);
+      if (source.keepsFiles) {
+        expect((await filesBelow(source.viewer.store)).some((file) => Buffer.compare(file, bytes) === 0)).toBe(true);
+      }
+      if (hasDciodvfy) expect(dciodvfyErrors(bytes)).toEqual([]);
+      const images = await imageMetadata(root(), studyUid, seg.referencedSeriesInstanceUid ?? "");
+      const comparison = compareWithScreen(seg, labelmap, images);
+      expect(comparison).toMatchObject({ differing: 0, misplacedFrames: 0 });
+      expect(Object.fromEntries(comparison.voxels)).toEqual(
+        Object.fromEntries(present.map(({ label, voxels }) => [label, voxels])),
+      );
+      expect(new Set(seg.segments.map(({ algorithmType }) => algorithmType))).toEqual(new Set(["AUTOMATIC"]));
+      expect(watched.foreignRequests).toEqual([]);
+      expect(watched.errors).toEqual([]);
+      await page.close();
+
+      page = await ViewerPage.open(browser, source.viewer.url);
+      await page.openStudy(studyUid);
+      await openSegmentation(page, seg.sopInstanceUid);
+      await expectDrawn(page);
+      await page.watched.screenshot(`${tag}-5-reloaded`);
+      const reloaded = compareWithScreen(seg, await onlyLabelmap(page.watched.page), images);
+      expect(reloaded).toMatchObject({ differing: 0, overlapping: comparison.overlapping });
+      expect(page.watched.errors).toEqual([]);
+    });
+  }
+}
+
+function only(made: readonly StoredSeg[]): StoredSeg {
+  const [first] = made;
+  if (first === undefined || made.length > 1) throw new Error(`${made.length} SEGs were stored, not one.`);
+  return first;
+}
+
+/** Every slice has its cell, and J leads to a flagged one. */
+async function expectSliceStrip({ panel, watched }: ViewerPage, slices: number): Promise<void> {
+  const flagged = await panel.flaggedSlices.count();
+  expect(flagged + (await panel.part("samrefine-slice").count())).toBe(slices);
+  if (flagged === 0) return;
+  await watched.page.keyboard.press("j");
+  const current = panel.flaggedSlices.and(watched.page.locator('[aria-current="true"]'));
+  await current.waitFor({ timeout: 10_000 });
+}
+
+/** Where the label map has a label on the shown slice, the screen has colour. */
+async function expectDrawn(opened: ViewerPage): Promise<void> {
+  const viewport = opened.viewport();
+  const { slice, ...inside } = await viewport.labelledPixel();
+  if (slice !== (await viewport.sliceIndex())) await viewport.showSlice(slice);
+  const saturation = async (): Promise<number> => {
+    const colour = await viewport.colourAt(inside);
+    return Math.max(...colour) - Math.min(...colour);
+  };
+  await expect.poll(saturation, { timeout: 10_000 }).toBeGreaterThan(15);
+}
+
+describe("the demo, as npm start serves it", () => {
+  describeMainJob("demo", [hand, abdomen], async () => {
+    const viewer = await startViewer();
+    return { viewer, keepsFiles: true, stop: async () => void (await viewer.stop()) };
+  });
+});
+
+describe("a folder of real files", () => {
+  describeMainJob("folder", [teeth, hippocampus], async () => {
+    const folder = await createStudyFolder();
+    for (const job of [teeth, hippocampus]) if (job.folder !== undefined) await folder.add(job.folder);
+    const viewer = await startViewer({ folder: folder.path });
+    const stop = async (): Promise<void> => {
+      await viewer.stop();
+      await folder.remove();
+    };
+    return { viewer, keepsFiles: true, stop };
+  });
+});
+
+const orthancThere = (await findOrthanc()) !== undefined;
+if (!orthancThere) console.warn("Skipped: Orthanc with its DICOMweb plug-in is not installed.");
+describe.skipIf(!orthancThere)("a real PACS (Orthanc)", () => {
+  const jobs = [hand, teeth, hippocampus];
+  describeMainJob("orthanc", jobs, async () => {
+    const orthanc = await startOrthanc();
+    for (const { folder } of jobs) if (folder !== undefined) await orthanc.upload(folder);
+    const viewer = await startViewer({ dicomweb: orthanc.dicomwebUrl });
+    const stop = async (): Promise<void> => {
+      await viewer.stop();
+      await orthanc.stop();
+    };
+    return { viewer, keepsFiles: false, stop };
+  });
+});
