@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { CommandContext } from "./command-context.ts";
+import { registerCalibrate } from "./commands/calibrate.ts";
 import { registerCompare } from "./commands/compare.ts";
 import { registerEvaluate } from "./commands/evaluate.ts";
 import { registerExport } from "./commands/export.ts";
@@ -33,6 +34,7 @@ const commands: readonly RegisterCommand[] = [
   registerRefine,
   registerEvaluate,
   registerCompare,
+  registerCalibrate,
   registerSegment,
   registerExport,
   registerModels,

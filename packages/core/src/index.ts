@@ -28,6 +28,7 @@ export * from "./refine/capabilities.ts";
 export * from "./refine/derive-prompts.ts";
 export * from "./refine/parse-plan.ts";
 export * from "./refine/plan.ts";
+export * from "./refine/plan-evidence.ts";
 export * from "./refine/prepare-segments.ts";
 export * from "./refine/presets.ts";
 export * from "./refine/quality.ts";

@@ -26,7 +26,7 @@ const manifest: SegmentationManifest = {
   labels: [label(1), label(2)],
   appliesTo: [{ modalities: ["DX"] }],
 };
-const withPlan = { ...manifest, plan: presetPlan("raw") };
+const withPlan = { ...manifest, trainedOn: ["case_1"], plan: presetPlan("raw") };
 
 describe("parseManifest", () => {
   test("a manifest survives JSON, with its plan", () => {

@@ -77,6 +77,8 @@ export const segmentationManifestSchema = v.strictObject({
     ),
   ),
   appliesTo: v.array(seriesRule),
+  /** Ids of the cases that the weights were fitted to, so that nobody measures on them. */
+  trainedOn: v.optional(v.array(v.string())),
   /** The plan that measured best on validation data; the viewer's default for this model. */
   plan: v.optional(
     v.pipe(

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { presetPlan, RefineError, type RefinementPlan, refine } from "@samrefine/core";
+import { type RefinementPlan, refine } from "@samrefine/core";
 import type { Command } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
 import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
@@ -7,7 +7,7 @@ import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } 
 import { openDataset } from "../dataset/open-dataset.ts";
 import { writeLabelMap } from "../dataset/write-case.ts";
 import { describeOutcomes, type ReportedSegment } from "../models/describe-outcome.ts";
-import { loadPlan } from "../models/load-plan.ts";
+import { choosePlan, explainPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { displayRangeOf, exclusiveLabels, proposeCase, requireSameLabels } from "../models/propose.ts";
 
@@ -36,7 +36,7 @@ export function registerRefine(program: Command, context: CommandContext): void 
     .requiredOption("--model <manifest>", "manifest.json of the U-Net")
     .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
-    .option("--preset <name>", "a plan by name")
+    .option("--preset <name>", "a plan by name (default: the one in the model's manifest, otherwise ours)")
     .option("--plan <file>", "a plan of your own, JSON")
     .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set")
     .option("--split <file>", "another split than the data set's split.json")
@@ -47,13 +47,13 @@ export function registerRefine(program: Command, context: CommandContext): void 
 
 async function refineDataset(options: RefineCommandOptions, context: CommandContext): Promise<void> {
   const { openEngine, openSam, openUnet, needsSam } = await import("../models/open-models.ts");
-  const plan = await chosenPlan(options);
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases);
   const { signal, terminal } = context;
   const engine = await openEngine(options);
   try {
     const unet = await openUnet(engine, options.model, context);
+    const plan = await choosePlan(options, unet.manifest);
     requireSameLabels(dataset, unet.manifest);
     const sam = needsSam([plan]) ? await openSam(engine, options, context) : undefined;
     const { results, failures } = await runCases(`Refining by ${plan.id}`, ids, context, async (id) => {
@@ -87,19 +87,11 @@ async function refineDataset(options: RefineCommandOptions, context: CommandCont
     await writeJson(join(options.out, "report.json"), report);
     if (options.json !== undefined) await writeJson(options.json, { command: "refine", ...report });
     terminal.print(summary(results, plan, options.out));
+    terminal.print(explainPlan(plan));
     reportFailures(failures, ids.length, context);
   } finally {
     await engine.dispose();
   }
-}
-
-async function chosenPlan({ preset, plan }: RefineCommandOptions): Promise<RefinementPlan> {
-  if ((preset === undefined) === (plan === undefined)) {
-    throw new RefineError("configuration", "Give either --preset or --plan.", {
-      hint: "`--preset ours` is the default of the product.",
-    });
-  }
-  return plan !== undefined ? await loadPlan(plan) : presetPlan(preset!);
 }
 
 function summary(cases: readonly RefinedCase[], plan: RefinementPlan, out: string): string {

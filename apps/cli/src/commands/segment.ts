@@ -1,4 +1,4 @@
-import { presetPlan, RefineError, type RefinementPlan, type SegmentNumber } from "@samrefine/core";
+import { RefineError, type SegmentNumber } from "@samrefine/core";
 import { matchSeries, type SegmentationManifest } from "@samrefine/models";
 import type { Command } from "commander";
 import {
@@ -10,7 +10,7 @@ import {
 } from "../command-context.ts";
 import { readStudy, type Study, type StudySeries } from "../dicom/read-study.ts";
 import type { SegmentedSeries } from "../dicom/segment-series.ts";
-import { loadPlan } from "../models/load-plan.ts";
+import { choosePlan, explainPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 
 interface SegmentOptions extends CommonOptions, SamOptions {
@@ -47,7 +47,7 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
   const progress = terminal.startProgress();
   try {
     const unet = await openUnet(engine, options.model, { terminal, signal });
-    const plan = await chosenPlan(options, unet.manifest);
+    const plan = await choosePlan(options, unet.manifest);
     const found = chooseSeries(await readStudy(options.study, signal), unet.manifest, options.series);
     const sam = needsSam([plan]) ? await openSam(engine, options, { terminal, signal }) : undefined;
     const segmented = await segmentSeries(found, {
@@ -87,6 +87,7 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
     terminal.print(
       `${options.out}: ${seg.frameCount} frames of ${segmented.stacks.length} images by ${plan.id}, read back identical. Research use only.`,
     );
+    terminal.print(explainPlan(plan));
     if (options.json !== undefined) {
       await writeJson(options.json, {
         command: "segment",
@@ -106,15 +107,6 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
     progress.stop();
     await engine.dispose();
   }
-}
-
-async function chosenPlan({ preset, plan }: SegmentOptions, manifest: SegmentationManifest): Promise<RefinementPlan> {
-  if (preset !== undefined && plan !== undefined) {
-    throw new RefineError("configuration", "Give --preset or --plan, not both.");
-  }
-  if (plan !== undefined) return await loadPlan(plan);
-  if (preset !== undefined) return presetPlan(preset);
-  return manifest.plan ?? presetPlan("ours");
 }
 
 /** @throws RefineError `configuration` when no series fits, or several do and none is named. */

@@ -1,20 +1,12 @@
 import { join } from "node:path";
-import {
-  type DatasetCase,
-  type PromptableSegmenter,
-  type RefinementPlan,
-  type RefinementResult,
-  refine,
-  type SegmentStack,
-} from "@samrefine/core";
+import type { DatasetCase, SegmentStack } from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import { writeOutput } from "../command-context.ts";
-import type { OpenedDataset } from "../dataset/open-dataset.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
 import { describeOutcomes } from "../models/describe-outcome.ts";
-import { displayRangeOf, exclusiveLabels, proposeCase, toNativeGrid, type Unet } from "../models/propose.ts";
-import { SliceSam } from "../models/slice-sam.ts";
+import { displayRangeOf, exclusiveLabels, toNativeGrid } from "../models/propose.ts";
 import { type PanelSource, renderPanels } from "../report/render-panels.ts";
+import { type PlanRun, type PlansTask, runPlans, type SliceOutcomes } from "./run-plans.ts";
 
 /** What one strategy did with one case. */
 export interface StrategyCase {
@@ -40,104 +32,30 @@ export interface QualityPair {
   readonly actual: number;
 }
 
-export interface CompareTask {
-  readonly dataset: OpenedDataset;
-  readonly unet: Unet;
-  readonly sam: PromptableSegmenter | undefined;
-  readonly plans: readonly RefinementPlan[];
+export interface CompareTask extends PlansTask {
   readonly out: string;
-  readonly signal: AbortSignal;
 }
 
-type Augmentation = RefinementPlan["testTimeAugmentation"];
-
-type SliceOutcomes = Pick<RefinementResult, "outcomes">;
-
-interface PlanProgress {
-  readonly plan: RefinementPlan;
-  readonly labels: Uint8Array[];
-  /** Per slice; the masks themselves are let go, since those of many plans would not fit in memory. */
-  readonly outcomes: SliceOutcomes[];
-  seconds: number;
-}
-
-/** Runs every plan on one case, slice by slice, so that all share the slice's encoding; then scores and draws. */
+/** Runs every plan on one case, then scores and draws. */
 export async function compareCase(id: string, task: CompareTask): Promise<readonly StrategyCase[]> {
-  const { dataset, plans, signal } = task;
-  const image = await dataset.readCase(id);
-  const reference = await dataset.readLabels(id);
-  const proposals = await proposeForAll(image, task);
-  const displayRange = displayRangeOf(image, dataset.channelName);
-  const sam = task.sam === undefined ? undefined : new SliceSam(task.sam);
-  const runs = plans.map(
-    (plan): PlanProgress => ({
-      plan,
-      labels: [],
-      outcomes: [],
-      seconds: proposals.get(plan.testTimeAugmentation)!.seconds,
-    }),
-  );
-  try {
-    for (const [k, slice] of image.slices.entries()) {
-      for (const run of runs) {
-        signal.throwIfAborted();
-        const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks[k]!;
-        const work = async (): Promise<void> => {
-          const result = await refine(slice, initial, run.plan, sam, { displayRange, signal });
-          run.outcomes.push({ outcomes: result.outcomes });
-          run.labels.push(exclusiveLabels(result.stack));
-        };
-        run.seconds += await secondsOf(work, sam);
-      }
-      await sam?.forgetSlice();
-    }
-  } finally {
-    await sam?.dispose();
-  }
-
-  const shown = sliceToShow(reference.slices);
-  const initial = proposals.get(plans[0]!.testTimeAugmentation)!.stacks[shown]!;
+  const { image, reference, proposals, runs } = await runPlans(id, task);
+  const shown = sliceToShow(reference);
+  const initial = proposals.get(runs[0]!.plan.testTimeAugmentation)!.stacks[shown]!;
   const scored: StrategyCase[] = [];
   for (const run of runs) {
     const counts = countOutcomes(run.outcomes);
     scored.push({
       caseId: id,
       planId: run.plan.id,
-      scores: scoreCase(image, dataset, reference.slices, run.labels),
+      scores: scoreCase(image, task.dataset, reference, run.labels),
       seconds: run.seconds,
       ...counts,
-      estimates: run.outcomes.flatMap((result, k) => qualityPairs(result, run.labels[k]!, reference.slices[k]!)),
-      picture: await drawPicture({ id, image, shown, reference: reference.slices[shown]!, initial, run }, task),
+      estimates: run.outcomes.flatMap((result, k) => qualityPairs(result, run.labels[k]!, reference[k]!)),
+      picture: await drawPicture({ id, image, shown, reference: reference[shown]!, initial, run }, task),
       pictureSlice: shown,
     });
   }
   return scored;
-}
-
-interface Proposal {
-  readonly stacks: readonly SegmentStack[];
-  readonly seconds: number;
-}
-
-async function proposeForAll(
-  image: DatasetCase,
-  { plans, unet, signal }: CompareTask,
-): Promise<ReadonlyMap<Augmentation, Proposal>> {
-  const proposals = new Map<Augmentation, Proposal>();
-  for (const { testTimeAugmentation } of plans) {
-    if (proposals.has(testTimeAugmentation)) continue;
-    const started = performance.now();
-    const stacks = await proposeCase(image, unet, { testTimeAugmentation, signal });
-    proposals.set(testTimeAugmentation, { stacks, seconds: (performance.now() - started) / 1000 });
-  }
-  return proposals;
-}
-
-async function secondsOf(work: () => Promise<void>, sam: SliceSam | undefined): Promise<number> {
-  if (sam !== undefined) return (await sam.charge(work)).seconds;
-  const started = performance.now();
-  await work();
-  return (performance.now() - started) / 1000;
 }
 
 function countOutcomes(results: readonly SliceOutcomes[]): { refinedMasks: number; keptMasks: number } {
@@ -185,7 +103,7 @@ interface PictureTask {
   readonly shown: number;
   readonly reference: Uint8Array;
   readonly initial: SegmentStack;
-  readonly run: PlanProgress;
+  readonly run: PlanRun;
 }
 
 /** Image, reference, what the U-Net proposed, what the strategy made of it with its prompts. */

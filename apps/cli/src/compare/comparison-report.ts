@@ -1,16 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Table, toCsv, toMarkdown } from "@samrefine/evaluation";
+import { formatPoints, type Table, toCsv, toMarkdown } from "@samrefine/evaluation";
 import type { BackendReport } from "@samrefine/inference/node";
 import type { CaseFailure } from "../cases/run-cases.ts";
 import { distanceUnit, explainFailures, failureList } from "../evaluation/evaluation-report.ts";
-import {
-  formatDistance,
-  formatNumber,
-  formatPercent,
-  formatPoints,
-  formatPValue,
-} from "../evaluation/format-summary.ts";
+import { formatDistance, formatNumber, formatPercent, formatPValue } from "../evaluation/format-summary.ts";
 import { classColor } from "../report/class-colors.ts";
 import { escapeHtml, type HtmlColumn, htmlPage, htmlTable } from "../report/html-page.ts";
 import type { StrategyCase } from "./compare-case.ts";

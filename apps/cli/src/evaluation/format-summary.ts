@@ -19,14 +19,6 @@ function formatMean(
   return interval === null ? format(mean) : `${format(mean)} (${format(interval.lower)}–${format(interval.upper)})`;
 }
 
-/** A difference of shares in signed points: "+1.2", "−0.3". */
-export function formatPoints(difference: number | null): string {
-  if (difference === null) return "–";
-  const points = (100 * Math.abs(difference)).toFixed(1);
-  if (Number(points) === 0) return "0.0";
-  return `${difference > 0 ? "+" : "−"}${points}`;
-}
-
 export function formatNumber(value: number | null | undefined, digits: number): string {
   return value === null || value === undefined ? "–" : value.toFixed(digits);
 }

@@ -6,12 +6,14 @@ import type { OpenedDataset } from "../dataset/open-dataset.ts";
  * Compares label maps of one case, every class over the whole image or volume. Where the reference says `ignore`, nothing
  * is compared.
  * @param reference and `predicted`: one array per slice, exclusive labels on the image's grid.
+ * @param options `distances: false` leaves out the distances, which take most of the time.
  */
 export function scoreCase(
   image: DatasetCase,
   dataset: Pick<OpenedDataset, "labels" | "ignoreLabel">,
   reference: readonly Uint8Array[],
   predicted: readonly Uint8Array[],
+  options: { readonly distances?: boolean } = {},
 ): readonly CaseScore[] {
   const truth = joinSlices(reference);
   const found = joinSlices(predicted);
@@ -19,7 +21,7 @@ export function scoreCase(
     for (let n = 0; n < truth.length; n++) if (truth[n] === dataset.ignoreLabel) found[n] = 0;
   }
   const values = dataset.labels.map(({ value }) => value);
-  const metrics = compareLabels(truth, found, values, metricGrid(image));
+  const metrics = compareLabels(truth, found, values, metricGrid(image), options);
   return dataset.labels.map(({ name, value }) => ({ caseId: image.id, label: name, metrics: metrics.get(value)! }));
 }
 

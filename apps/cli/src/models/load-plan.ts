@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { parsePlan, RefineError, type RefinementPlan } from "@samrefine/core";
+import { parsePlan, presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
+import type { SegmentationManifest } from "@samrefine/models";
 import { reasonOf } from "../dataset/dataset-error.ts";
 
 /** @throws RefineError `invalid-plan`, or `configuration` when the file cannot be read. */
@@ -14,4 +15,30 @@ export async function loadPlan(path: string): Promise<RefinementPlan> {
     });
   }
   return parsePlan(value);
+}
+
+export interface PlanChoice {
+  readonly preset?: string;
+  readonly plan?: string;
+}
+
+/**
+ * The plan that was asked for by name or file, otherwise the one that measured best for the model, otherwise `ours`.
+ * @throws RefineError `configuration` when both are given, and what {@link loadPlan} throws.
+ */
+export async function choosePlan(
+  { preset, plan }: PlanChoice,
+  manifest: SegmentationManifest,
+): Promise<RefinementPlan> {
+  if (preset !== undefined && plan !== undefined) {
+    throw new RefineError("configuration", "Give --preset or --plan, not both.");
+  }
+  if (plan !== undefined) return await loadPlan(plan);
+  if (preset !== undefined) return presetPlan(preset);
+  return manifest.plan ?? presetPlan("ours");
+}
+
+/** Which plan runs and, where a trial chose it, why. */
+export function explainPlan({ id, evidence }: RefinementPlan): string {
+  return evidence === undefined ? `Plan ${id}.` : `Plan ${id}. ${evidence.summary}`;
 }

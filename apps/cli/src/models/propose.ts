@@ -23,19 +23,21 @@ export interface Unet {
 export interface ProposeOptions {
   readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
   readonly signal: AbortSignal;
+  /** Indices of the slices that are wanted, ascending; default all. Neighbours and intensities come from the whole case. */
+  readonly slices?: readonly number[];
 }
 
-/** The network's proposal for every slice of a case, on the network's grid, ascending k. */
+/** The network's proposal for the slices of a case, on the network's grid, ascending k. */
 export async function proposeCase(
   image: DatasetCase,
   { manifest, segmenter }: Unet,
-  { testTimeAugmentation, signal }: ProposeOptions,
+  { testTimeAugmentation, signal, slices: wanted }: ProposeOptions,
 ): Promise<readonly SegmentStack[]> {
   const slices = image.slices.map(({ data }) => data);
   const volumeIntensity = resolveIntensity(manifest.intensity, slices);
   const isPerImage = manifest.intensity.kind === "percentiles" && manifest.intensity.scope === "image";
   const stacks: SegmentStack[] = [];
-  for (let k = 0; k < slices.length; k++) {
+  for (const k of wanted ?? slices.keys()) {
     const intensity = isPerImage ? resolveIntensity(manifest.intensity, [slices[k]!]) : volumeIntensity;
     const input = neighbouringSlices(image.slices, k, manifest.input.channels);
     stacks.push(await segmenter.segment(input, { intensity, testTimeAugmentation, signal }));

@@ -72,6 +72,28 @@ describe("parsePlan", () => {
     ).toBe("passes[0].foregroundCount");
   });
 
+  test("evidence survives JSON unchanged, and what is wrong in it is named", () => {
+    const arm = { plan: "raw", usesSam: false, dice: 0.9, difference: 0, interval: { lower: 0.85, upper: 0.95 } };
+    const evidence = {
+      summary: "SAM refinement is off.",
+      dataset: "teeth",
+      cases: ["a", "b"],
+      model: "unet-tooth 1",
+      arms: [arm, { plan: "ours", usesSam: true, dice: 0.88, difference: -0.02 }],
+      command: "samrefine calibrate",
+    };
+    const plan = { ...presetPlan("raw"), evidence };
+    expect(parsePlan(plain(plan))).toEqual(plan);
+    expect(refusedAt({ ...plan, evidence: { ...evidence, why: "so" } })).toBe("evidence.why");
+    expect(refusedAt({ ...plan, evidence: { ...evidence, cases: ["a", 2] } })).toBe("evidence.cases[1]");
+    expect(refusedAt({ ...plan, evidence: { ...evidence, arms: [{ ...arm, usesSam: "no" }] } })).toBe(
+      "evidence.arms[0].usesSam",
+    );
+    expect(
+      refusedAt({ ...plan, evidence: { ...evidence, arms: [{ ...arm, interval: { lower: 85, upper: 95 } }] } }),
+    ).toBe("evidence.arms[0].interval.lower");
+  });
+
   test("keys of Object.prototype are no plan", () => {
     expect(refusedAt(Object.create(plain(presetPlan("raw"))))).toBe("schema");
   });

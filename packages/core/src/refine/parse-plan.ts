@@ -1,6 +1,7 @@
 import { RefineError } from "../errors.ts";
 import type { BoxRule } from "../prompt/box.ts";
 import type { CleanUpStep, RefinementPass, RefinementPlan, RingPair } from "./plan.ts";
+import type { EvidenceInterval, PlanEvidence, PlanEvidenceArm } from "./plan-evidence.ts";
 
 /**
  * Checks a value from outside (a file, a form, a message) and returns it as a plan. Unknown keys are refused: a misspelt
@@ -30,6 +31,7 @@ export function parsePlan(value: unknown): RefinementPlan {
     ...plan.optional("quality", () => plan.oneOf("quality", ["soft-dice", "predicted-iou-as-dice", "agreement"])),
     testTimeAugmentation: plan.oneOf("testTimeAugmentation", ["none", "horizontal-flip", "flips"]),
     seed: plan.number("seed", { minimum: 0, whole: true }),
+    ...plan.optional("evidence", () => parseEvidence(plan.take("evidence"), "evidence")),
   };
   plan.refuseOthers();
   refuseMeaninglessPasses(parsed);
@@ -103,6 +105,46 @@ function parseBoxRule(value: unknown, path: string): BoxRule {
   return parsed;
 }
 
+function parseEvidence(value: unknown, path: string): PlanEvidence {
+  const evidence = new RecordReader(value, path);
+  const parsed: PlanEvidence = {
+    summary: evidence.text("summary"),
+    dataset: evidence.text("dataset"),
+    cases: evidence.texts("cases"),
+    model: evidence.text("model"),
+    ...evidence.optional("sam", () => evidence.text("sam")),
+    arms: evidence.list("arms", parseArm),
+    command: evidence.text("command"),
+  };
+  evidence.refuseOthers();
+  return parsed;
+}
+
+function parseArm(value: unknown, path: string): PlanEvidenceArm {
+  const arm = new RecordReader(value, path);
+  const share = { minimum: -1, maximum: 1 };
+  const parsed: PlanEvidenceArm = {
+    plan: arm.text("plan"),
+    usesSam: arm.flag("usesSam"),
+    dice: arm.number("dice", { minimum: 0, maximum: 1 }),
+    ...arm.optional("interval", () => parseInterval(arm.take("interval"), `${path}.interval`)),
+    difference: arm.number("difference", share),
+    ...arm.optional("differenceInterval", () =>
+      parseInterval(arm.take("differenceInterval"), `${path}.differenceInterval`),
+    ),
+  };
+  arm.refuseOthers();
+  return parsed;
+}
+
+function parseInterval(value: unknown, path: string): EvidenceInterval {
+  const interval = new RecordReader(value, path);
+  const share = { minimum: -1, maximum: 1 };
+  const parsed: EvidenceInterval = { lower: interval.number("lower", share), upper: interval.number("upper", share) };
+  interval.refuseOthers();
+  return parsed;
+}
+
 /** What each key allows by itself may still make no sense together. */
 function refuseMeaninglessPasses({ passes }: RefinementPlan): void {
   for (const [index, pass] of passes.entries()) {
@@ -152,6 +194,19 @@ class RecordReader {
   text(key: string): string {
     const value = this.take(key);
     if (typeof value !== "string" || value.trim() === "") throw invalid(this.#at(key), value, "a text");
+    return value;
+  }
+
+  texts(key: string): string[] {
+    return this.list(key, (value, path) => {
+      if (typeof value !== "string" || value.trim() === "") throw invalid(path, value, "a text");
+      return value;
+    });
+  }
+
+  flag(key: string): boolean {
+    const value = this.take(key);
+    if (typeof value !== "boolean") throw invalid(this.#at(key), value, "true or false");
     return value;
   }
 

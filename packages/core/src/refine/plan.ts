@@ -2,6 +2,7 @@ import type { SegmentNumber } from "../mask/mask.ts";
 import type { MorphologyOperation, StructuringElement } from "../mask/morphology.ts";
 import type { BoxRule } from "../prompt/box.ts";
 import type { MaskChoice } from "../segmenter.ts";
+import type { PlanEvidence } from "./plan-evidence.ts";
 import type { QualityMethodId } from "./result.ts";
 
 export type CleanUpStep =
@@ -79,6 +80,8 @@ export interface RefinementPlan {
   readonly quality?: QualityMethodId;
   readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
   readonly seed: number;
+  /** Where the plan comes from a trial. It does not change what the plan does. */
+  readonly evidence?: PlanEvidence;
 }
 
 /** A class that surrounds another, e.g. the myocardium and the cavity of the left ventricle. */

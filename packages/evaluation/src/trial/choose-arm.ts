@@ -1,6 +1,7 @@
 import { RefineError } from "@samrefine/core";
 import { type CaseScore, type CohortOptions, caseValues } from "../cohort/cohort.ts";
 import { compareWithBaseline, type PairedComparison } from "../cohort/paired.ts";
+import { bootstrapMeanInterval, type Interval } from "../statistics/bootstrap.ts";
 import { mean } from "../statistics/descriptive.ts";
 
 /** One way to treat a data set, scored on its labelled cases by predictions of networks that had not seen them. */
@@ -14,56 +15,92 @@ export interface TrialArm {
 export interface TrialOptions extends CohortOptions {
   /** Mean Dice by which SAM must beat the best arm without it. Default 0.003. */
   readonly minimumGain?: number | undefined;
+  /** Arms whose mean Dice differs by less are alike, and the one named first is taken. Default 0.001. */
+  readonly alikeWithin?: number | undefined;
+  /** An arm that lowers the mean Dice of any class by more than this, against the first arm, is not taken. Default 0.005. */
+  readonly maximumClassLoss?: number | undefined;
+}
+
+export interface TriedArm {
+  readonly name: string;
+  readonly usesSam: boolean;
+  /** Mean over cases of the mean over classes. */
+  readonly meanDice: number;
+  readonly interval: Interval | null;
+  /** Against the first arm; undefined for the first itself. */
+  readonly difference: PairedComparison | undefined;
+  /** The class that forbids the arm, with the change of its mean Dice. */
+  readonly harmed: { readonly label: string; readonly change: number } | undefined;
 }
 
 export interface TrialDecision {
   readonly chosen: string;
-  /** In words for the report and the panel. */
+  /** The rule and what it saw, for the log. {@link describeTrial} says it to users. */
   readonly reason: string;
-  /** Mean Dice of every arm over cases, best first. */
-  readonly ranking: readonly { readonly name: string; readonly usesSam: boolean; readonly meanDice: number }[];
+  /** In the order of the menu. */
+  readonly arms: readonly TriedArm[];
+  /** The same, best mean Dice first. */
+  readonly ranking: readonly TriedArm[];
   /** Best arm with SAM against the best without; undefined when one kind is missing. */
   readonly evidence: PairedComparison | undefined;
 }
 
 /**
  * Chooses among a short menu of arms: the best one without SAM, unless the best one with SAM beats it by `minimumGain`. No
- * fixed setting helps on every data set, and a frozen SAM can do harm, so it has to earn its place. Keep the menu short: few
- * labelled cases mislead a large search. Equal means go to the arm named first.
+ * fixed setting helps on every data set, and a frozen SAM can do harm, so it has to earn its place; an arm that pays for the
+ * mean with one class is not taken. Keep the menu short and in order of cost: few labelled cases mislead a large search, and
+ * of arms that are alike the one named first is taken.
  *
- * @throws RefineError `configuration` without an arm that leaves SAM out, or when the arms do not score the same cases and
- *   classes.
+ * @param arms the first is the network alone: it leaves SAM out, and is what losses of single classes are measured against.
+ * @throws RefineError `configuration` when the first arm asks SAM, or when the arms do not score the same cases and classes.
  */
 export function chooseArm(arms: readonly TrialArm[], options: TrialOptions = {}): TrialDecision {
-  const { minimumGain = 0.003, ...cohort } = options;
+  const { minimumGain = 0.003, alikeWithin = 0.001, maximumClassLoss = 0.005, ...cohort } = options;
   requireSameCases(arms);
-  const ranked = arms.map((arm) => ({ arm, meanDice: meanDice(arm) })).toSorted((a, b) => b.meanDice - a.meanDice);
-  const ranking = ranked.map(({ arm: { name, usesSam }, meanDice }) => ({ name, usesSam, meanDice }));
-  const without = ranked.find(({ arm }) => !arm.usesSam);
-  const withSam = ranked.find(({ arm }) => arm.usesSam);
-  if (without === undefined) {
+  const [first, ...others] = arms;
+  if (first === undefined || first.usesSam) {
     throw new RefineError(
       "configuration",
-      `A trial needs an arm without SAM, found ${arms.map((a) => a.name).join(", ")}.`,
-      {
-        hint: "Add the plan raw to the menu.",
-      },
+      `A trial needs an arm without SAM as its first, found ${arms.map((a) => a.name).join(", ") || "none"}.`,
+      { hint: "Let the menu begin with the plan raw." },
     );
   }
-  if (withSam === undefined) {
-    const reason = `${without.arm.name} has the best mean Dice (${points(without.meanDice)}); no arm with SAM was tried.`;
-    return { chosen: without.arm.name, reason, ranking, evidence: undefined };
+  const differences = compareWithBaseline(first, others, "dice", cohort);
+  const tried = arms.map(
+    (arm, index): TriedArm => ({
+      name: arm.name,
+      usesSam: arm.usesSam,
+      ...summarise(arm, cohort),
+      difference: differences[index - 1],
+      harmed: arm === first ? undefined : worstClass(arm, first, maximumClassLoss),
+    }),
+  );
+  const pick = (candidates: readonly TriedArm[]): TriedArm | undefined => {
+    const best = Math.max(...candidates.map(({ meanDice }) => meanDice));
+    return candidates.find(({ meanDice }) => best - meanDice <= alikeWithin);
+  };
+  const allowed = tried.filter(({ harmed }) => harmed === undefined);
+  const without = pick(allowed.filter(({ usesSam }) => !usesSam)) ?? tried[0]!;
+  const bar = Math.max(...allowed.filter(({ usesSam }) => !usesSam).map(({ meanDice }) => meanDice)) + minimumGain;
+  const withSam = tried.filter(({ usesSam }) => usesSam);
+  const worthy = pick(withSam.filter(({ harmed, meanDice }) => harmed === undefined && meanDice >= bar));
+  const ranking = tried.toSorted((a, b) => b.meanDice - a.meanDice);
+  const bestSam = worthy ?? ranking.find(({ usesSam }) => usesSam);
+  const chosen = worthy ?? without;
+  if (bestSam === undefined) {
+    const reason = `${without.name} has the best mean Dice (${points(without.meanDice)}); no arm with SAM was tried.`;
+    return { chosen: chosen.name, reason, arms: tried, ranking, evidence: undefined };
   }
-  const [evidence] = compareWithBaseline(without.arm, [withSam.arm], "dice", cohort);
-  const gain = withSam.meanDice - without.meanDice;
-  const isWorthIt = gain >= minimumGain;
-  const measured = `${withSam.arm.name} ${points(withSam.meanDice)} against ${without.arm.name} ${points(without.meanDice)}`;
-  const needed = `at least ${points(minimumGain)} points`;
+  const scoresOf = (name: string): TrialArm => arms.find((arm) => arm.name === name)!;
+  const [evidence] = compareWithBaseline(scoresOf(without.name), [scoresOf(bestSam.name)], "dice", cohort);
+  const measured = `mean Dice ${bestSam.name} ${points(bestSam.meanDice)} against ${without.name} ${points(without.meanDice)}`;
+  const rule = `a gain of at least ${points(minimumGain)} points was asked for`;
+  const loss =
+    bestSam.harmed === undefined ? "" : `; ${bestSam.harmed.label} changed by ${points(bestSam.harmed.change)} points`;
   return {
-    chosen: isWorthIt ? withSam.arm.name : without.arm.name,
-    reason: isWorthIt
-      ? `SAM helps here: mean Dice ${measured}, a gain of ${needed} was asked for.`
-      : `SAM stays off: mean Dice ${measured}, a gain of ${needed} was asked for.`,
+    chosen: chosen.name,
+    reason: `${worthy === undefined ? "SAM stays off" : "SAM helps here"}: ${measured}, ${rule}${loss}.`,
+    arms: tried,
     ranking,
     evidence,
   };
@@ -71,12 +108,41 @@ export function chooseArm(arms: readonly TrialArm[], options: TrialOptions = {})
 
 const points = (dice: number): string => (100 * dice).toFixed(2);
 
-function meanDice(arm: TrialArm): number {
-  const value = mean(caseValues(arm.scores, "dice").map((entry) => entry.value));
-  if (value !== null) return value;
+function summarise(arm: TrialArm, cohort: CohortOptions): { meanDice: number; interval: Interval | null } {
+  const cases = caseValues(arm.scores, "dice");
+  const values = cases.map(({ value }) => value);
+  const meanDice = mean(values);
+  if (meanDice !== null) {
+    return {
+      meanDice,
+      interval: bootstrapMeanInterval(values, { ...cohort, groups: cases.map(({ group }) => group) }),
+    };
+  }
   throw new RefineError("configuration", `Arm ${arm.name} has no case with a class to score.`, {
     details: { arm: arm.name },
   });
+}
+
+function worstClass(arm: TrialArm, first: TrialArm, maximumLoss: number): TriedArm["harmed"] {
+  const meanOf = (scores: readonly CaseScore[], label: string): number | null =>
+    mean(
+      caseValues(
+        scores.filter((score) => score.label === label),
+        "dice",
+      ).map(({ value }) => value),
+    );
+  const labels = new Set(first.scores.map((score) => score.label));
+  // With one class the mean says it already.
+  if (labels.size < 2) return undefined;
+  let worst: TriedArm["harmed"];
+  for (const label of labels) {
+    const before = meanOf(first.scores, label);
+    const after = meanOf(arm.scores, label);
+    if (before === null || after === null) continue;
+    const change = after - before;
+    if (change < -maximumLoss && change < (worst?.change ?? 0)) worst = { label, change };
+  }
+  return worst;
 }
 
 function requireSameCases(arms: readonly TrialArm[]): void {

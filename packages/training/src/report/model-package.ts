@@ -86,6 +86,7 @@ export async function trainedModelManifest(
         };
       }),
       appliesTo: description.appliesTo,
+      trainedOn: result.trainingCaseIds,
     },
     "of the trained model",
   );

@@ -1,0 +1,226 @@
+import { basename } from "node:path";
+import { presetPlan, RefineError, type RefinementPlan, type RingPair } from "@samrefine/core";
+import type { CaseScore } from "@samrefine/evaluation";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { unseenNetworks } from "../calibrate/unseen-network.ts";
+import { reportFailures, runCases } from "../cases/run-cases.ts";
+import { selectCases } from "../cases/select-cases.ts";
+import {
+  addCommonOptions,
+  type CommandContext,
+  type CommonOptions,
+  parseInteger,
+  parseList,
+  writeJson,
+} from "../command-context.ts";
+import { type OpenedDataset, openDataset } from "../dataset/open-dataset.ts";
+import { loadPlan } from "../models/load-plan.ts";
+import type { SamOptions } from "../models/open-models.ts";
+import { requireSameLabels } from "../models/propose.ts";
+import { formatTable } from "../terminal/table.ts";
+
+interface CalibrateOptions extends CommonOptions, SamOptions {
+  readonly model: string;
+  readonly fold: readonly string[];
+  readonly presets: readonly string[];
+  readonly plan: readonly string[];
+  readonly ring: readonly RingPair[];
+  readonly dataset: string;
+  readonly split?: string;
+  readonly cases: "val" | "labeled";
+  readonly limit?: number;
+  readonly slicesEvery: number;
+  readonly out: string;
+  readonly write?: boolean;
+  readonly card?: boolean;
+}
+
+export function registerCalibrate(program: Command, context: CommandContext): void {
+  const command = program
+    .command("calibrate")
+    .description(
+      "Choose the plan for a model by a trial on labelled cases that the network was not trained on.\n" +
+        "SAM stays off unless it wins by 0.3 points of Dice over the best plan without it and harms no class.",
+    )
+    .requiredOption("--model <manifest>", "manifest.json of the U-Net")
+    .option(
+      "--fold <manifest>",
+      "a network of the same recipe that was trained without some of the cases; may be given several times. Every case is predicted by the first network whose manifest does not list it in trainedOn",
+      append,
+      [],
+    )
+    .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
+    .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
+    .option(
+      "--presets <names>",
+      "the menu, comma-separated: `menu` and names of plans; begins without SAM",
+      parseList,
+      ["menu"],
+    )
+    .option("--plan <file>", "a plan of your own, added to the menu; may be given several times", append, [])
+    .option(
+      "--ring <ring:inner>",
+      "segment numbers of a class and the class that it surrounds; adds a plan for them to the menu; may be given several times",
+      (text, list: readonly RingPair[]) => [...list, parseRing(text)],
+      [],
+    )
+    .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set with references")
+    .option("--split <file>", "another split than the data set's split.json")
+    .addOption(new Option("--cases <split>", "which cases").choices(["val", "labeled"]).default("val"))
+    .option("--limit <number>", "only the first so many cases", parseInteger(1))
+    .option("--slices-every <number>", "look at one of so many slices of a volume", parseInteger(1), 1)
+    .requiredOption("--out <file>", "the chosen plan with its evidence, JSON")
+    .option("--write", "also make it the plan of the model's manifest, which refine, segment and the viewer use")
+    .option("--card", "also write the table into the README.md beside the model's manifest");
+  addCommonOptions(command).action((options: CalibrateOptions) => calibrate(options, context));
+}
+
+async function calibrate(options: CalibrateOptions, context: CommandContext): Promise<void> {
+  const [
+    { openEngine, openSam, openUnet, needsSam },
+    { runPlans },
+    { scoreCase },
+    { chooseArm, toMarkdown },
+    { trialEvidence, trialTable },
+  ] = await Promise.all([
+    import("../models/open-models.ts"),
+    import("../compare/run-plans.ts"),
+    import("../evaluation/score-case.ts"),
+    import("@samrefine/evaluation"),
+    import("../calibrate/trial-evidence.ts"),
+  ]);
+  const plans = await menuOf(options);
+  const dataset = await openDataset(options.dataset, { split: options.split });
+  const ids = selectCases(dataset, options.cases).slice(0, options.limit);
+  const { signal, terminal } = context;
+  const engine = await openEngine(options);
+  try {
+    const unet = await openUnet(engine, options.model, context);
+    const folds = [];
+    for (const fold of options.fold) folds.push(await openUnet(engine, fold, context));
+    for (const { manifest } of [unet, ...folds]) requireSameLabels(dataset, manifest);
+    const unseen = unseenNetworks({ networks: [unet, ...folds], ids, areLabeled: options.cases === "labeled" });
+    const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
+    const task = { dataset, sam, plans, signal, slicesEvery: options.slicesEvery };
+    const { results, failures } = await runCases(`Trying ${plans.length} plans`, ids, context, async (id) => {
+      const { image, reference, runs } = await runPlans(id, { ...task, unet: unseen.get(id)! });
+      const scores = runs.map(({ labels }) => scoreCase(image, dataset, reference, labels, { distances: false }));
+      return { id, scores };
+    });
+    if (results.length === 0) {
+      reportFailures(failures, ids.length, context);
+      return;
+    }
+    const arms = plans.map((plan, index) => ({
+      name: plan.id,
+      usesSam: needsSam([plan]),
+      scores: results.flatMap(({ scores }): readonly CaseScore[] => scores[index]!),
+    }));
+    const decision = chooseArm(arms, { seed: options.seed });
+    const facts = {
+      dataset: dataset.name,
+      cases: results.map(({ id }) => id),
+      casesInWords: casesInWords(results.length, dataset, options),
+      model: `${unet.manifest.id} ${unet.manifest.version}`,
+      sam: sam?.modelId,
+      command: commandLine(options),
+    };
+    const chosen = plans.find(({ id }) => id === decision.chosen)!;
+    const plan: RefinementPlan = { ...chosen, evidence: trialEvidence(decision, facts) };
+    const table = trialTable(decision, facts);
+    await writeJson(options.out, plan);
+    if (options.json !== undefined) await writeJson(options.json, { command: "calibrate", plan, decision, failures });
+    terminal.print(
+      formatTable(
+        table.columns.map(({ header }) => header),
+        table.rows.map((row) => row.map(String)),
+      ),
+    );
+    terminal.print(`\n${plan.evidence!.summary}\n${options.out}. Research use only.`);
+    if (failures.length > 0) {
+      if (options.write === true) terminal.note("The manifest was left as it was, because cases failed.");
+    } else {
+      await publish(options, plan, `${toMarkdown(table)}\n${plan.evidence!.summary}`, context);
+    }
+    reportFailures(failures, ids.length, context);
+  } finally {
+    await engine.dispose();
+  }
+}
+
+async function publish(
+  options: CalibrateOptions,
+  plan: RefinementPlan,
+  measured: string,
+  { terminal }: CommandContext,
+): Promise<void> {
+  if (options.write === true) {
+    const { writeManifestPlan } = await import("../calibrate/write-manifest-plan.ts");
+    await writeManifestPlan(options.model, plan);
+    terminal.print(`${plan.id} is the plan of ${options.model} now.`);
+  }
+  if (options.card === true) {
+    const { writeModelCard } = await import("../compare/model-card.ts");
+    const text = `${measured}\n\nMeasured by:\n\n\`\`\`\n${commandLine(options)}\n\`\`\``;
+    terminal.print(`The table stands in ${await writeModelCard(options.model, text)}.`);
+  }
+}
+
+async function menuOf(options: CalibrateOptions): Promise<readonly RefinementPlan[]> {
+  const { trialMenu } = await import("@samrefine/evaluation");
+  const menu = trialMenu(options.ring);
+  const plans = options.presets.flatMap((name) =>
+    name === "menu" ? menu : [menu.find(({ id }) => id === name) ?? presetPlan(name)],
+  );
+  for (const file of options.plan) plans.push(await loadPlan(file));
+  const repeated = plans.find((plan, index) => plans.findIndex(({ id }) => id === plan.id) !== index);
+  if (repeated !== undefined) {
+    throw new RefineError("configuration", `The plan ${repeated.id} is on the menu twice.`, {
+      hint: "Give every plan an id of its own.",
+    });
+  }
+  if (plans[0]!.passes.length > 0) {
+    throw new RefineError("configuration", `The menu begins with ${plans[0]!.id}, which asks SAM.`, {
+      hint: "Begin with raw: the network alone is what everything is measured against.",
+    });
+  }
+  return plans;
+}
+
+function casesInWords(count: number, { dimension }: OpenedDataset, { cases, slicesEvery }: CalibrateOptions): string {
+  const noun = `${dimension === 2 ? "image" : "volume"}${count === 1 ? "" : "s"}`;
+  const thinned = dimension === 3 && slicesEvery > 1 ? ` (one of ${slicesEvery} slices)` : "";
+  return `${count} ${cases === "val" ? "validation" : "labelled"} ${noun}${thinned}`;
+}
+
+function append(file: string, list: readonly string[]): readonly string[] {
+  return [...list, file];
+}
+
+function parseRing(text: string): RingPair {
+  const numbers = /^(\d+):(\d+)$/.exec(text.trim());
+  const [ring, inner] = [Number(numbers?.[1]), Number(numbers?.[2])];
+  if (numbers === null || ring < 1 || inner < 1 || ring === inner) {
+    throw new InvalidArgumentError("Two different segment numbers are needed, such as 2:3.");
+  }
+  return { ring, inner };
+}
+
+/** How to make the trial again. Data and results by name only, so that no path of this machine enters a manifest. */
+function commandLine(options: CalibrateOptions): string {
+  return [
+    ...["samrefine", "calibrate", "--dataset", basename(options.dataset), "--model", options.model],
+    ...options.fold.flatMap((fold) => ["--fold", fold]),
+    ...["--presets", options.presets.join(",")],
+    ...options.plan.flatMap((file) => ["--plan", file]),
+    ...options.ring.flatMap(({ ring, inner }) => ["--ring", `${ring}:${inner}`]),
+    ...(options.sam === undefined ? [] : ["--sam", options.sam]),
+    ...(options.split === undefined ? [] : ["--split", options.split]),
+    ...["--cases", options.cases],
+    ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
+    ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),
+    ...["--seed", String(options.seed), "--out", basename(options.out)],
+    ...(options.write === true ? ["--write"] : []),
+    ...(options.card === true ? ["--card"] : []),
+  ].join(" ");
+}

@@ -1,0 +1,33 @@
+/** Why a plan was chosen: a trial of several plans on labelled cases that the network was not trained on. */
+export interface PlanEvidence {
+  /** What was chosen and why, in a sentence or two that a viewer or a report shows as it is. */
+  readonly summary: string;
+  readonly dataset: string;
+  /** Ids of the cases that every arm was scored on. */
+  readonly cases: readonly string[];
+  /** Id and version of the network. */
+  readonly model: string;
+  /** Id of the promptable model; absent when no arm asked one. */
+  readonly sam?: string;
+  /** In the order of the menu; the first is what all differences are to. */
+  readonly arms: readonly PlanEvidenceArm[];
+  /** The command that makes the trial again; data and results by name only. */
+  readonly command: string;
+}
+
+/** One plan of the trial. Dice and differences are fractions (0 to 1), means over cases of the mean over classes. */
+export interface PlanEvidenceArm {
+  readonly plan: string;
+  readonly usesSam: boolean;
+  readonly dice: number;
+  /** 95 % bootstrap interval over cases; absent when there are too few. */
+  readonly interval?: EvidenceInterval;
+  /** Mean of the paired differences to the first arm. */
+  readonly difference: number;
+  readonly differenceInterval?: EvidenceInterval;
+}
+
+export interface EvidenceInterval {
+  readonly lower: number;
+  readonly upper: number;
+}

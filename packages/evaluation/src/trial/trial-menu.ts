@@ -1,0 +1,42 @@
+import { presetPlan, type RefinementPlan, type RingPair } from "@samrefine/core";
+
+const flipped = (id: string): RefinementPlan => {
+  const plan = presetPlan(id);
+  return {
+    ...plan,
+    id: `${id}-flipped`,
+    note: `${plan.note} The network's opinion is averaged over the image and its mirror image.`,
+    testTimeAugmentation: "horizontal-flip",
+  };
+};
+
+const WITHOUT_SAM: readonly RefinementPlan[] = [
+  ...["raw", "cleanup", "cleanup-all", "cleanup-solid"].map(presetPlan),
+  flipped("raw"),
+];
+const WITH_SAM: readonly RefinementPlan[] = [
+  ...["ours", "ours-largest", "ours-components"].map(presetPlan),
+  flipped("ours"),
+];
+
+/**
+ * The plans that a trial compares by default, cheapest first: the network alone, its clean-ups, its opinion averaged over a
+ * mirror image, and SAM with the network's logits as mask prompt. Short on purpose: few labelled cases mislead a large
+ * search. A mirror image does harm where classes are told apart by side; the trial shows it.
+ *
+ * @param rings classes that surround another; adds an arm that asks SAM for the filled shape and cuts the inner class out.
+ */
+export function trialMenu(rings: readonly RingPair[] = []): readonly RefinementPlan[] {
+  if (rings.length === 0) return [...WITHOUT_SAM, ...WITH_SAM];
+  const ours = presetPlan("ours");
+  const nested: RefinementPlan = {
+    ...ours,
+    id: "ours-rings",
+    note: "Rings are asked about together with what they surround, by a box alone, and the inner class is cut out.",
+    rings,
+    passes: [{ box: { marginPixels: 0, marginFraction: 0.05 }, maskInput: "none", maskScale: 1 }],
+    minimumAgreement: 0.7,
+    fallback: "raw",
+  };
+  return [...WITHOUT_SAM, ...WITH_SAM, nested];
+}
