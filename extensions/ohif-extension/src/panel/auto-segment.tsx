@@ -3,6 +3,7 @@ import type { PanelPart } from "./refine-panel.tsx";
 
 export function AutoSegment({ state, session }: PanelPart): ReactElement {
   const { models, progress } = state;
+  const plan = models.find(({ id }) => id === state.selectedModel)?.plan;
   const isBusy = state.phase === "loading" || state.phase === "running" || state.phase === "storing";
   return (
     <section className="samrefine-stack" aria-label="Segment automatically">
@@ -33,6 +34,11 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
           ))}
         </select>
       </div>
+      {plan !== undefined && (
+        <div className="samrefine-muted" data-testid="samrefine-plan">
+          {plan}
+        </div>
+      )}
       <button
         type="button"
         className="samrefine-button samrefine-button--primary"

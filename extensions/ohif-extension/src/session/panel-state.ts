@@ -6,6 +6,8 @@ export interface ModelOption {
   readonly id: string;
   readonly title: string;
   readonly fits: boolean;
+  /** What will be done with its proposals, and why. */
+  readonly plan: string;
 }
 
 export interface SegmentRow {

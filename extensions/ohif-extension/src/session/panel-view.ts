@@ -3,6 +3,7 @@ import type { SegmentationManifest } from "@samrefine/models";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
+import { describePlan } from "../models/model-plan.ts";
 import { isFlagged, meanQuality, worstQuality } from "../run/quality.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import { type PendingEdit, promptOf } from "../tool/pending-edit.ts";
@@ -51,6 +52,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
       id: manifest.id,
       title: manifest.title,
       fits: sources.fits(manifest),
+      plan: describePlan(manifest),
     })),
     selectedModel: sources.selectedModel,
     canAutoSegment: series !== undefined && sources.selectedModel !== undefined && activity === "none",

@@ -1,4 +1,4 @@
-import { isRefineError, type Progress, presetPlan, type RefinementPlan } from "@samrefine/core";
+import { isRefineError, type Progress } from "@samrefine/core";
 import { chooseModel, matchSeries, type SegmentationManifest } from "@samrefine/models";
 import type { ExtensionConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
@@ -13,6 +13,7 @@ import {
   type SliceState,
 } from "../labelmap/segmentation-record.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
+import { planOf } from "../models/model-plan.ts";
 import { SAM_REFINE_TOOL } from "../names.ts";
 import { type EditablePrompt, isAnswerable, isEmptyPrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
@@ -1023,11 +1024,6 @@ function historyOfLoaded(algorithmType: string | undefined): Partial<SegmentHist
   if (algorithmType === "AUTOMATIC") return { byNetwork: true };
   if (algorithmType === "SEMIAUTOMATIC") return { byPrompts: true };
   return algorithmType === "MANUAL" ? { byHand: true } : undefined;
-}
-
-/** The plan that measured best for the model, or the safe default. */
-function planOf(manifest: SegmentationManifest): RefinementPlan {
-  return manifest.plan ?? presetPlan("ours");
 }
 
 /**
