@@ -52,6 +52,14 @@ describe("deriveModeInstance", () => {
     expect(calls).toEqual(["stock", "default:T,Point,Box", "mpr:T,Point,Box"]);
   });
 
+  it("keeps the host from writing an old list of segments back, and binds our keys", () => {
+    const { modeCustomizations } = deriveModeInstance(instance(), instance(), names);
+    expect(modeCustomizations).toMatchObject({
+      "panelSegmentation.disableUpdateSegmentationStats": { $set: true },
+      "ohif.hotkeyBindings": { $push: expect.arrayContaining([expect.objectContaining({ keys: ["j"] })]) },
+    });
+  });
+
   it("enters as the basic mode does, so that our panel is not switched away", () => {
     const basic = instance();
     expect(deriveModeInstance(instance(), basic, names).onModeEnter).toBe(basic.onModeEnter);

@@ -68,6 +68,9 @@ export function deriveModeInstance(
       for (const group of TOOL_GROUPS) context.toolGroupService.addToolsToToolGroup(group, { passive: ours });
     },
     modeCustomizations: {
+      // OHIF counts a segmentation in the background and then writes its list of segments back as it was before, so that a
+      // segment added meanwhile is lost. Our panel has its own counts.
+      "panelSegmentation.disableUpdateSegmentationStats": { $set: true },
       "ohif.hotkeyBindings": {
         $push: [
           { commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true },
