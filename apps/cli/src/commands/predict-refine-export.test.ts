@@ -142,7 +142,7 @@ describe("refine without SAM, then export", () => {
   });
 
   test.each([
-    [["refine", "--preset", "raw", "--plan", "x.json"], /either --preset or --plan/],
+    [["refine", "--preset", "raw", "--plan", "x.json"], /--preset or --plan, not both/],
     [["refine", "--preset", "nonsense"], /no preset/i],
   ])("bad usage: %j", async (args, message) => {
     const run = await runCommand([...args, "--model", model, "--dataset", at("flat"), "--out", at("x")]);

@@ -63,14 +63,14 @@ describe("chooseArm", () => {
     expect(decision.arms[1]?.harmed?.change).toBeCloseTo(-0.01, 6);
     expect(decision.reason).toMatch(/small changed by -1\.00 points/);
     expect(describeTrial(decision, { cases: "1 validation image" })).toBe(
-      "SAM refinement is off for this model: on 1 validation image its best strategy (ours) changed Dice by +2.5 points and that of small by −1.0. The network's own masks are used.",
+      "SAM refinement is off for this model: on 1 validation image its best strategy (ours) changed Dice by +2.5 points against raw, and that of small by −1.0. The network's own masks are used.",
     );
   });
 
   test("what was chosen is said in words", () => {
     const words = { cases: "3 validation images" };
     expect(describeTrial(chooseArm([raw, cleanup, arm("ours", true, 880, 880, 880)]), words)).toMatch(
-      /^SAM refinement is off for this model: on 3 validation images its best strategy \(ours\) changed Dice by −2\.5 points \(95 % interval −3\.0 to −2\.0\)\. cleanup is used: \+0\.5 points against the network alone\.$/,
+      /^SAM refinement is off for this model: on 3 validation images its best strategy \(ours\) changed Dice by −2\.5 points \(95 % interval −3\.0 to −2\.0\) against cleanup\. Plan cleanup is used: \+0\.5 points against the network alone\.$/,
     );
     expect(describeTrial(chooseArm([raw, arm("ours", true, 950, 950, 950)]), words)).toBe(
       "SAM refinement (ours) is on for this model: on 3 validation images it changed Dice by +5.0 points (95 % interval +5.0 to +5.0) against raw, the best without SAM.",

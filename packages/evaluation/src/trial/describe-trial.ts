@@ -14,7 +14,7 @@ export function describeTrial(decision: TrialDecision, { cases }: TrialWords): s
   const cleanUp =
     used === first
       ? "The network's own masks are used."
-      : `${chosen} is used: ${changed(used.difference?.meanDifference ?? null, null)} against the network alone.`;
+      : `Plan ${chosen} is used: ${changed(used.difference?.meanDifference ?? null, null)} against the network alone.`;
   if (evidence === undefined) {
     return `SAM refinement was not tried for this model: on ${cases} only plans without it were compared. ${cleanUp}`;
   }
@@ -23,8 +23,8 @@ export function describeTrial(decision: TrialDecision, { cases }: TrialWords): s
     return `SAM refinement (${chosen}) is on for this model: on ${cases} it changed ${dice} against ${evidence.baseline}, the best without SAM.`;
   }
   const harmed = arms.find(({ name }) => name === evidence.candidate)?.harmed;
-  const loss = harmed === undefined ? "" : ` and that of ${harmed.label} by ${formatPoints(harmed.change)}`;
-  return `SAM refinement is off for this model: on ${cases} its best strategy (${evidence.candidate}) changed ${dice}${loss}. ${cleanUp}`;
+  const loss = harmed === undefined ? "" : `, and that of ${harmed.label} by ${formatPoints(harmed.change)}`;
+  return `SAM refinement is off for this model: on ${cases} its best strategy (${evidence.candidate}) changed ${dice} against ${evidence.baseline}${loss}. ${cleanUp}`;
 }
 
 function changed(difference: number | null, interval: Interval | null): string {

@@ -1,22 +1,19 @@
 import { presetPlan, type RefinementPlan, type RingPair } from "@samrefine/core";
 
-const flipped = (id: string): RefinementPlan => {
-  const plan = presetPlan(id);
-  return {
-    ...plan,
-    id: `${id}-flipped`,
-    note: `${plan.note} The network's opinion is averaged over the image and its mirror image.`,
-    testTimeAugmentation: "horizontal-flip",
-  };
-};
+const flipped = (id: string, note: string): RefinementPlan => ({
+  ...presetPlan(id),
+  id: `${id}-flipped`,
+  note,
+  testTimeAugmentation: "horizontal-flip",
+});
 
 const WITHOUT_SAM: readonly RefinementPlan[] = [
   ...["raw", "cleanup", "cleanup-all", "cleanup-solid"].map(presetPlan),
-  flipped("raw"),
+  flipped("raw", "The network's own masks, averaged over the image and its mirror image."),
 ];
 const WITH_SAM: readonly RefinementPlan[] = [
   ...["ours", "ours-largest", "ours-components"].map(presetPlan),
-  flipped("ours"),
+  flipped("ours", "As ours, with the network's opinion averaged over the image and its mirror image."),
 ];
 
 /**
