@@ -148,7 +148,8 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
         testTimeAugmentation: request.plan.testTimeAugmentation,
       });
       options.signal?.throwIfAborted();
-      const result = await refine(image, initial, request.plan, requirePromptable(), {
+      const sam = request.plan.passes.length > 0 ? requirePromptable() : undefined;
+      const result = await refine(image, initial, request.plan, sam, {
         signal: options.signal,
         displayRange: displayRangeOf(manifest, intensity),
         outputGeometry: image.geometry,

@@ -1,0 +1,78 @@
+import { presetPlan, type Segmenter } from "@samrefine/core";
+import type { InferenceEngine } from "@samrefine/inference";
+import type { SegmentationManifest } from "@samrefine/models";
+import { expect, test } from "vitest";
+import type { DecodedFrame } from "../series/modality-image.ts";
+import { createRefinery } from "./refinery.ts";
+
+const geometry = { columns: 8, rows: 8 };
+const frame: DecodedFrame = {
+  geometry,
+  data: Uint8Array.from({ length: 64 }, (_, i) => (i < 32 ? 250 : 5)),
+  samplesPerPixel: 1,
+  isScaled: true,
+  slope: 1,
+  intercept: 0,
+  isInverted: false,
+  bitsStored: 8,
+  isSigned: false,
+};
+const concept = { value: "85756007", scheme: "SCT", meaning: "Tissue" };
+const manifest: SegmentationManifest = {
+  schema: "samrefine-model/1",
+  id: "upper-half",
+  version: "1",
+  title: "Upper half",
+  task: "semantic-segmentation",
+  files: [{ role: "model", url: "m.onnx", sha256: "0".repeat(64), bytes: 1 }],
+  licence: "Apache-2.0",
+  source: "test",
+  tensors: { input: "x", output: "y" },
+  input: { ...geometry, channels: 1 },
+  intensity: { kind: "fixed", scale: 255, mean: 0, standardDeviation: 1 },
+  activation: "sigmoid",
+  labels: [{ number: 1, label: "Upper half", colorRgb: [1, 2, 3], category: concept, type: concept }],
+  appliesTo: [],
+};
+
+/** A network that finds what is bright, and no promptable model at all. */
+function engineWithoutSam(): InferenceEngine {
+  const segmenter: Segmenter = {
+    modelId: manifest.id,
+    digest: "0",
+    segment: async (image) => ({
+      geometry: image.geometry,
+      segments: [
+        {
+          number: 1,
+          mask: { geometry, data: Uint8Array.from(image.data, (value) => Number(value > 128)) },
+          probability: Float32Array.from(image.data, (value) => value / 255),
+        },
+      ],
+    }),
+    dispose: async () => {},
+  };
+  const unused = (): never => {
+    throw new Error("not needed here");
+  };
+  return {
+    backend: { description: "test" } as InferenceEngine["backend"],
+    loadSegmenter: async () => segmenter,
+    loadPromptable: unused,
+    stats: unused,
+    clearCache: unused,
+    dispose: async () => {},
+  };
+}
+
+test("a plan without SAM runs where no SAM was loaded; a plan with SAM says that it is missing", async () => {
+  const refinery = createRefinery(async () => engineWithoutSam());
+  await refinery.loadSegmenter({ manifest, url: "https://models.test/manifest.json" }, {});
+  const slice = { key: "slice", frame };
+  const result = await refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("raw"), slice }, {});
+  expect(result.labels).toEqual(Uint8Array.from({ length: 64 }, (_, i) => Number(i < 32)));
+  expect(result.segments).toMatchObject([{ areaPixels: 32, outcome: "kept-initial", reason: undefined, objects: [] }]);
+  await expect(refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("ours"), slice }, {})).rejects.toThrow(
+    "No promptable model is loaded.",
+  );
+});
