@@ -1,6 +1,6 @@
 // One training step of the U-Net (width 16, batch 4), ours against PyTorch: each in a process of its own, in turns, after a
 // warm-up. Prints a table and, with --json FILE, writes the rows. Without PyTorch our side is measured alone.
-import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { createInterface } from "node:readline";
@@ -25,7 +25,7 @@ interface Measurement {
 }
 
 interface Contender {
-  readonly process: ChildProcessWithoutNullStreams;
+  readonly process: ChildProcess;
   step(): Promise<Measurement>;
 }
 
@@ -58,7 +58,7 @@ function findTorch(): { readonly python: string; readonly version: string } | un
 }
 
 function start(command: string, words: readonly string[]): Contender {
-  const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"] }) as ChildProcessWithoutNullStreams;
+  const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     process: child,

@@ -237,7 +237,9 @@ describe("search and retrieve", () => {
   });
 
   test("nothing found may be 204", async () => {
-    const client = await clientFor((_, response) => response.writeHead(204).end());
+    const client = await clientFor((_, response) => {
+      response.writeHead(204).end();
+    });
     expect(await client.searchInstances("1.2", "1.3")).toEqual([]);
   });
 

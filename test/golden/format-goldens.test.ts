@@ -61,7 +61,7 @@ test.runIf(judgeFolder !== undefined)("leaves our files for the judges", () => {
   const types = { uint8: Uint8Array, int16: Int16Array, uint16: Uint16Array, int32: Int32Array, float32: Float32Array };
   for (const [place, affine] of Object.entries(affines)) {
     for (const [type, Voxels] of Object.entries(types)) {
-      const data: PixelArray = Voxels.from({ length: 24 }, (_, n) => (n * 37) % 251);
+      const data: PixelArray = new Voxels(Array.from({ length: 24 }, (_, n) => (n * 37) % 251));
       const geometry: VolumeGeometry = { size: [2, 3, 4], indexToPatient: affine as unknown as Affine3D };
       const meaning = JSON.stringify({ size: geometry.size, indexToPatient: affine, voxels: [...data] });
       for (const [ending, bytes] of [
