@@ -3,7 +3,7 @@ import type { RawTensor } from "@samrefine/inference";
 import type { Sample } from "./sampler.ts";
 
 /** Planes of the samples as [N, channels, rows, columns]. */
-export function imageTensor(samples: readonly Sample[], { rows, columns }: GridSize): RawTensor {
+export function imageTensor(samples: readonly Pick<Sample, "planes">[], { rows, columns }: GridSize): RawTensor {
   const plane = rows * columns;
   const channels = samples[0]?.planes.length ?? 0;
   const data = new Float32Array(samples.length * channels * plane);
@@ -16,7 +16,11 @@ export function imageTensor(samples: readonly Sample[], { rows, columns }: GridS
 }
 
 /** Labels as one binary channel per value 1..labelCount, [N, labelCount, rows, columns]. */
-export function targetTensor(samples: readonly Sample[], labelCount: number, { rows, columns }: GridSize): RawTensor {
+export function targetTensor(
+  samples: readonly Pick<Sample, "labels">[],
+  labelCount: number,
+  { rows, columns }: GridSize,
+): RawTensor {
   const plane = rows * columns;
   const data = new Float32Array(samples.length * labelCount * plane);
   samples.forEach(({ labels }, n) => {
@@ -29,7 +33,7 @@ export function targetTensor(samples: readonly Sample[], labelCount: number, { r
 
 /** The weight of the sample's case, 0 where the label has the ignore value, [N, 1, rows, columns]. */
 export function pixelWeightTensor(
-  samples: readonly Sample[],
+  samples: readonly Pick<Sample, "caseId" | "labels">[],
   ignoreLabel: number | undefined,
   caseWeights: ReadonlyMap<string, number> | undefined,
   { rows, columns }: GridSize,

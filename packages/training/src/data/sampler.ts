@@ -2,7 +2,7 @@ import { type GridSize, type Random, RefineError } from "@samrefine/core";
 import type { AugmentationSpec } from "./augmentation.ts";
 import { jitterIntensity } from "./intensity-jitter.ts";
 import { type PreparedCase, stackPlanes } from "./prepared-case.ts";
-import { drawWarp, warpImage, warpLabels } from "./warp.ts";
+import { drawWarp, type Warp, warpImage, warpLabels } from "./warp.ts";
 
 /** One training sample on the network's grid. */
 export interface Sample {
@@ -11,6 +11,10 @@ export interface Sample {
   /** One plane per channel. */
   readonly planes: readonly Float32Array[];
   readonly labels: Uint8Array | undefined;
+  /** The planes before any augmentation. */
+  readonly original: readonly Float32Array[];
+  /** How pixels were moved; undefined when they were not. */
+  readonly warp: Warp | undefined;
 }
 
 export interface SamplerOptions {
@@ -50,7 +54,7 @@ export class Sampler {
     const slice = this.drawSlice(position, random);
     const planes = stackPlanes(chosen, slice, this.options.channels);
     const { labels } = chosen.slices[slice]!;
-    return { caseId: chosen.id, slice, ...augment(planes, labels, this.options, random) };
+    return { caseId: chosen.id, slice, original: planes, ...augment(planes, labels, this.options, random) };
   }
 
   private caseAt(index: number): number {
@@ -79,12 +83,13 @@ export function augment(
   labels: Uint8Array | undefined,
   { augmentation, grid }: Pick<SamplerOptions, "augmentation" | "grid">,
   random: Random,
-): Pick<Sample, "planes" | "labels"> {
+): Pick<Sample, "planes" | "labels" | "warp"> {
   const warp = drawWarp(augmentation, grid, random.fork("warp"));
   const moved = warp ? planes.map((plane) => warpImage(plane, warp, grid, augmentation.outside ?? "zero")) : planes;
   return {
     planes: jitterIntensity(moved, augmentation, grid, random.fork("intensity")),
     labels: warp && labels ? warpLabels(labels, warp, grid) : labels,
+    warp,
   };
 }
 

@@ -1,6 +1,6 @@
-import type { AugmentationSpec } from "../data/augmentation.ts";
 import { imageTensor } from "../data/batch.ts";
 import { jitterIntensity } from "../data/intensity-jitter.ts";
+import { STRONG_VIEW } from "../data/strong-view.ts";
 import { concatenate, greaterMask, unary } from "../graph/primitives.ts";
 import { sliceBatch } from "../operator/slice-batch.ts";
 import { weightedSum } from "../operator/weighted-sum.ts";
@@ -8,9 +8,6 @@ import { labeledStream } from "./labeled-stream.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
 import { unlabeledStream } from "./unlabeled-stream.ts";
-
-/** What the strong view adds to the weak one: the grey-value part of methods.md 3.6, on normalised intensities. */
-const STRONG: AugmentationSpec = { contrast: 0.8, brightness: 0.8, gamma: 0.5, blur: 2, noise: 0.2 };
 
 /**
  * FixMatch (methods.md 3.5): the prediction for a weakly changed image, where it is confident, is the label of a strongly
@@ -62,7 +59,7 @@ export const fixmatch: Recipe = {
         const weak = unlabeled.samples(step);
         const strong = weak.map((sample, index) => ({
           ...sample,
-          planes: jitterIntensity(sample.planes, STRONG, grid, random.fork(`strong ${step} ${index}`)),
+          planes: jitterIntensity(sample.planes, STRONG_VIEW, grid, random.fork(`strong ${step} ${index}`)),
         }));
         return {
           inputs: {

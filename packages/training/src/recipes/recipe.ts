@@ -1,7 +1,9 @@
 import type { GridSize, Random } from "@samrefine/core";
 import type { RawTensor } from "@samrefine/inference";
 import type { Sampler } from "../data/sampler.ts";
+import type { SamGuide } from "../guide/sam-guide.ts";
 import type { TrainingConfiguration } from "../run/configuration.ts";
+import type { PredictStudent } from "../run/student-predictor.ts";
 import type { Loss, LossContext } from "../run/training-step.ts";
 
 /** What a recipe knows about the run it composes. */
@@ -17,14 +19,19 @@ export interface RecipeContext {
   readonly labeled: Sampler;
   /** There for recipes with `usesUnlabeled`. */
   readonly unlabeled: Sampler | undefined;
+  /** There for recipes with `usesPromptable`. */
+  readonly guide: SamGuide | undefined;
   /** Source of whatever else a recipe draws; fork it by step. */
   readonly random: Random;
 }
 
 export interface ComposedRecipe {
   buildLoss(context: LossContext): Loss;
-  /** Values of the loss's inputs at a 0-based step. `samples` says what the batch held, for error messages. */
-  feeds(step: number): BatchFeeds;
+  /**
+   * Values of the loss's inputs at a 0-based step. `samples` says what the batch held, for error messages; `predict` is the
+   * first network as it is before the step.
+   */
+  feeds(step: number, predict: PredictStudent): BatchFeeds | Promise<BatchFeeds>;
 }
 
 export interface BatchFeeds {
@@ -40,6 +47,8 @@ export interface Recipe {
   /** Where it differs from `defaultConfiguration`. */
   readonly defaults: Partial<TrainingConfiguration>;
   readonly usesUnlabeled: boolean;
+  /** Asks SAM during training; the run needs a promptable model. */
+  readonly usesPromptable?: boolean;
   /** Networks trained together; the first is validated and exported. */
   readonly networkCount: number;
   compose(context: RecipeContext): ComposedRecipe;

@@ -3,6 +3,7 @@ import { createRawSession } from "@samrefine/inference/node";
 import { describe, expect, test } from "vitest";
 import { defaultConfiguration, type TrainingConfiguration } from "../run/configuration.ts";
 import { train } from "../run/train.ts";
+import { brightnessGuide } from "../testing/brightness-segmenter.ts";
 import { diskDataset, memoryStore } from "../testing/disk-dataset.ts";
 import { recipes, requireRecipe } from "./registry.ts";
 
@@ -19,7 +20,12 @@ const tiny: TrainingConfiguration = {
   validation: { every: 40, cases: 4 },
 };
 
-const options = () => ({ dataset: diskDataset(), createSession: createRawSession, store: memoryStore() });
+const options = () => ({
+  dataset: diskDataset(),
+  createSession: createRawSession,
+  store: memoryStore(),
+  promptable: brightnessGuide(),
+});
 
 describe("every recipe learns disks", () => {
   test.each([...recipes.values()])("$name", async ({ name, defaults, usesUnlabeled }) => {
@@ -34,7 +40,7 @@ describe("every recipe learns disks", () => {
     expect(result.final?.meanDice).toBeGreaterThan(0.7);
     // The unsupervised part takes part, and is not the whole loss.
     expect(terms).toContain("bce");
-    expect(terms.has("consistency") || terms.has("cross")).toBe(usesUnlabeled);
+    expect(terms.has("consistency") || terms.has("cross") || terms.has("sam")).toBe(usesUnlabeled);
   });
 });
 

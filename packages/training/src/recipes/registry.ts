@@ -4,12 +4,14 @@ import { fixmatch } from "./fixmatch.ts";
 import { meanTeacher } from "./mean-teacher.ts";
 import { pseudoLabel } from "./pseudo-label.ts";
 import type { Recipe } from "./recipe.ts";
+import { samatch } from "./samatch.ts";
+import { semisam } from "./semisam.ts";
 import { supervised } from "./supervised.ts";
 import { uaMt } from "./ua-mt.ts";
 
 /** All recipes by name. Adding one is one file and one line here. */
 export const recipes: ReadonlyMap<string, Recipe> = new Map(
-  [supervised, pseudoLabel, meanTeacher, uaMt, cps, fixmatch].map((recipe) => [recipe.name, recipe]),
+  [supervised, pseudoLabel, meanTeacher, uaMt, cps, fixmatch, semisam, samatch].map((recipe) => [recipe.name, recipe]),
 );
 
 /** @throws RefineError `configuration` listing the recipes there are. */

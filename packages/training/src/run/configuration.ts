@@ -1,4 +1,4 @@
-import { type IntensityPolicy, RefineError } from "@samrefine/core";
+import { type IntensityPolicy, isRefineError, parsePlan, RefineError, type RefinementPlan } from "@samrefine/core";
 import * as v from "valibot";
 
 const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
@@ -37,6 +37,16 @@ const intensitySchema = v.custom<IntensityPolicy>(
   (value) => typeof value === "object" && value !== null && "kind" in value,
   "an intensity policy",
 );
+
+const planSchema = v.custom<RefinementPlan>((value) => {
+  try {
+    parsePlan(value);
+    return true;
+  } catch (error) {
+    if (isRefineError(error)) return false;
+    throw error;
+  }
+}, "a refinement plan");
 
 /** Everything that decides what a run computes, as JSON: it is stored with the checkpoint and in the metrics. */
 export const configurationSchema = v.strictObject({
@@ -79,6 +89,15 @@ export const configurationSchema = v.strictObject({
     /** Deviation of the noise on the teacher's input, cut at twice this. */
     noise: nonNegative,
   }),
+  /** For recipes that ask SAM; absent otherwise. See methods.md 2.2 and 3.6. */
+  guidance: v.optional(
+    v.strictObject({
+      /** Largest weight of SAM's term. */
+      weight: nonNegative,
+      /** How the student's prediction becomes prompts. */
+      plan: planSchema,
+    }),
+  ),
   optimiser: optimiserSchema,
   learningRate: positive,
   schedule: scheduleSchema,

@@ -4,6 +4,8 @@ import { loadCases } from "../data/load-cases.ts";
 import { balancedPositiveWeights, requireAllLabels } from "../data/positive-weights.ts";
 import { Sampler } from "../data/sampler.ts";
 import { elementCount, type RandomMask } from "../graph/graph.ts";
+import { SamGuide } from "../guide/sam-guide.ts";
+import type { PromptableGuide } from "../guide/slice-embeddings.ts";
 import { exportModel } from "../network/export-model.ts";
 import type { Network } from "../network/network.ts";
 import { scbUnet } from "../network/scb-unet.ts";
@@ -18,6 +20,7 @@ import { createSchedule } from "../schedule/schedule.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type RunStore, requireSameRun } from "./checkpoint.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
 import type { FinalValidation, TrainingHistory, ValidationRecord } from "./history.ts";
+import { StudentPredictor } from "./student-predictor.ts";
 import { buildTrainingStep, initialState, type TrainingStep } from "./training-step.ts";
 import { type ValidationCase, validate } from "./validation.ts";
 
@@ -37,6 +40,8 @@ export interface TrainingOptions extends TaskOptions {
   readonly trainingCaseIds?: readonly string[];
   /** Weight of a training case's pixels in the loss; cases that are not named have 1. */
   readonly caseWeights?: ReadonlyMap<string, number>;
+  /** The promptable model of recipes that ask SAM; others leave it alone. */
+  readonly promptable?: PromptableGuide | undefined;
   /** Written into the model file, e.g. title and licence. */
   readonly modelMetadata?: Readonly<Record<string, string>>;
   /** Called after every step. */
@@ -84,16 +89,28 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   signal?.throwIfAborted();
   const networks = createNetworks(dataset, configuration);
   const data = await loadTrainingData(options);
-  const { step, recipe } = composeStep(networks, data, options);
+  const guide = createGuide(options);
+  const { step, recipe } = composeStep(networks, data, options, guide);
   const session = await options.createSession(step.model, options.session);
+  const predictor = new StudentPredictor(networks[0]!, configuration.grid, (model) =>
+    options.createSession(model, options.session),
+  );
   try {
-    const run = new TrainingRun(options, networks[0]!, step, recipe, session, data.validation);
+    const run = new TrainingRun(options, networks[0]!, step, recipe, session, predictor, data.validation);
     if (options.resume) await run.resume();
     await run.toTheEnd();
     return await run.result(data.trainingCaseIds, data.validationCaseIds);
   } finally {
+    await predictor.dispose();
     await session.dispose();
+    await guide?.dispose();
   }
+}
+
+function createGuide({ configuration, dataset, promptable, signal }: TrainingOptions): SamGuide | undefined {
+  const { guidance, grid } = configuration;
+  if (!requireRecipe(configuration.recipe).usesPromptable || !promptable || !guidance) return undefined;
+  return new SamGuide({ guide: promptable, dataset, plan: guidance.plan, grid, signal });
 }
 
 type TrainingData = Awaited<ReturnType<typeof loadTrainingData>>;
@@ -164,6 +181,7 @@ function composeStep(
   networks: readonly Network[],
   data: TrainingData,
   { dataset, configuration, caseWeights }: TrainingOptions,
+  guide: SamGuide | undefined,
 ) {
   const { grid, channels, augmentation, foregroundShare, loss, averageDecay, clipNorm } = configuration;
   const random = createRandom(configuration.seed);
@@ -183,6 +201,7 @@ function composeStep(
           )
         : undefined,
     caseWeights,
+    guide,
     random: random.fork("recipe"),
     labeled: new Sampler(data.labeledCases, random.fork("labeled"), sampling),
     unlabeled:
@@ -209,6 +228,7 @@ class TrainingRun {
   private readonly step: TrainingStep;
   private readonly recipe: ComposedRecipe;
   private readonly session: RawSession;
+  private readonly predictor: StudentPredictor;
   private readonly validationCases: readonly ValidationCase[];
   private readonly optimiser: Optimiser;
   private vectors: Record<string, Float32Array>;
@@ -224,6 +244,7 @@ class TrainingRun {
     step: TrainingStep,
     recipe: ComposedRecipe,
     session: RawSession,
+    predictor: StudentPredictor,
     validationCases: readonly ValidationCase[],
   ) {
     this.options = options;
@@ -231,6 +252,7 @@ class TrainingRun {
     this.step = step;
     this.recipe = recipe;
     this.session = session;
+    this.predictor = predictor;
     this.validationCases = validationCases;
     this.optimiser = createOptimiser(options.configuration);
     this.vectors = initialState(step, createRandom(options.configuration.seed).fork("parameters"));
@@ -303,7 +325,9 @@ class TrainingRun {
   private async runStep(learningRate: number): Promise<void> {
     const { configuration, onStep } = this.options;
     const started = performance.now();
-    const { inputs, samples } = this.recipe.feeds(this.done);
+    const { inputs, samples } = await this.recipe.feeds(this.done, (images) =>
+      this.predictor.predict(this.vectors.parameters!.subarray(0, this.step.deployedLength), images),
+    );
     const feeds: Record<string, RawTensor> = { ...inputs, learningRate: scalarTensor(learningRate) };
     for (const [name, value] of Object.entries(this.optimiser.scalars(this.done))) feeds[name] = scalarTensor(value);
     if (this.step.hasAverage) {
