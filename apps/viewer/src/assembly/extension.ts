@@ -37,7 +37,11 @@ async function runVite(): Promise<void> {
   const require = createRequire(join(extensionDirectory, "package.json"));
   const vite = join(dirname(require.resolve("vite/package.json")), "bin", "vite.js");
   const { status, output } = await new Promise<{ status: number; output: string }>((resolve, reject) => {
-    const child = spawn(process.execPath, [vite, "build", "--logLevel", "warn"], { cwd: extensionDirectory });
+    const child = spawn(process.execPath, [vite, "build", "--logLevel", "warn"], {
+      cwd: extensionDirectory,
+      // A test runner sets NODE_ENV to "test", with which Vite would call React's development functions.
+      env: { ...process.env, NODE_ENV: "production" },
+    });
     let text = "";
     child.stdout.on("data", (chunk: Buffer) => {
       text += chunk.toString();
