@@ -3,6 +3,7 @@ import type { CommandContext } from "./command-context.ts";
 import { registerCalibrate } from "./commands/calibrate.ts";
 import { registerCompare } from "./commands/compare.ts";
 import { registerEvaluate } from "./commands/evaluate.ts";
+import { registerExperiment } from "./commands/experiment.ts";
 import { registerExport } from "./commands/export.ts";
 import { registerModels } from "./commands/models.ts";
 import { registerPhantom } from "./commands/phantom.ts";
@@ -35,6 +36,7 @@ const commands: readonly RegisterCommand[] = [
   registerEvaluate,
   registerCompare,
   registerCalibrate,
+  registerExperiment,
   registerSegment,
   registerExport,
   registerModels,

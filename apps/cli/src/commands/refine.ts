@@ -11,7 +11,8 @@ import { choosePlan, explainPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { displayRangeOf, exclusiveLabels, proposeCase, requireSameLabels } from "../models/propose.ts";
 
-interface RefineCommandOptions extends CommonOptions, SamOptions {
+/** A refinement of a data set's cases into a folder, as `samrefine refine` takes it. */
+export interface RefineCommandOptions extends CommonOptions, SamOptions {
   readonly model: string;
   readonly preset?: string;
   readonly plan?: string;
@@ -45,7 +46,8 @@ export function registerRefine(program: Command, context: CommandContext): void 
   addCommonOptions(command).action((options: RefineCommandOptions) => refineDataset(options, context));
 }
 
-async function refineDataset(options: RefineCommandOptions, context: CommandContext): Promise<void> {
+/** Writes a label map per case and report.json. */
+export async function refineDataset(options: RefineCommandOptions, context: CommandContext): Promise<void> {
   const { openEngine, openSam, openUnet, needsSam } = await import("../models/open-models.ts");
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases);

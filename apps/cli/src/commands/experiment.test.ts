@@ -1,0 +1,71 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { writeDiskDataset } from "../testing/bright-disks.ts";
+import { writeBrightnessSam } from "../testing/brightness-sam.ts";
+import { runCommand } from "../testing/run-command.ts";
+
+let folder: string;
+let words: readonly string[];
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "samrefine-burden-"));
+  await writeDiskDataset(join(folder, "disks"), 2);
+  const sam = await writeBrightnessSam(join(folder, "sam"));
+  words = [
+    ...["--dataset", join(folder, "disks"), "--sam", sam, "--grid", "48x64", "--model-size", "4", "--levels", "3"],
+    ...["--batch", "1", "--learning-rate", "0.01", "--augment", "none", "--threads", "1"],
+  ];
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("burden trains three times with equal steps and measures raw against refined pseudo labels", async () => {
+  const out = join(folder, "burden");
+  const { exitCode, printed, noted } = await runCommand([
+    ...["experiment", "burden", ...words, "--steps", "30", "--preset", "msd-points-1", "--out", out],
+  ]);
+  expect(noted).toBe("");
+  expect(exitCode).toBe(0);
+  const report = JSON.parse(await readFile(join(out, "burden.json"), "utf8"));
+  expect(report.arms).toMatchObject([
+    { name: "initial", trainingCases: 1, steps: 30 },
+    { name: "fresh, raw pseudo labels", trainingCases: 2, steps: 30 },
+    { name: "fresh, refined pseudo labels", trainingCases: 2, steps: 30 },
+  ]);
+  for (const { scores } of report.arms) {
+    expect(scores).toHaveLength(3);
+    for (const { metrics } of scores) expect(metrics.dice).toBeGreaterThan(0.5);
+  }
+  expect(report.difference).toMatchObject({ count: 3, candidate: "fresh, refined pseudo labels" });
+  // The refined pseudo labels are SAM's and differ from the network's own.
+  const [raw, refined] = await Promise.all(
+    ["pseudo-raw", "pseudo-refined"].map((part) => readFile(join(out, part, "disk2.png"))),
+  );
+  expect(refined).not.toEqual(raw);
+  expect(printed).toContain("Research use only");
+}, 60_000);
+
+test("samatch trains with the given SAM and plan", async () => {
+  const out = join(folder, "samatch");
+  const { exitCode } = await runCommand([
+    ...["train", ...words, "--recipe", "samatch", "--preset", "msd-box", "--steps", "3", "--out", out],
+  ]);
+  expect(exitCode).toBe(0);
+  const metrics = JSON.parse(await readFile(join(out, "metrics.json"), "utf8"));
+  expect(metrics.configuration.guidance.plan.id).toBe("msd-box");
+  expect(metrics.losses).toHaveLength(3);
+}, 60_000);
+
+test.each([
+  [["experiment", "burden", "--preset", "ours", "--plan", "plan.json"], /not both/],
+  [["train", "--preset", "ours"], /does not ask SAM/],
+  [["experiment", "burden", "--cases", "test"], /no "test" case/],
+])("refuses %j", async (given, reason) => {
+  const { exitCode, noted } = await runCommand([...given, ...words, "--out", join(folder, "refused")]);
+  expect(exitCode).not.toBe(0);
+  expect(noted).toMatch(reason);
+});

@@ -1,0 +1,152 @@
+import { join } from "node:path";
+import { presetPlan, RefineError } from "@samrefine/core";
+import { type CaseScore, compareWithBaseline, type PairedComparison } from "@samrefine/evaluation";
+import { selectCases } from "../cases/select-cases.ts";
+import { type CommandContext, writeJson, writeOutput } from "../command-context.ts";
+import type { BurdenOptions } from "../commands/experiment.ts";
+import { refineDataset } from "../commands/refine.ts";
+import { runPlans } from "../compare/run-plans.ts";
+import { type OpenedDataset, openDataset } from "../dataset/open-dataset.ts";
+import { type ClassSummary, summariseScores } from "../evaluation/evaluation-report.ts";
+import { formatPercent, formatPValue } from "../evaluation/format-summary.ts";
+import { scoreCase } from "../evaluation/score-case.ts";
+import { openEngine, openUnet } from "../models/open-models.ts";
+import { formatTable } from "../terminal/table.ts";
+import { type TrainOptions, trainToFolder } from "../training/train-to-folder.ts";
+
+/** One trained network of the experiment and what it measured. */
+interface Arm {
+  readonly name: string;
+  readonly trainedOn: string;
+  readonly trainingCases: number;
+  readonly steps: number;
+  readonly scores: readonly CaseScore[];
+  readonly classes: readonly ClassSummary[];
+}
+
+const RAW = "fresh, raw pseudo labels";
+const REFINED = "fresh, refined pseudo labels";
+
+/**
+ * Initial training, pseudo labels with and without refinement, fresh training on each, all with the same number of steps
+ * (methods.md 1.4: only the two fresh trainings differ in SAM alone). The last step of every run is measured, so that the
+ * measured cases choose nothing.
+ */
+export async function runBurden(options: BurdenOptions, context: CommandContext): Promise<void> {
+  const { preset, plan, cases, out, json, ...choices } = options;
+  if (preset !== undefined && plan !== undefined) {
+    throw new RefineError("configuration", "Give --preset or --plan, not both.");
+  }
+  const dataset = await openDataset(options.dataset, { split: options.split });
+  selectCases(dataset, cases);
+  const trainArm = async (name: string, folder: string, part: Pick<TrainOptions, "recipe" | "pseudoLabels">) => {
+    const { defaultConfiguration } = await import("@samrefine/training");
+    const steps = options.steps ?? defaultConfiguration.steps;
+    const run = { ...choices, ...part, steps, validateEvery: steps, out: join(out, folder) };
+    const result = await trainToFolder(run, context, `training: ${name}`);
+    const scores = await scoreModel(join(out, folder, "manifest.json"), dataset, options, context);
+    const trainedOn = part.pseudoLabels === undefined ? "labelled cases" : "unlabelled cases";
+    const classes = summariseScores(scores, options.seed);
+    return { name, trainedOn, trainingCases: result.trainingCaseIds.length, steps, scores, classes };
+  };
+  const pseudoLabels = async (folder: string, chosen: { readonly preset?: string; readonly plan?: string }) => {
+    const model = join(out, "initial", "manifest.json");
+    await refineDataset({ ...choices, ...chosen, model, cases: "unlabeled", out: join(out, folder) }, context);
+    return join(out, folder);
+  };
+
+  const initial = await trainArm("initial", "initial", { recipe: "supervised" });
+  const rawLabels = await pseudoLabels("pseudo-raw", { preset: "raw" });
+  const refining = plan === undefined ? { preset: preset ?? presetPlan("ours").id } : { plan };
+  const refinedLabels = await pseudoLabels("pseudo-refined", refining);
+  const raw = await trainArm(RAW, "fresh-raw", { recipe: "pseudo-label", pseudoLabels: rawLabels });
+  const refined = await trainArm(REFINED, "fresh-refined", { recipe: "pseudo-label", pseudoLabels: refinedLabels });
+
+  const arms: readonly Arm[] = [initial, raw, refined];
+  const [difference] = compareWithBaseline(raw, [refined], "dice", { seed: options.seed });
+  const report = {
+    schema: "samrefine-burden/1",
+    researchUseOnly: true,
+    dataset: dataset.name,
+    split: cases,
+    plan: refining,
+    seed: options.seed,
+    arms,
+    difference,
+  };
+  await writeJson(join(out, "burden.json"), report);
+  if (json !== undefined) await writeJson(json, report);
+  const table = armTable(arms);
+  const sentence = differenceInWords(difference!);
+  await writeOutput(join(out, "burden.md"), markdown(dataset.name, table, sentence));
+  context.terminal.print(formatTable(table.head, table.rows));
+  context.terminal.print(`\n${sentence}\n${join(out, "burden.md")}. Research use only.`);
+}
+
+/** Every class of every chosen case by the network alone, at the image's own resolution. */
+async function scoreModel(
+  manifestPath: string,
+  dataset: OpenedDataset,
+  options: BurdenOptions,
+  context: CommandContext,
+): Promise<readonly CaseScore[]> {
+  const { signal } = context;
+  const engine = await openEngine(options);
+  try {
+    const unet = await openUnet(engine, manifestPath, context);
+    const scores: CaseScore[] = [];
+    for (const id of selectCases(dataset, options.cases)) {
+      signal.throwIfAborted();
+      const task = { dataset, unet, sam: undefined, plans: [presetPlan("raw")], signal };
+      const { image, reference, runs } = await runPlans(id, task);
+      scores.push(...scoreCase(image, dataset, reference, runs[0]!.labels, { distances: false }));
+    }
+    return scores;
+  } finally {
+    await engine.dispose();
+  }
+}
+
+interface ArmTable {
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+function armTable(arms: readonly Arm[]): ArmTable {
+  const labels = arms[0]!.classes.map(({ label }) => label);
+  return {
+    head: ["training", "on", "cases", "steps", ...labels.map((label) => `Dice % ${label}`)],
+    rows: arms.map(({ name, trainedOn, trainingCases, steps, classes }) => [
+      ...[name, trainedOn, String(trainingCases), String(steps)],
+      ...classes.map(({ metrics }) => formatPercent(metrics.dice)),
+    ]),
+  };
+}
+
+function differenceInWords({ meanDifference, count, better, worse, test }: PairedComparison): string {
+  if (meanDifference === null) return "No case has a value in both fresh trainings, so SAM's part is unknown.";
+  const points = (100 * meanDifference).toFixed(1).replace("-", "−");
+  return (
+    `Refined against raw pseudo labels: ${points} points of Dice over ${count} cases ` +
+    `(${better} better, ${worse} worse; Wilcoxon p ${formatPValue(test.pValue)}).`
+  );
+}
+
+function markdown(dataset: string, { head, rows }: ArmTable, sentence: string): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
+  return [
+    `# SAM Carries the Burden on ${dataset}`,
+    "",
+    "**Research use only.**",
+    "",
+    line(head),
+    line(head.map(() => "---")),
+    ...rows.map(line),
+    "",
+    sentence,
+    "",
+    "All trainings have the same number of steps and start from random weights; the last step is measured. The initial",
+    "training has seen other cases than the fresh ones, so only the two fresh ones are to be compared.",
+    "",
+  ].join("\n");
+}
