@@ -74,6 +74,9 @@ export async function openWatchedPage(browser: Browser, origin: string): Promise
     if (!url.startsWith(`${origin}/`) && !/^(blob|data|about):/.test(url)) foreignRequests.push(url);
   });
   const page = await context.newPage();
+  // Generous, since a machine may be busy with other things: nothing here waits for a time to pass.
+  page.setDefaultTimeout(60_000);
+  page.setDefaultNavigationTimeout(120_000);
   page.on("console", (message) => {
     messages.push(`[${message.type()}] ${message.text()}`);
     if (message.type() === "error") errors.push(`${message.text()} (${message.location().url})`);

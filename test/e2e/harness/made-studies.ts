@@ -96,6 +96,7 @@ function ctImage(attributes: Readonly<Record<string, unknown>>): Readonly<Record
     ImageType: ["ORIGINAL", "PRIMARY", "AXIAL"],
     FrameOfReferenceUID: uidFromSeed("e2e", "frame of reference"),
     PositionReferenceIndicator: "",
+    PatientPosition: "HFS",
     ImagePositionPatient: [0, 0, 0],
     ImageOrientationPatient: [...axial],
     PixelSpacing: [1.5, 1.5],

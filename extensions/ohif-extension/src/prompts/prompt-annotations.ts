@@ -19,7 +19,7 @@ export type PromptEdited = (slice: number, objectId: string, prompt: EditablePro
 const FOREGROUND_COLOR = "rgb(74, 222, 128)";
 const BACKGROUND_COLOR = "rgb(248, 113, 113)";
 const BOX_COLOR = "rgb(125, 211, 252)";
-/** A drag sends many events; the mask follows when the hand rests. */
+/** A drag sends many events; the mask follows when the hand has let go. */
 const SETTLE_MS = 250;
 
 /** Which part of which prompt an annotation stands for. */
@@ -42,17 +42,29 @@ export class PromptAnnotations {
   #prompts: readonly ShownPrompt[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isUpdating = false;
+  /** A mouse button or a finger is down: what is dragged must not be drawn anew under it. */
+  #isHeld = false;
+  readonly #stop = new AbortController();
   onEdited: PromptEdited = () => {};
 
   constructor(host: OhifHost) {
     this.#host = host;
     eventTarget.addEventListener(Enums.Events.ANNOTATION_MODIFIED, this.#onModified);
     eventTarget.addEventListener(Enums.Events.ANNOTATION_REMOVED, this.#onRemoved);
+    const options = { capture: true, signal: this.#stop.signal };
+    for (const [name, isHeld] of [
+      ["pointerdown", true],
+      ["pointerup", false],
+      ["pointercancel", false],
+    ] as const) {
+      window.addEventListener(name, () => (this.#isHeld = isHeld), options);
+    }
   }
 
   dispose(): void {
     eventTarget.removeEventListener(Enums.Events.ANNOTATION_MODIFIED, this.#onModified);
     eventTarget.removeEventListener(Enums.Events.ANNOTATION_REMOVED, this.#onRemoved);
+    this.#stop.abort();
     this.show(undefined, 0, []);
   }
 
@@ -165,9 +177,16 @@ export class PromptAnnotations {
     const changed = (event as CustomEvent<{ readonly annotation: Types.Annotation }>).detail.annotation;
     const part = this.#parts.get(changed.annotationUID ?? "");
     if (!part || this.#isUpdating || !this.#hasMoved(changed, part)) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#report(part.objectId), SETTLE_MS);
+    this.#reportWhenSettled(part.objectId);
   };
+
+  #reportWhenSettled(objectId: string): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      if (this.#isHeld) this.#reportWhenSettled(objectId);
+      else this.#report(objectId);
+    }, SETTLE_MS);
+  }
 
   #onRemoved = (event: Event): void => {
     if (this.#isUpdating) return;
