@@ -50,7 +50,7 @@ describe("calibrate", () => {
     });
     expect(plan.evidence?.arms.map((arm) => arm.plan)).toEqual([
       ...["raw", "cleanup", "cleanup-all", "cleanup-solid", "raw-flipped"],
-      ...["ours", "ours-largest", "ours-components", "ours-flipped"],
+      ...["ours", "ours-largest", "ours-components", "ours-small", "ours-flipped"],
     ]);
     expect(plan.evidence?.summary).toMatch(/^SAM refinement is off for this model: on 3 validation images/);
     expect(run.printed).toContain(plan.evidence?.summary);

@@ -11,8 +11,17 @@ const WITHOUT_SAM: readonly RefinementPlan[] = [
   ...["raw", "cleanup", "cleanup-all", "cleanup-solid"].map(presetPlan),
   flipped("raw", "The network's own masks, averaged over the image and its mirror image."),
 ];
+/** The other plans drop components under 16 px of the network's grid, where a carpal bone may be no larger. */
+const OURS_SMALL: RefinementPlan = {
+  ...presetPlan("ours-components"),
+  id: "ours-small",
+  note: "As ours-components, for structures that are small on the network's grid: only single pixels are dropped.",
+  cleanUp: [{ kind: "component", keep: "all", minimumArea: 2 }],
+};
+
 const WITH_SAM: readonly RefinementPlan[] = [
   ...["ours", "ours-largest", "ours-components"].map(presetPlan),
+  OURS_SMALL,
   flipped("ours", "As ours, with the network's opinion averaged over the image and its mirror image."),
 ];
 
