@@ -12,7 +12,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
     )
     .option(
       "--recipe <name>",
-      "supervised, pseudo-label, mean-teacher, ua-mt, cps, fixmatch, semisam or samatch",
+      "supervised, pseudo-label, mean-teacher, ua-mt, cps, fixmatch, unimatch, semisam or samatch",
       "supervised",
     )
     .option("--validate-every <steps>", "steps between two validations", parseInteger(1))

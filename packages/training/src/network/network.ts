@@ -1,4 +1,5 @@
 import { elementCount, Graph, type Shape, type Tensor } from "../graph/graph.ts";
+import type { FeaturePerturbation } from "../operator/drop-channels.ts";
 
 /** How a parameter starts. Fan-in is the number of inputs that one output element sums over. */
 export type Initialiser =
@@ -26,8 +27,11 @@ export interface Network {
   readonly outputChannels: number;
   /** Rows and columns of the input must be multiples of this. */
   readonly divisor: number;
-  /** [N, inputChannels, rows, columns] → logits [N, outputChannels, rows, columns] */
-  apply(graph: Graph, parameters: ParameterSource, image: Tensor): Tensor;
+  /**
+   * [N, inputChannels, rows, columns] → logits [N, outputChannels, rows, columns]. A perturbation drops channels of what the
+   * way down hands to the way up.
+   */
+  apply(graph: Graph, parameters: ParameterSource, image: Tensor, perturbation?: FeaturePerturbation): Tensor;
 }
 
 export interface ParameterSpec {

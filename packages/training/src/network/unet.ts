@@ -2,6 +2,7 @@ import { RefineError } from "@samrefine/core";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import { concatenateChannels } from "../operator/concatenate-channels.ts";
 import { convolution } from "../operator/convolution.ts";
+import { dropChannels } from "../operator/drop-channels.ts";
 import { maxPool } from "../operator/max-pool.ts";
 import { transposedConvolution } from "../operator/transposed-convolution.ts";
 import { heNormal, ZERO } from "./initialisers.ts";
@@ -44,7 +45,7 @@ export function unet(
     inputChannels,
     outputChannels,
     divisor: 2 ** (levels - 1),
-    apply(graph, parameters, image) {
+    apply(graph, parameters, image, perturbation) {
       const skips: Tensor[] = [];
       let x = image;
       for (let level = 0; level < levels; level++) {
@@ -55,6 +56,8 @@ export function unet(
         });
         skips.push(x);
       }
+      const features = perturbation ? skips.map((skip) => dropChannels(graph, skip, perturbation)) : skips;
+      x = features[levels - 1]!;
       for (let level = levels - 2; level >= 0; level--) {
         const name = `up${level}`;
         const channels = channelsAt(level);
@@ -62,7 +65,7 @@ export function unet(
           const inputs = x.shape[1]!;
           const weight = parameters.trained(`${name}.transposed.weight`, [inputs, channels, 2, 2], heNormal(inputs));
           const bias = parameters.trained(`${name}.transposed.bias`, [channels], ZERO);
-          const input = concatenateChannels(graph, skips[level]!, transposedConvolution(graph, x, weight, bias));
+          const input = concatenateChannels(graph, features[level]!, transposedConvolution(graph, x, weight, bias));
           return up(graph, parameters, { name, input, channels, level });
         });
       }

@@ -8,10 +8,14 @@ import { samatch } from "./samatch.ts";
 import { semisam } from "./semisam.ts";
 import { supervised } from "./supervised.ts";
 import { uaMt } from "./ua-mt.ts";
+import { unimatch } from "./unimatch.ts";
 
 /** All recipes by name. Adding one is one file and one line here. */
 export const recipes: ReadonlyMap<string, Recipe> = new Map(
-  [supervised, pseudoLabel, meanTeacher, uaMt, cps, fixmatch, semisam, samatch].map((recipe) => [recipe.name, recipe]),
+  [supervised, pseudoLabel, meanTeacher, uaMt, cps, fixmatch, unimatch, semisam, samatch].map((recipe) => [
+    recipe.name,
+    recipe,
+  ]),
 );
 
 /** @throws RefineError `configuration` listing the recipes there are. */

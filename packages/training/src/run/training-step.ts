@@ -3,6 +3,7 @@ import { Graph, type RandomMask, type Shape, type Tensor } from "../graph/graph.
 import { concatenate, reshape } from "../graph/primitives.ts";
 import { type Network, type ParameterLayout, parameterLayout } from "../network/network.ts";
 import { flattenGradients, initialParameters, parametersFromVector, withCarriedValues } from "../network/parameters.ts";
+import type { FeaturePerturbation } from "../operator/drop-channels.ts";
 import { clipByGlobalNorm, globalNorm } from "../optimiser/gradient-clipping.ts";
 import { updateMovingAverage } from "../optimiser/moving-average.ts";
 import type { Optimiser } from "../optimiser/optimiser.ts";
@@ -11,7 +12,7 @@ import type { Optimiser } from "../optimiser/optimiser.ts";
 export interface LossContext {
   readonly graph: Graph;
   /** Logits of the trained network(s) by index; gradients flow. Recipes with one network use 0. */
-  student(image: Tensor, index?: number): Tensor;
+  student(image: Tensor, index?: number, perturbation?: FeaturePerturbation): Tensor;
   /** Logits by the moving average of the parameters; no gradient. Asking for it makes the run keep an average. */
   teacher(image: Tensor): Tensor;
   /** Declares a batch input, fed at every step. */
@@ -81,7 +82,8 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
 
   const { total, terms } = spec.buildLoss({
     graph,
-    student: (image, index = 0) => spec.networks[index]!.apply(graph, students[index]!.source, image),
+    student: (image, index = 0, perturbation) =>
+      spec.networks[index]!.apply(graph, students[index]!.source, image, perturbation),
     teacher: (image) =>
       graph.withoutGradient(() => {
         const { source } = parametersFromVector(graph, layouts.parts[0]!, averageInput());

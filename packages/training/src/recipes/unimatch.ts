@@ -1,0 +1,114 @@
+import type { AugmentationSpec } from "../data/augmentation.ts";
+import { imageTensor } from "../data/batch.ts";
+import { cutMix, drawCutBox } from "../data/cut-mix.ts";
+import { jitterIntensity } from "../data/intensity-jitter.ts";
+import type { Graph, Tensor } from "../graph/graph.ts";
+import { add, concatenate, greaterMask, multiply, subtract, unary } from "../graph/primitives.ts";
+import { sliceBatch } from "../operator/slice-batch.ts";
+import { weightedSum } from "../operator/weighted-sum.ts";
+import { labeledStream } from "./labeled-stream.ts";
+import type { Recipe } from "./recipe.ts";
+import { segmentationLoss } from "./segmentation-loss.ts";
+import { unlabeledStream } from "./unlabeled-stream.ts";
+
+/** The grey-value part of the strong views (methods.md 3.6), on normalised intensities. */
+const STRONG: AugmentationSpec = { contrast: 0.5, brightness: 0.5, gamma: 0.3, blur: 2 };
+/** Share of the feature channels that the perturbed view loses. */
+const FEATURE_DROPOUT = 0.5;
+
+/**
+ * UniMatch (methods.md 3.6): the confident prediction for a weakly changed image labels three views of it: two strongly changed
+ * ones with a box of another image pasted in (CutMix; the box brings its image's label along), and the weak one with half of
+ * its feature channels dropped. L + w·(0.25·L1 + 0.25·L2 + 0.5·Lf); w is constant, since confidence decides what counts.
+ */
+export const unimatch: Recipe = {
+  name: "unimatch",
+  summary: "as fixmatch with two strong views, CutMix and dropped features",
+  defaults: { consistency: { weight: 1, confidence: 0.95, teacherPasses: 1, noise: 0 } },
+  usesUnlabeled: true,
+  networkCount: 1,
+  compose(context) {
+    const { configuration, positiveWeights, random, grid } = context;
+    const labeled = labeledStream(context);
+    const unlabeled = unlabeledStream(context);
+    const { batchSize, unlabeledBatchSize: count, loss, consistency } = configuration;
+    // max(p, 1 - p) > c is |z| > ln(c / (1 - c)).
+    const logitThreshold = Math.log(consistency.confidence / (1 - consistency.confidence));
+    return {
+      buildLoss({ graph, student, input }) {
+        const { image, target, pixelWeights } = labeled.declare(input);
+        const weak = unlabeled.declare(input, "weakView");
+        const strong = [unlabeled.declare(input, "strongView0"), unlabeled.declare(input, "strongView1")];
+        const boxes = strong.map((_, view) => input(`cutBoxes${view}`, [count, 1, grid.rows, grid.columns]));
+        const weakLabels = graph.withoutGradient(() => {
+          const prediction = student(weak);
+          return {
+            label: greaterMask(graph, prediction, graph.scalar(0)),
+            certain: greaterMask(graph, unary(graph, "Abs", prediction), graph.scalar(logitThreshold)),
+          };
+        });
+        const perturbed = { from: batchSize + 2 * count, probability: FEATURE_DROPOUT };
+        const logits = student(concatenate(graph, [image, ...strong, weak], 0), 0, perturbed);
+        const supervised = segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
+          kind: loss.kind,
+          positiveWeights,
+          pixelWeights,
+        });
+        const agreement = (view: number, { label, certain }: typeof weakLabels): Tensor => {
+          const start = batchSize + view * count;
+          const part = sliceBatch(graph, logits, start, start + count);
+          return segmentationLoss(graph, part, label, { kind: loss.kind, pixelWeights: certain }).total;
+        };
+        const mixed = boxes.map((box) =>
+          graph.withoutGradient(() => ({
+            label: pasteNext(graph, weakLabels.label, box, count),
+            certain: pasteNext(graph, weakLabels.certain, box, count),
+          })),
+        );
+        const consistent = weightedSum(graph, [
+          { value: agreement(0, mixed[0]!), weight: 0.25 },
+          { value: agreement(1, mixed[1]!), weight: 0.25 },
+          { value: agreement(2, weakLabels), weight: 0.5 },
+        ]);
+        return {
+          total: weightedSum(graph, [
+            { value: supervised.total, weight: 1 },
+            { value: consistent, weight: consistency.weight },
+          ]),
+          terms: { ...supervised.terms, consistency: consistent },
+        };
+      },
+      feeds(step) {
+        const base = labeled.feeds(step);
+        const weak = unlabeled.samples(step);
+        const views = [0, 1].map((view) => {
+          const draw = random.fork(`strong ${step} ${view}`);
+          const boxes = weak.map((_, index) => drawCutBox(grid, draw.fork(`box ${index}`)));
+          const jittered = weak.map(({ planes }, index) => ({
+            planes: jitterIntensity(planes, STRONG, grid, draw.fork(`grey ${index}`)),
+          }));
+          return {
+            [`strongView${view}`]: imageTensor(cutMix(jittered, boxes), grid),
+            [`cutBoxes${view}`]: imageTensor(
+              boxes.map((box) => ({ planes: [box] })),
+              grid,
+            ),
+          };
+        });
+        return {
+          inputs: { ...base.inputs, weakView: imageTensor(weak, grid), ...views[0], ...views[1] },
+          samples: base.samples,
+        };
+      },
+    };
+  },
+};
+
+/** Image i with the values of image i + 1 (the first after the last) where box i is 1: what `cutMix` does to the pixels. */
+function pasteNext(graph: Graph, values: Tensor, box: Tensor, count: number): Tensor {
+  const next =
+    count === 1
+      ? values
+      : concatenate(graph, [sliceBatch(graph, values, 1, count), sliceBatch(graph, values, 0, 1)], 0);
+  return add(graph, values, multiply(graph, box, subtract(graph, next, values)));
+}
