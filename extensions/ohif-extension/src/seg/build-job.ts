@@ -1,6 +1,11 @@
 import { RefineError } from "@samrefine/core";
 import { newUid, type SourceInstance } from "@samrefine/dicom";
-import { algorithmType, type SegmentationRecord, untouched } from "../labelmap/segmentation-record.ts";
+import {
+  algorithmType,
+  type SegmentationRecord,
+  type SegmentHistory,
+  untouched,
+} from "../labelmap/segmentation-record.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { SegJob } from "./seg-job.ts";
 
@@ -11,6 +16,8 @@ export interface JobNames {
   /** Id and version of the network that proposed; undefined when none did. */
   readonly network: string | undefined;
   readonly promptable: string | undefined;
+  /** Whether the network's plan asks the promptable model; some plans keep the network's masks. */
+  readonly planAsksPromptable: boolean;
   readonly softwareVersion: string;
 }
 
@@ -58,7 +65,9 @@ export async function buildSegJob(
         number: index + 1,
         labelValue: segment.number,
         algorithmType: type,
-        ...(type === "MANUAL" ? {} : { algorithm: { name: algorithmName(names), version: names.softwareVersion } }),
+        ...(type === "MANUAL"
+          ? {}
+          : { algorithm: { name: algorithmName(names, history), version: names.softwareVersion } }),
       };
     }),
     seriesDescription: `SAM Refine: ${present.map(({ label }) => label).join(", ")}`.slice(0, 64),
@@ -77,8 +86,12 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-function algorithmName({ network, promptable }: JobNames): string {
-  return `SAM Refine: ${[network, promptable].filter((name) => name !== undefined).join(" + ")}`;
+/** Names only what took part in this very segment. */
+function algorithmName(names: JobNames, { byNetwork, byPrompts }: SegmentHistory): string {
+  const network = byNetwork ? names.network : undefined;
+  const promptable = byPrompts || (byNetwork && names.planAsksPromptable) ? names.promptable : undefined;
+  const taken = [network, promptable].filter((name) => name !== undefined);
+  return taken.length === 0 ? "SAM Refine" : `SAM Refine: ${taken.join(" + ")}`;
 }
 
 /** Without the accessors and functions that the host hangs on its metadata: those cannot cross to a worker. */

@@ -16,6 +16,7 @@ export interface SegDeliveryRequest {
   /** Id and version of the network that proposed; undefined when none did. */
   readonly networkName: string | undefined;
   readonly promptableName: string | undefined;
+  readonly planAsksPromptable: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -75,14 +76,19 @@ export class SegStore {
     }
   }
 
-  async #prepare({ series, record, networkName, promptableName }: SegDeliveryRequest): Promise<PreparedSeg> {
+  async #prepare({ series, record, ...names }: SegDeliveryRequest): Promise<PreparedSeg> {
     const known = this.#prepared;
     if (known?.record === record && known.revision === record.revision) return known;
     const { revision } = record;
     const job = await buildSegJob(
       series,
       record,
-      { network: networkName, promptable: promptableName, softwareVersion: VERSION },
+      {
+        network: names.networkName,
+        promptable: names.promptableName,
+        planAsksPromptable: names.planAsksPromptable,
+        softwareVersion: VERSION,
+      },
       this.#predecessors.get(record),
     );
     this.#hasUnstored = false;

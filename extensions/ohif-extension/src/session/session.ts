@@ -649,6 +649,7 @@ export class RefineSession {
         record,
         networkName: model && `${model.manifest.id} ${model.manifest.version}`,
         promptableName: this.#catalogue?.promptable?.manifest.id,
+        planAsksPromptable: model !== undefined && planOf(model.manifest).passes.length > 0,
         signal,
       });
       if (delivery === "store") this.#isStored = true;
