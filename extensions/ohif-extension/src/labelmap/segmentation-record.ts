@@ -1,4 +1,4 @@
-import type { CodedConcept, ImageGeometry } from "@samrefine/core";
+import type { CodedConcept, ImageGeometry, RefinementPlan } from "@samrefine/core";
 import type { PromptObject } from "../prompts/prompt-object.ts";
 import type { HiddenPixels } from "../refinery/contract.ts";
 import { isFlagged, type SegmentQuality, type SliceQuality } from "../run/quality.ts";
@@ -64,6 +64,8 @@ export class SegmentationRecord {
   readonly labelmap: LabelmapPort;
   /** The network that the segments come from; undefined when a person began. */
   readonly modelId: string | undefined;
+  /** The plan of the last automatic run; undefined before the first. */
+  plan: RefinementPlan | undefined;
   #segments: readonly SegmentInfo[];
   #revision = 0;
   #history: ReadonlyMap<number, SegmentHistory> = new Map();

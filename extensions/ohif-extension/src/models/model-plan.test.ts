@@ -17,3 +17,11 @@ test("the trial's words where there was a trial, the plan's own where a person c
   expect(planOf({}).id).toBe("ours");
   expect(describePlan({})).toMatch(/on by default; no trial/);
 });
+
+test("a person's choice overrides what was measured, and is described as what it is", () => {
+  const manifest = { plan: { ...presetPlan("raw"), evidence } };
+  expect(planOf(manifest, "with-sam").passes.length).toBeGreaterThan(0);
+  expect(planOf({ plan: presetPlan("ours") }, "network-only").passes).toEqual([]);
+  expect(planOf(manifest, "published").id).toBe("scb-asRun");
+  expect(describePlan(manifest, "with-sam")).toMatch(/^Plan ours: /);
+});

@@ -1,15 +1,36 @@
 import { presetPlan, type RefinementPlan } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
 
-/** The plan that measured best for the model, or the safe default. */
-export function planOf(manifest: Pick<SegmentationManifest, "plan">): RefinementPlan {
-  return manifest.plan ?? presetPlan("ours");
+/** What a person may ask for instead of the plan that measured best. */
+export type RefinementChoice = "recommended" | "with-sam" | "network-only" | "published";
+
+export const refinementChoices: readonly { readonly id: RefinementChoice; readonly title: string }[] = [
+  { id: "recommended", title: "Recommended for this model" },
+  { id: "with-sam", title: "With SAM: box, point and mask prompts" },
+  { id: "network-only", title: "U-Net alone" },
+  { id: "published", title: "With SAM as published (SAM Carries the Burden)" },
+];
+
+type PlannedManifest = Pick<SegmentationManifest, "plan">;
+
+/** `recommended` is the plan that measured best for the model, or the safe default where nothing was measured. */
+export function planOf(manifest: PlannedManifest, choice: RefinementChoice = "recommended"): RefinementPlan {
+  switch (choice) {
+    case "recommended":
+      return manifest.plan ?? presetPlan("ours");
+    case "with-sam":
+      return presetPlan("ours");
+    case "network-only":
+      return presetPlan("raw");
+    case "published":
+      return presetPlan("scb-asRun");
+  }
 }
 
 /** What one click will do with the model's proposal, and why, in a sentence or two for the panel. */
-export function describePlan(manifest: Pick<SegmentationManifest, "plan">): string {
-  const { id, note, evidence } = planOf(manifest);
+export function describePlan(manifest: PlannedManifest, choice: RefinementChoice = "recommended"): string {
+  const { id, note, evidence } = planOf(manifest, choice);
   if (evidence !== undefined) return evidence.summary;
-  if (manifest.plan !== undefined) return `Plan ${id}: ${note}`;
+  if (choice !== "recommended" || manifest.plan !== undefined) return `Plan ${id}: ${note}`;
   return "SAM refinement is on by default; no trial on labelled images has shown yet whether it helps this model.";
 }

@@ -1,4 +1,5 @@
 import type { ReactElement } from "react";
+import { type RefinementChoice, refinementChoices } from "../models/model-plan.ts";
 import type { PanelPart } from "./refine-panel.tsx";
 
 export function AutoSegment({ state, session }: PanelPart): ReactElement {
@@ -30,6 +31,25 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
           {models.map(({ id, title, fits }) => (
             <option key={id} value={id}>
               {fits ? title : `${title} (made for other images)`}
+            </option>
+          ))}
+        </select>
+      </div>
+      <div>
+        <label className="samrefine-label" htmlFor="samrefine-refinement">
+          Refinement
+        </label>
+        <select
+          id="samrefine-refinement"
+          className="samrefine-select"
+          data-testid="samrefine-refinement"
+          value={state.refinement}
+          disabled={isBusy || state.selectedModel === undefined}
+          onChange={(event) => session.selectRefinement(event.target.value as RefinementChoice)}
+        >
+          {refinementChoices.map(({ id, title }) => (
+            <option key={id} value={id}>
+              {title}
             </option>
           ))}
         </select>

@@ -1,3 +1,4 @@
+import type { RefinementChoice } from "../models/model-plan.ts";
 import type { SizeUnit } from "../series/slice-measure.ts";
 
 export type Phase = "idle" | "loading" | "running" | "review" | "storing" | "stored" | "error";
@@ -52,6 +53,7 @@ export interface PanelState {
   readonly notes: readonly string[];
   readonly models: readonly ModelOption[];
   readonly selectedModel: string | undefined;
+  readonly refinement: RefinementChoice;
   readonly canAutoSegment: boolean;
   readonly progress: ProgressState | undefined;
   readonly segments: readonly SegmentRow[];
@@ -79,6 +81,7 @@ export const initialPanelState: PanelState = {
   notes: [],
   models: [],
   selectedModel: undefined,
+  refinement: "recommended",
   canAutoSegment: false,
   progress: undefined,
   segments: [],

@@ -3,7 +3,7 @@ import type { SegmentationManifest } from "@samrefine/models";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
-import { describePlan } from "../models/model-plan.ts";
+import { describePlan, type RefinementChoice } from "../models/model-plan.ts";
 import { isFlagged, meanQuality, worstQuality } from "../run/quality.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import { type PendingEdit, promptOf } from "../tool/pending-edit.ts";
@@ -17,6 +17,7 @@ export interface PanelSources {
   readonly catalogue: ModelCatalogue | undefined;
   readonly fits: (manifest: SegmentationManifest) => boolean;
   readonly selectedModel: string | undefined;
+  readonly refinement: RefinementChoice;
   readonly backend: BackendReport | undefined;
   readonly activity: "none" | "loading" | "running" | "storing";
   readonly hasError: boolean;
@@ -52,9 +53,10 @@ export function buildPanelState(sources: PanelSources): PanelState {
       id: manifest.id,
       title: manifest.title,
       fits: sources.fits(manifest),
-      plan: describePlan(manifest),
+      plan: describePlan(manifest, sources.refinement),
     })),
     selectedModel: sources.selectedModel,
+    refinement: sources.refinement,
     canAutoSegment: series !== undefined && sources.selectedModel !== undefined && activity === "none",
     progress: sources.progress,
     segments,

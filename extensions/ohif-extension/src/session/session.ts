@@ -13,7 +13,7 @@ import {
   type SliceState,
 } from "../labelmap/segmentation-record.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
-import { planOf } from "../models/model-plan.ts";
+import { planOf, type RefinementChoice } from "../models/model-plan.ts";
 import { SAM_REFINE_TOOL } from "../names.ts";
 import { type EditablePrompt, isAnswerable, isEmptyPrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
@@ -84,6 +84,7 @@ export class RefineSession {
   /** Which record is the current one of a display set. */
   readonly #currentRecord = new Map<string, string>();
   #selectedModel: string | undefined;
+  #refinement: RefinementChoice = "recommended";
   readonly #failedSlices = new Map<string, Set<number>>();
 
   #activity: Activity = "none";
@@ -151,6 +152,11 @@ export class RefineSession {
 
   selectModel(id: string): void {
     this.#selectedModel = id;
+    this.#changed();
+  }
+
+  selectRefinement(choice: RefinementChoice): void {
+    this.#refinement = choice;
     this.#changed();
   }
 
@@ -255,7 +261,7 @@ export class RefineSession {
     if (!series || !model || this.#activity !== "none") return;
     this.accept();
     const { manifest } = model;
-    const plan = planOf(manifest);
+    const plan = planOf(manifest, this.#refinement);
     await this.#run("loading", async (signal) => {
       const client = await this.#loadModels(plan.passes.length > 0, model, signal);
       const record = await this.#recordForModel(series, manifest);
@@ -306,6 +312,7 @@ export class RefineSession {
       if (this.#life.signal.aborted) return;
       if (changes.length === 0) record.restoreHistory(historyBefore);
       else {
+        record.plan = plan;
         this.#pushChange(record, {
           label: "auto-segment",
           slices: changes,
@@ -649,7 +656,7 @@ export class RefineSession {
         record,
         networkName: model && `${model.manifest.id} ${model.manifest.version}`,
         promptableName: this.#catalogue?.promptable?.manifest.id,
-        planAsksPromptable: model !== undefined && planOf(model.manifest).passes.length > 0,
+        planAsksPromptable: record.plan !== undefined && record.plan.passes.length > 0,
         signal,
       });
       if (delivery === "store") this.#isStored = true;
@@ -973,6 +980,7 @@ export class RefineSession {
       catalogue: this.#catalogue,
       fits: (manifest) => series !== undefined && matchSeries(manifest, series.traits).fits,
       selectedModel: this.#selectedModel,
+      refinement: this.#refinement,
       backend: this.#models.backend,
       activity: this.#activity,
       hasError: this.#hasError,
