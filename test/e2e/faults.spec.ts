@@ -144,7 +144,7 @@ describe("an archive that does not take the SEG", () => {
     const opened = await open(single.studyUid);
     const { panel, watched } = opened;
     await segmentMiddle(opened);
-    const post = "**/dicom-web/studies";
+    const post = /\/dicom-web\/studies(\/[\d.]+)?$/;
     for (const { name, answer } of refusals) {
       await watched.page.route(post, (route) =>
         route.request().method() === "POST" ? answer(route) : route.continue(),

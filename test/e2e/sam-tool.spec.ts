@@ -33,6 +33,16 @@ async function isInside({ watched }: ViewerPage, sopUid: string, columns: number
   return labels?.[pixel.y * columns + pixel.x] === 1;
 }
 
+/** Runs in the page: Cornerstone selects once it is sure that no double click comes. */
+function hasSelectedAnnotation(): boolean {
+  const { cornerstoneTools } = globalThis as unknown as {
+    readonly cornerstoneTools: {
+      readonly annotation: { readonly selection: { getAnnotationsSelected(): readonly string[] } };
+    };
+  };
+  return cornerstoneTools.annotation.selection.getAnnotationsSelected().length > 0;
+}
+
 /** Waits until SAM has answered the last gesture. */
 async function answered({ panel }: ViewerPage): Promise<void> {
   await panel.part("samrefine-pending").waitFor();
@@ -145,7 +155,8 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
 
     // A click on the frame selects it.
     await page.viewport().click({ x: start.x, y: (start.y + end.y) / 2 });
-    await page.watched.page.keyboard.press("Backspace");
+    await page.watched.page.waitForFunction(hasSelectedAnnotation);
+    await page.watched.page.keyboard.press("Delete");
     await expect.poll(() => countPixels(page), { timeout: 10_000 }).toBe(0);
     await page.panel.undo();
     await expect.poll(() => countPixels(page)).toBe(before);
