@@ -19,5 +19,7 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 600_000,
     hookTimeout: 240_000,
+    // What a page shows is waited for; a busy machine needs more than the usual second.
+    expect: { poll: { timeout: 30_000 } },
   },
 });
