@@ -54,7 +54,9 @@ describe("calibrate", () => {
     ]);
     expect(plan.evidence?.summary).toMatch(/^SAM refinement is off for this model: on 3 validation images/);
     expect(run.printed).toContain(plan.evidence?.summary);
-    expect(plan.evidence?.command).toMatch(/^samrefine calibrate --dataset flat /);
+    expect(plan.evidence?.command).toMatch(
+      /^samrefine calibrate --dataset flat .* --presets raw,cleanup,\S*,ours-flipped /,
+    );
     expect((parseManifest(await json(own), own) as SegmentationManifest).plan).toEqual(plan);
     expect(await readFile(join(dirname(own), "README.md"), "utf8")).toContain(plan.evidence?.summary);
 

@@ -123,7 +123,7 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
       casesInWords: casesInWords(results.length, dataset, options),
       model: `${unet.manifest.id} ${unet.manifest.version}`,
       sam: sam?.modelId,
-      command: commandLine(options),
+      command: commandLine(options, plans),
     };
     const chosen = plans.find(({ id }) => id === decision.chosen)!;
     const plan: RefinementPlan = { ...chosen, evidence: trialEvidence(decision, facts) };
@@ -161,7 +161,7 @@ async function publish(
   }
   if (options.card === true) {
     const { writeModelCard } = await import("../compare/model-card.ts");
-    const text = `${measured}\n\nMeasured by:\n\n\`\`\`\n${commandLine(options)}\n\`\`\``;
+    const text = `${measured}\n\nMeasured by:\n\n\`\`\`\n${plan.evidence!.command}\n\`\`\``;
     terminal.print(`The table stands in ${await writeModelCard(options.model, text)}.`);
   }
 }
@@ -206,12 +206,16 @@ function parseRing(text: string): RingPair {
   return { ring, inner };
 }
 
-/** How to make the trial again. Data and results by name only, so that no path of this machine enters a manifest. */
-function commandLine(options: CalibrateOptions): string {
+/**
+ * How to make the trial again. The menu is spelled out, since it may grow; data and results by name only, so that no path of
+ * this machine enters a manifest.
+ */
+function commandLine(options: CalibrateOptions, plans: readonly RefinementPlan[]): string {
+  const named = plans.slice(0, plans.length - options.plan.length).map(({ id }) => id);
   return [
     ...["samrefine", "calibrate", "--dataset", basename(options.dataset), "--model", options.model],
     ...options.fold.flatMap((fold) => ["--fold", fold]),
-    ...["--presets", options.presets.join(",")],
+    ...["--presets", named.join(",")],
     ...options.plan.flatMap((file) => ["--plan", file]),
     ...options.ring.flatMap(({ ring, inner }) => ["--ring", `${ring}:${inner}`]),
     ...(options.sam === undefined ? [] : ["--sam", options.sam]),
