@@ -2,6 +2,7 @@ import { isRefineError, type Progress } from "@samrefine/core";
 import { chooseModel, matchSeries, type SegmentationManifest } from "@samrefine/models";
 import type { ExtensionConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
+import { canDrawImages, noWebGl } from "../host/webgl.ts";
 import type { HostDisplaySet, HostSegmentation, Subscription } from "../host-types.ts";
 import { hostLabelmap } from "../labelmap/host-labelmap.ts";
 import { decodeLabels, encodeMask } from "../labelmap/runs.ts";
@@ -124,6 +125,7 @@ export class RefineSession {
         promptableModel: this.#configuration.promptableModel,
       });
       this.#chooseModel();
+      if (!canDrawImages()) throw noWebGl();
     } catch (error) {
       if (!this.#life.signal.aborted) this.#fail(error);
     }
