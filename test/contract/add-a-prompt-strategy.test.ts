@@ -10,7 +10,7 @@ import {
   type SegmentStack,
 } from "@samrefine/core";
 import { expect, test } from "vitest";
-import { extremePoints, interiorPoints, refineByExtremePoints } from "../../docs/examples/prompt-strategy.ts";
+import { extremePoints, interiorPoints, refineByExtremePoints } from "../examples/prompt-strategy.ts";
 
 const geometry: ImageGeometry = { columns: 20, rows: 12 };
 const displayRange = { lower: 0, upper: 255 };
