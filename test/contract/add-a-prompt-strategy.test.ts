@@ -89,9 +89,11 @@ test("the function of the page: outermost pixels, blended answers, nothing left 
 });
 
 test("the page shows the code that runs", () => {
-  const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), "utf8");
-  const code = read("examples/prompt-strategy.ts");
-  const shown = [...read("add-a-prompt-strategy.md").matchAll(/```ts\n([\s\S]*?)\n```/g)].map(([, block]) => block!);
+  const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta.url), "utf8");
+  const code = read("test/examples/prompt-strategy.ts");
+  const shown = [...read("docs/add-a-prompt-strategy.md").matchAll(/```ts\n([\s\S]*?)\n```/g)].map(
+    ([, block]) => block!,
+  );
   expect(shown).toHaveLength(3);
   for (const block of shown) expect(code).toContain(block);
 });
