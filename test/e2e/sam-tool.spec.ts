@@ -33,14 +33,19 @@ async function isInside({ watched }: ViewerPage, sopUid: string, columns: number
   return labels?.[pixel.y * columns + pixel.x] === 1;
 }
 
-/** Runs in the page: Cornerstone selects once it is sure that no double click comes. */
-function hasSelectedAnnotation(): boolean {
-  const { cornerstoneTools } = globalThis as unknown as {
-    readonly cornerstoneTools: {
-      readonly annotation: { readonly selection: { getAnnotationsSelected(): readonly string[] } };
+interface AnnotationGlobal {
+  readonly cornerstoneTools: {
+    readonly annotation: {
+      readonly selection: { getAnnotationsSelected(): readonly string[] };
+      readonly state: { getAnnotation(uid: string): unknown };
     };
   };
-  return cornerstoneTools.annotation.selection.getAnnotationsSelected().length > 0;
+}
+
+/** Runs in the page: Cornerstone selects once it is sure that no double click comes. */
+function hasSelectedAnnotation(): boolean {
+  const { selection, state } = (globalThis as unknown as AnnotationGlobal).cornerstoneTools.annotation;
+  return selection.getAnnotationsSelected().some((uid) => state.getAnnotation(uid) !== undefined);
 }
 
 /** Waits until SAM has answered the last gesture. */
@@ -158,8 +163,6 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
     await page.watched.page.waitForFunction(hasSelectedAnnotation);
     await page.watched.page.keyboard.press("Delete");
     await expect.poll(() => countPixels(page), { timeout: 10_000 }).toBe(0);
-    await page.panel.undo();
-    await expect.poll(() => countPixels(page)).toBe(before);
   });
 
   it("works on another slice, and its SEG says that a person helped", async () => {

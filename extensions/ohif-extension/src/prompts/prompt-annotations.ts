@@ -29,6 +29,10 @@ interface Part {
   readonly part: number | "box";
 }
 
+function partKey({ objectId, part }: Part): string {
+  return `${objectId} ${part}`;
+}
+
 /**
  * The prompts of the slice on screen as annotations of the host. The session's store is the truth: annotations are made from
  * it for one slice at a time and thrown away when another one comes.
@@ -41,6 +45,7 @@ export class PromptAnnotations {
   #slice = 0;
   #prompts: readonly ShownPrompt[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #selected = new Set<string>();
   #isUpdating = false;
   /** A mouse button or a finger is down: what is dragged must not be drawn anew under it. */
   #isHeld = false;
@@ -73,6 +78,7 @@ export class PromptAnnotations {
     if (key === this.#shownKey) return;
     this.#shownKey = key;
     clearTimeout(this.#timer);
+    this.#rememberSelection();
     this.#update(() => this.#host.removeAnnotations([...this.#parts.keys()]));
     this.#parts.clear();
     this.#series = series;
@@ -80,6 +86,16 @@ export class PromptAnnotations {
     this.#prompts = prompts;
     const imageId = series?.imageIds?.[slice];
     if (series && imageId !== undefined) this.#draw(series, imageId, prompts);
+  }
+
+  /** What a person selected stays selected when it is drawn anew. */
+  #rememberSelection(): void {
+    this.#selected.clear();
+    for (const [uid, part] of this.#parts) {
+      if (!annotation.selection.isAnnotationSelected(uid)) continue;
+      this.#selected.add(partKey(part));
+      annotation.selection.deselectAnnotation(uid);
+    }
   }
 
   #draw(series: HostDisplaySet, imageId: string, prompts: readonly ShownPrompt[]): void {
@@ -166,6 +182,7 @@ export class PromptAnnotations {
     this.#parts.set(annotationUID, part);
     // Straight to the manager: its own event would make OHIF look for a measurement and warn that there is none.
     annotation.state.getAnnotationManager().addAnnotation(item);
+    if (this.#selected.has(partKey(part))) annotation.selection.setAnnotationSelected(annotationUID);
     annotation.config.style.setAnnotationStyles(annotationUID, {
       color,
       colorHighlighted: color,
