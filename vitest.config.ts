@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 
 // Real images live beside the repository, never in it. Tests that need them skip, with a printed reason, when absent.
 const besideRepository = fileURLToPath(new URL("../shared/data", import.meta.url));
-const realData = process.env["SAMREFINE_DATA"] ?? (existsSync(besideRepository) ? besideRepository : "");
+const realData = process.env.SAMREFINE_DATA ?? (existsSync(besideRepository) ? besideRepository : "");
 
 // `npm test`: everything that needs Node alone. Browser and conformance suites have configurations of their own.
 export default defineConfig({
