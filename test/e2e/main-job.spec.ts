@@ -171,10 +171,20 @@ async function expectSliceStrip({ panel, watched }: ViewerPage, slices: number):
   await current.waitFor({ timeout: 10_000 });
 }
 
+/** The viewport that shows a labelled image; a study of two radiographs has two viewports. */
+async function labelledViewport(opened: ViewerPage) {
+  const count = await opened.viewportCount();
+  for (let position = 0; position < count; position++) {
+    const viewport = opened.viewport(position);
+    const found = await viewport.labelledPixel().catch(() => undefined);
+    if (found !== undefined) return { viewport, ...found };
+  }
+  throw new Error("No label lies on any image on screen.");
+}
+
 /** Where the label map has a label on the shown slice, the screen has colour. */
 async function expectDrawn(opened: ViewerPage): Promise<void> {
-  const viewport = opened.viewport();
-  const { slice, ...inside } = await viewport.labelledPixel();
+  const { viewport, slice, ...inside } = await labelledViewport(opened);
   if (slice !== (await viewport.sliceIndex())) await viewport.showSlice(slice);
   const saturation = async (): Promise<number> => {
     const colour = await viewport.colourAt(inside);

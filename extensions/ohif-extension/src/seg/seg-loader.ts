@@ -46,6 +46,8 @@ export class SegLoader {
     if (itemsOf(shared, "PixelMeasuresSequence").length === 0) {
       seg.instance = { ...seg.instance, SharedFunctionalGroupsSequence: [{ ...shared, PixelMeasuresSequence: [{}] }] };
     }
+    const drawnOn = this.#findImagesOf(seg);
+    if (drawnOn) seg.referencedDisplaySetInstanceUID = drawnOn.displaySetInstanceUID;
     seg.load = () => {
       let loading = this.#loading.get(seg.SOPInstanceUID);
       if (!loading) {
@@ -87,23 +89,25 @@ export class SegLoader {
     }
   }
 
-  /** The images that the SEG names. OHIF looks at the series alone, and every radiograph is a display set of its own. */
   #imagesOf(seg: HostSegDisplaySet): HostDisplaySet {
-    const referenced = new Set(
-      itemsOf(seg.instance, "ReferencedSeriesSequence").flatMap((series) =>
-        itemsOf(series, "ReferencedInstanceSequence").map((item) => textOf(item, "ReferencedSOPInstanceUID")),
-      ),
-    );
-    const found =
-      this.#host
-        .displaySetsOf(seg.StudyInstanceUID)
-        .find(({ instances = [] }) => instances.some(({ SOPInstanceUID }) => referenced.has(SOPInstanceUID))) ??
-      this.#host.displaySet(seg.referencedDisplaySetInstanceUID ?? "");
+    const found = this.#findImagesOf(seg) ?? this.#host.displaySet(seg.referencedDisplaySetInstanceUID ?? "");
     if (found) return found;
     throw new RefineError("unsupported-dicom", "The images that this SEG was drawn on are not in the study.", {
       hint: "Open the study that it belongs to.",
       details: { sopInstanceUid: seg.SOPInstanceUID },
     });
+  }
+
+  /** The images that the SEG names. OHIF looks at the series alone, and every radiograph is a display set of its own. */
+  #findImagesOf(seg: HostSegDisplaySet): HostDisplaySet | undefined {
+    const referenced = new Set(
+      itemsOf(seg.instance, "ReferencedSeriesSequence").flatMap((series) =>
+        itemsOf(series, "ReferencedInstanceSequence").map((item) => textOf(item, "ReferencedSOPInstanceUID")),
+      ),
+    );
+    return this.#host
+      .displaySetsOf(seg.StudyInstanceUID)
+      .find(({ instances = [] }) => instances.some(({ SOPInstanceUID }) => referenced.has(SOPInstanceUID)));
   }
 }
 
