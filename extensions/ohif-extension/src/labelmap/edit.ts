@@ -1,4 +1,5 @@
 import type { HiddenPixels } from "../refinery/contract.ts";
+import { forEachRun } from "./runs.ts";
 
 /**
  * Replaces one segment's pixels on a slice. Pixels of locked segments stay theirs; pixels of other segments are taken over, as
@@ -39,7 +40,9 @@ export function segmentMask(labels: Uint8Array, segment: number, hidden: readonl
 /** Pixels per label value on one slice; index = label. */
 export function countLabels(labels: Uint8Array): Uint32Array {
   const counts = new Uint32Array(256);
-  for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
+  forEachRun(labels, (value, start, end) => {
+    counts[value]! += end - start;
+  });
   return counts;
 }
 

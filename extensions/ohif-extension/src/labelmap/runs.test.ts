@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { areSameRuns, decodeLabels, encodeLabels, maskHas } from "./runs.ts";
+import { areSameRuns, decodeLabels, encodeLabels, forEachRun, maskHas } from "./runs.ts";
 
 const labels = fc
   .array(fc.integer({ min: 0, max: 3 }), { maxLength: 200 })
@@ -11,6 +11,24 @@ describe("label runs", () => {
     fc.assert(
       fc.property(labels, (array) => {
         expect(decodeLabels(encodeLabels(array))).toEqual(array);
+      }),
+    );
+  });
+
+  it("are maximal, in order and complete, wherever in memory the labels lie", () => {
+    fc.assert(
+      fc.property(labels, fc.integer({ min: 0, max: 7 }), (values, offset) => {
+        const array = new Uint8Array(new ArrayBuffer(offset + values.length), offset);
+        array.set(values);
+        const expected: number[][] = [];
+        values.forEach((value, index) => {
+          const last = expected.at(-1);
+          if (last?.[0] === value) last[2] = index + 1;
+          else expected.push([value, index, index + 1]);
+        });
+        const found: number[][] = [];
+        forEachRun(array, (...run) => found.push(run));
+        expect(found).toEqual(expected);
       }),
     );
   });

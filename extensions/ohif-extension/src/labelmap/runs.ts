@@ -6,16 +6,46 @@ export interface LabelRuns {
 }
 
 export function encodeLabels(labels: Uint8Array): LabelRuns {
+  let values = new Uint8Array(1024);
+  let ends = new Uint32Array(values.length);
   let count = 0;
-  for (let i = 0; i < labels.length; i++) if (i + 1 === labels.length || labels[i] !== labels[i + 1]) count++;
-  const values = new Uint8Array(count);
-  const ends = new Uint32Array(count);
-  for (let i = 0, run = 0; i < labels.length; i++) {
-    if (i + 1 < labels.length && labels[i] === labels[i + 1]) continue;
-    values[run] = labels[i]!;
-    ends[run++] = i + 1;
+  forEachRun(labels, (value, _start, end) => {
+    if (count === values.length) {
+      values = enlarged(values, new Uint8Array(2 * count));
+      ends = enlarged(ends, new Uint32Array(2 * count));
+    }
+    values[count] = value;
+    ends[count++] = end;
+  });
+  return { length: labels.length, values: values.slice(0, count), ends: ends.slice(0, count) };
+}
+
+function enlarged<A extends Uint8Array | Uint32Array>(from: A, to: A): A {
+  to.set(from);
+  return to;
+}
+
+/**
+ * Calls `visit` for every stretch of equal labels, in order; `end` is exclusive. Long stretches are compared four labels at a
+ * time: a radiograph has millions of pixels and this runs on the main thread.
+ */
+export function forEachRun(labels: Uint8Array, visit: (value: number, start: number, end: number) => void): void {
+  const { length, byteOffset } = labels;
+  const words = byteOffset % 4 === 0 ? new Int32Array(labels.buffer, byteOffset, length >> 2) : undefined;
+  for (let start = 0; start < length; ) {
+    const value = labels[start]!;
+    let end = start + 1;
+    while (end < length && (end & 3) !== 0 && labels[end] === value) end++;
+    if (words && (end & 3) === 0) {
+      const four = Math.imul(value, 0x01010101);
+      let word = end >> 2;
+      while (word < words.length && words[word] === four) word++;
+      end = word << 2;
+    }
+    while (end < length && labels[end] === value) end++;
+    visit(value, start, end);
+    start = end;
   }
-  return { length: labels.length, values, ends };
 }
 
 export function decodeLabels(runs: LabelRuns): Uint8Array {

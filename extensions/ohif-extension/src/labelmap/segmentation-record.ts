@@ -160,6 +160,7 @@ export class SegmentationRecord {
   }
 
   setHidden(slice: number, hidden: readonly HiddenPixels[]): void {
+    if (hidden.length === 0 && !this.#hidden.has(slice)) return;
     setOrDelete(this.#hidden, slice, hidden, hidden.length > 0);
     this.#count(slice);
   }
