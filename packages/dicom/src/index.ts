@@ -12,7 +12,15 @@ export {
   type StoredInstance,
 } from "./dicomweb/client.ts";
 export { attributesFromDicomJson } from "./dicomweb/dicom-json.ts";
+export type { DatabaseFactory } from "./dicomweb/indexed-db.ts";
 export { boundaryOf, type MultipartPart, MultipartSplitter, multipartOfFiles } from "./dicomweb/multipart.ts";
+export {
+  type Outbox,
+  type OutboxEntry,
+  type OutboxOptions,
+  openOutbox,
+  type StoringClient,
+} from "./dicomweb/outbox.ts";
 export type { Fetch, FetchResponse, TransportOptions } from "./dicomweb/transport.ts";
 export { type DicomFile, type ReadOptions, readPart10, type WriteOptions, writePart10 } from "./part10.ts";
 export { LABEL_MAP_SEGMENTATION_STORAGE, SEGMENTATION_STORAGE } from "./seg/codes.ts";
@@ -20,6 +28,7 @@ export { labFromRgb, rgbFromLab } from "./seg/color.ts";
 export { decodeSeg } from "./seg/decode.ts";
 export { encodeSeg } from "./seg/encode.ts";
 export { matchToSeries } from "./seg/match.ts";
+export { requireSameSegmentation } from "./seg/same-segmentation.ts";
 export * from "./seg/types.ts";
 export { type SegVerification, verifySeg } from "./seg/verify.ts";
 export * from "./series/series.ts";
