@@ -151,8 +151,15 @@ function triangleWeights(from: number, to: number): AxisWeights {
   return { starts, counts, taps, weights };
 }
 
-function fixedPoint(axis: AxisWeights): AxisWeights {
-  return { ...axis, weights: axis.weights.map((weight) => Math.trunc(0.5 + weight * 2 ** FIXED_POINT_BITS)) };
+interface FixedAxisWeights extends Omit<AxisWeights, "weights"> {
+  readonly weights: Int32Array;
+}
+
+function fixedPoint(axis: AxisWeights): FixedAxisWeights {
+  return {
+    ...axis,
+    weights: Int32Array.from(axis.weights, (weight) => Math.trunc(0.5 + weight * 2 ** FIXED_POINT_BITS)),
+  };
 }
 
 function filterColumns(data: PixelArray, from: GridSize, channels: number, axis: AxisWeights): Float32Array {
@@ -189,38 +196,79 @@ function filterRows(data: PixelArray, width: number, axis: AxisWeights): Float32
   return result;
 }
 
-function filterColumnsFixed(data: Uint8Array, from: GridSize, channels: number, axis: AxisWeights): Uint8Array {
+/** Added before the shift, which then rounds. With it, 255 times all weights fits into 31 bits, and a result into 8. */
+const FIXED_POINT_HALF = 2 ** (FIXED_POINT_BITS - 1);
+
+function filterColumnsFixed(data: Uint8Array, from: GridSize, channels: number, axis: FixedAxisWeights): Uint8Array {
   const { starts, counts, taps, weights } = axis;
   const columns = starts.length;
   const result = new Uint8Array(from.rows * columns * channels);
+  if (channels === 1 && counts.every((count) => count <= 2)) {
+    enlargeColumnsFixed(data, from, axis, result);
+    return result;
+  }
   let target = 0;
   for (let row = 0; row < from.rows; row++) {
+    const line = row * from.columns;
     for (let column = 0; column < columns; column++) {
-      const start = (row * from.columns + starts[column]!) * channels;
+      const start = (line + starts[column]!) * channels;
+      const end = start + counts[column]! * channels;
+      const first = column * taps;
       for (let c = 0; c < channels; c++) {
-        let sum = 2 ** (FIXED_POINT_BITS - 1);
-        for (let t = 0; t < counts[column]!; t++) sum += weights[column * taps + t]! * data[start + t * channels + c]!;
-        result[target++] = Math.min(sum >> FIXED_POINT_BITS, 255);
+        let sum = FIXED_POINT_HALF;
+        for (let i = start + c, t = first; i < end; i += channels, t++)
+          sum = (sum + Math.imul(weights[t]!, data[i]!)) | 0;
+        result[target++] = sum >> FIXED_POINT_BITS;
       }
     }
   }
   return result;
 }
 
-function filterRowsFixed(data: Uint8Array, width: number, axis: AxisWeights): Uint8Array {
+/** The same for one channel and at most two taps: a quarter of the time, and it is what every small slice needs. */
+function enlargeColumnsFixed(data: Uint8Array, from: GridSize, axis: FixedAxisWeights, result: Uint8Array): void {
+  const { starts, counts, taps, weights } = axis;
+  const columns = starts.length;
+  const low = Int32Array.from({ length: columns }, (_, i) => weights[i * taps]!);
+  const high = Int32Array.from({ length: columns }, (_, i) => (counts[i] === 2 ? weights[i * taps + 1]! : 0));
+  const next = Int32Array.from({ length: columns }, (_, i) => starts[i]! + counts[i]! - 1);
+  for (let row = 0; row < from.rows; row++) {
+    const line = row * from.columns;
+    const target = row * columns;
+    for (let column = 0; column < columns; column++) {
+      const a = Math.imul(low[column]!, data[line + starts[column]!]!);
+      const b = Math.imul(high[column]!, data[line + next[column]!]!);
+      result[target + column] = (FIXED_POINT_HALF + a + b) >> FIXED_POINT_BITS;
+    }
+  }
+}
+
+function filterRowsFixed(data: Uint8Array, width: number, axis: FixedAxisWeights): Uint8Array {
   const { starts, counts, taps, weights } = axis;
   const result = new Uint8Array(starts.length * width);
-  // 255 * 2^22 and the rounding half fit into 31 bits.
   const sums = new Int32Array(width);
   for (let row = 0; row < starts.length; row++) {
-    sums.fill(2 ** (FIXED_POINT_BITS - 1));
-    for (let t = 0; t < counts[row]!; t++) {
-      const weight = weights[row * taps + t]!;
-      const source = (starts[row]! + t) * width;
-      for (let i = 0; i < width; i++) sums[i] = sums[i]! + Math.imul(weight, data[source + i]!);
-    }
+    const first = row * taps;
+    const source = starts[row]! * width;
     const target = row * width;
-    for (let i = 0; i < width; i++) result[target + i] = Math.min(sums[i]! >> FIXED_POINT_BITS, 255);
+    // Enlarging has at most two taps, which need no sums in between.
+    if (counts[row]! <= 2) {
+      const a = weights[first]!;
+      const b = counts[row] === 2 ? weights[first + 1]! : 0;
+      const next = b === 0 ? source : source + width;
+      for (let i = 0; i < width; i++) {
+        const sum = (FIXED_POINT_HALF + Math.imul(a, data[source + i]!) + Math.imul(b, data[next + i]!)) | 0;
+        result[target + i] = sum >> FIXED_POINT_BITS;
+      }
+      continue;
+    }
+    sums.fill(FIXED_POINT_HALF);
+    for (let t = 0; t < counts[row]!; t++) {
+      const weight = weights[first + t]!;
+      const line = source + t * width;
+      for (let i = 0; i < width; i++) sums[i] = sums[i]! + Math.imul(weight, data[line + i]!);
+    }
+    for (let i = 0; i < width; i++) result[target + i] = sums[i]! >> FIXED_POINT_BITS;
   }
   return result;
 }

@@ -1,5 +1,5 @@
 import { type ImageGeometry, type PointPrompt, type Prompt, RefineError } from "@samrefine/core";
-import { type LetterboxFrame, toFrame } from "./frame.ts";
+import { type SamFrame, toFrame } from "./frame.ts";
 
 /** A prompt as the decoder takes it. */
 export interface DecoderPrompt {
@@ -20,7 +20,7 @@ export interface DecoderPrompt {
  * @throws RefineError `prompt-out-of-bounds` when a point or a whole box lies outside, or is not a number; `configuration`
  * when there is nothing in the prompt.
  */
-export function decoderPrompt(prompt: Prompt, index: number, frame: LetterboxFrame): DecoderPrompt {
+export function decoderPrompt(prompt: Prompt, index: number, frame: SamFrame): DecoderPrompt {
   const points = prompt.points ?? [];
   if (points.length === 0 && !prompt.box && !prompt.maskInput) {
     throw new RefineError(

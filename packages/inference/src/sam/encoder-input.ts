@@ -1,17 +1,33 @@
 import { type DisplayRange, type Image2D, RefineError, requireGridLength, resizeAntialiased } from "@samrefine/core";
-import type { LetterboxFrame } from "./frame.ts";
+import type { SamFrame } from "./frame.ts";
 
-export interface PixelStatistics {
+/** How the window's 8 bits become the encoder's numbers: (byte - mean) / standardDeviation per channel. */
+export interface PixelRecipe {
   /** RGB, in 0..255 units. */
   readonly mean: readonly [number, number, number];
   readonly standardDeviation: readonly [number, number, number];
+  /**
+   * `min-max`: the darkest and the brightest value of the scaled image become 0 and 255 first, as MedSAM was trained
+   * (methods.md 6.4). Default `window`: the bytes as they are.
+   */
+  readonly contrast?: "window" | "min-max" | undefined;
+  /**
+   * `interleaved`: [rows, columns, 3] of the scaled image alone, for encoders that pad in their graph (methods.md 6.1).
+   * Default `planar`: [3, side, side].
+   */
+  readonly layout?: "planar" | "interleaved" | undefined;
+}
+
+/** Number of values that {@link fillEncoderInput} writes. */
+export function encoderInputLength({ side, scaled }: SamFrame, layout: PixelRecipe["layout"]): number {
+  return layout === "interleaved" ? 3 * scaled.rows * scaled.columns : 3 * side * side;
 }
 
 /**
- * The encoder's input [1, 3, side, side] as SAM was trained: the window becomes 8 bits, the longest side is resized with an
- * antialiased bilinear filter on those 8 bits, then each channel is standardised, and the padding is zero after that.
+ * The encoder's input as SAM was trained: the window becomes 8 bits, the image is resized with an antialiased bilinear
+ * filter on those 8 bits, then each channel is standardised, and the padding is zero after that.
  *
- * @param result written in full; 3 * side * side values.
+ * @param result written in full; {@link encoderInputLength} values.
  * @see segment_anything `ResizeLongestSide.apply_image` and `Sam.preprocess`.
  * @throws RefineError `shape-mismatch` for an image that is neither grey nor RGB or whose data do not fill its geometry.
  */
@@ -19,8 +35,8 @@ export function fillEncoderInput(
   result: Float32Array,
   image: Image2D,
   displayRange: DisplayRange,
-  frame: LetterboxFrame,
-  statistics: PixelStatistics,
+  frame: SamFrame,
+  recipe: PixelRecipe,
 ): void {
   const { channels } = image;
   requireGridLength("Image for SAM", image.data.length, image.geometry, channels);
@@ -31,30 +47,83 @@ export function fillEncoderInput(
     });
   }
   const pixels = resizeAntialiased(toBytes(image, displayRange), image.geometry, frame.scaled, channels);
-  for (let channel = 0; channel < 3; channel++) {
-    const plane = result.subarray(channel * frame.side ** 2, (channel + 1) * frame.side ** 2);
-    const table = Float32Array.from(
+  const tables = byteTables(pixels, recipe);
+  if (recipe.layout === "interleaved") fillInterleaved(result, pixels, tables, channels);
+  else if (channels === 1) fillGreyPlanes(result, pixels, frame, tables);
+  else fillColourPlanes(result, pixels, frame, tables);
+}
+
+type ByteTables = readonly [Float32Array, Float32Array, Float32Array];
+
+/** What each of the 256 bytes becomes, per channel. */
+function byteTables(pixels: Uint8Array, { mean, standardDeviation, contrast }: PixelRecipe): ByteTables {
+  let lowest = 0;
+  let scale = 1;
+  if (contrast === "min-max") {
+    let highest = 0;
+    lowest = 255;
+    for (const value of pixels) {
+      lowest = Math.min(lowest, value);
+      highest = Math.max(highest, value);
+    }
+    scale = highest > lowest ? 255 / (highest - lowest) : 0;
+  }
+  const table = (channel: 0 | 1 | 2) =>
+    Float32Array.from(
       { length: 256 },
-      (_, value) => (value - statistics.mean[channel]!) / statistics.standardDeviation[channel]!,
+      (_, value) => ((value - lowest) * scale - mean[channel]) / standardDeviation[channel],
     );
-    fillPlane(plane, pixels, frame, table, channels, channels === 3 ? channel : 0);
+  return [table(0), table(1), table(2)];
+}
+
+function fillInterleaved(result: Float32Array, pixels: Uint8Array, tables: ByteTables, channels: 1 | 3): void {
+  const step = channels === 3 ? 1 : 0;
+  let target = 0;
+  for (let source = 0; source < pixels.length; source += channels) {
+    result[target++] = tables[0][pixels[source]!]!;
+    result[target++] = tables[1][pixels[source + step]!]!;
+    result[target++] = tables[2][pixels[source + 2 * step]!]!;
   }
 }
 
-function fillPlane(
-  plane: Float32Array,
+/** All three planes in one pass: a grey image reads each byte once. */
+function fillGreyPlanes(
+  result: Float32Array,
   pixels: Uint8Array,
-  { side, scaled }: LetterboxFrame,
-  table: Float32Array,
-  stride: number,
-  offset: number,
+  { side, scaled }: SamFrame,
+  [red, green, blue]: ByteTables,
 ): void {
-  let source = offset;
+  const plane = side * side;
+  const second = result.subarray(plane, 2 * plane);
+  const third = result.subarray(2 * plane, 3 * plane);
+  let source = 0;
   for (let row = 0; row < scaled.rows; row++) {
-    const start = row * side;
-    const end = start + scaled.columns;
-    for (let target = start; target < end; target++, source += stride) plane[target] = table[pixels[source]!]!;
-    plane.fill(0, end, start + side);
+    const end = row * side + scaled.columns;
+    for (let target = row * side; target < end; target++) {
+      const value = pixels[source++]!;
+      result[target] = red[value]!;
+      second[target] = green[value]!;
+      third[target] = blue[value]!;
+    }
+  }
+  for (const target of [result.subarray(0, plane), second, third]) clearPadding(target, { side, scaled });
+}
+
+function fillColourPlanes(result: Float32Array, pixels: Uint8Array, { side, scaled }: SamFrame, tables: ByteTables) {
+  for (const [channel, table] of tables.entries()) {
+    const plane = result.subarray(channel * side * side, (channel + 1) * side * side);
+    let source = channel;
+    for (let row = 0; row < scaled.rows; row++) {
+      const end = row * side + scaled.columns;
+      for (let target = row * side; target < end; target++, source += 3) plane[target] = table[pixels[source]!]!;
+    }
+    clearPadding(plane, { side, scaled });
+  }
+}
+
+function clearPadding(plane: Float32Array, { side, scaled }: Pick<SamFrame, "side" | "scaled">): void {
+  if (scaled.columns < side) {
+    for (let row = 0; row < scaled.rows; row++) plane.fill(0, row * side + scaled.columns, (row + 1) * side);
   }
   plane.fill(0, scaled.rows * side);
 }
@@ -67,8 +136,8 @@ function toBytes(image: Image2D, { lower, upper }: DisplayRange): Uint8Array {
   const scale = upper > lower ? 255 / (upper - lower) : Number.MAX_VALUE;
   for (let i = 0; i < data.length; i++) {
     const value = (data[i]! - lower) * scale + 0.5;
-    // A comparison that NaN fails, and the truncation of a Uint8Array store.
-    result[i] = value > 0 ? Math.min(value, 255) : 0;
+    // Comparisons that NaN fails, and the truncation of a Uint8Array store.
+    result[i] = value > 0 ? (value < 255 ? value : 255) : 0;
   }
   return result;
 }

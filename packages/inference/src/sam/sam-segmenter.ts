@@ -19,7 +19,7 @@ import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import { type DecoderPrompt, decoderPrompt, groupForBatching } from "./decoder-prompt.ts";
 import { fillEncoderInput } from "./encoder-input.ts";
-import { type LetterboxFrame, letterbox } from "./frame.ts";
+import { letterbox, type SamFrame } from "./frame.ts";
 import { maskInput } from "./mask-input.ts";
 import { chooseToken } from "./token-choice.ts";
 import { planUpsampling, type UpsamplePlan, upsample } from "./upsample.ts";
@@ -185,7 +185,7 @@ export class SamSegmenter implements PromptableSegmenter {
     return { data, dims: [...outputs[output]!.dims] };
   }
 
-  #decoderFeeds(stored: StoredEmbedding, batch: readonly DecoderPrompt[], frame: LetterboxFrame) {
+  #decoderFeeds(stored: StoredEmbedding, batch: readonly DecoderPrompt[], frame: SamFrame) {
     const { manifest, runtime } = this.#parts;
     const tokens = batch[0]!.labels.length;
     const side = manifest.lowRes;

@@ -1,5 +1,5 @@
 import type { GridSize } from "@samrefine/core";
-import type { LetterboxFrame } from "./frame.ts";
+import type { SamFrame } from "./frame.ts";
 
 /**
  * The way back from low-resolution logits to a grid over the extent of the image, as one separable linear map per axis.
@@ -23,7 +23,7 @@ interface AxisTaps {
   readonly weights: Float64Array;
 }
 
-export function planUpsampling(frame: LetterboxFrame, lowResSide: number, output: GridSize): UpsamplePlan {
+export function planUpsampling(frame: SamFrame, lowResSide: number, output: GridSize): UpsamplePlan {
   const axis = (image: number, scaled: number, target: number) =>
     axisTaps({ lowRes: lowResSide, side: frame.side, scaled, image, target });
   return {
