@@ -1,7 +1,6 @@
 // Cold start to the first image: our viewer against the published OHIF build, served by the same server, with the same
 // compression, from the same study, in turns. Prints a table and, with --json FILE, writes the rows.
 import { cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { buildViewer } from "@samrefine/viewer/build";
@@ -14,6 +13,7 @@ import type { Browser } from "playwright-core";
 import { launchBrowser } from "../test/e2e/harness/browser.ts";
 import { studyUids } from "../test/e2e/harness/dicomweb.ts";
 import { Viewport } from "../test/e2e/harness/viewport.ts";
+import { compare, printTable, writeReport } from "./harness.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -76,39 +76,6 @@ async function measure(browser: Browser, url: string): Promise<ColdStart> {
   }
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const [low = Number.NaN, high = Number.NaN] = [sorted[sorted.length % 2 === 0 ? middle - 1 : middle], sorted[middle]];
-  return (low + high) / 2;
-}
-
-interface Row {
-  readonly what: string;
-  readonly ours: number;
-  readonly other: number;
-  readonly ratio: number;
-  readonly min: number;
-  readonly max: number;
-  readonly unit: string;
-  readonly runs: number;
-}
-
-/** Medians of both, and the median and spread of the ratios within each round. */
-function compare(what: string, unit: string, ours: readonly number[], other: readonly number[]): Row {
-  const ratios = ours.map((value, round) => value / (other[round] ?? Number.NaN));
-  return {
-    what,
-    ours: median(ours),
-    other: median(other),
-    ratio: median(ratios),
-    min: Math.min(...ratios),
-    max: Math.max(...ratios),
-    unit,
-    runs: ratios.length,
-  };
-}
-
 async function run(contenders: readonly Contender[]): Promise<ReadonlyMap<string, readonly ColdStart[]>> {
   const results = new Map<string, ColdStart[]>(contenders.map(({ name }) => [name, []]));
   for (let round = -1; round < rounds; round += 1) {
@@ -154,18 +121,8 @@ try {
     compare(`cold start to first image, against ${name}`, "s", of("SAM Refine", "seconds"), of(name, "seconds")),
     compare(`sent until first image, against ${name}`, "MB", of("SAM Refine", "megabytes"), of(name, "megabytes")),
   ]);
-  console.table(
-    rows.map((row) =>
-      Object.fromEntries(
-        Object.entries(row).map(([key, value]) => [key, typeof value === "number" ? Number(value.toFixed(3)) : value]),
-      ),
-    ),
-  );
-  if (options.json !== undefined) {
-    const machine = `${cpus()[0]?.model ?? "unknown"}, ${cpus().length} cores, software rendering`;
-    const report = { name: "viewer", machine, threads: cpus().length, rows };
-    await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
-  }
+  printTable(rows);
+  if (options.json !== undefined) await writeReport(options.json, "viewer", { rows });
 } finally {
   await Promise.all(servers.map((server) => server.close()));
 }

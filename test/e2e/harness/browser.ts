@@ -40,9 +40,20 @@ export interface LongTask {
   readonly durationMs: number;
 }
 
-/** A slow frame, with the scripts that ran in it; `durationMs` of a script is its own time. */
+/** A script in a slow frame. */
+export interface LongScript {
+  readonly sourceUrl: string;
+  /** Where its function begins in the file, in characters; -1 when the browser does not say. */
+  readonly sourcePosition: number;
+  /** Who called it, e.g. `Worker.onmessage`. */
+  readonly name: string;
+  /** Its own time. */
+  readonly durationMs: number;
+}
+
+/** A slow frame, with the scripts that ran in it. */
 export interface LongFrame extends LongTask {
-  readonly scripts: readonly { readonly sourceUrl: string; readonly name: string; readonly durationMs: number }[];
+  readonly scripts: readonly LongScript[];
 }
 
 /** One page with a fresh profile, watched from its first byte. */
@@ -114,6 +125,7 @@ function observeMainThread(): void {
   observe("longtask", (entry) => tasks.push({ startMs: entry.startTime, durationMs: entry.duration }));
   interface ScriptTiming extends PerformanceEntry {
     readonly sourceURL: string;
+    readonly sourceCharPosition: number;
     readonly invoker: string;
   }
   observe("long-animation-frame", (entry) => {
@@ -121,8 +133,9 @@ function observeMainThread(): void {
     frames.push({
       startMs: entry.startTime,
       durationMs: entry.duration,
-      scripts: scripts.map(({ sourceURL, invoker, duration }) => ({
+      scripts: scripts.map(({ sourceURL, sourceCharPosition, invoker, duration }) => ({
         sourceUrl: sourceURL,
+        sourcePosition: sourceCharPosition,
         name: invoker,
         durationMs: duration,
       })),
