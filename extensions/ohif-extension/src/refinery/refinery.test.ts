@@ -1,9 +1,9 @@
-import { presetPlan, type Segmenter } from "@samrefine/core";
+import { presetPlan, type RefinementResult, type Segmenter } from "@samrefine/core";
 import type { InferenceEngine } from "@samrefine/inference";
 import type { SegmentationManifest } from "@samrefine/models";
 import { expect, test } from "vitest";
 import type { DecodedFrame } from "../series/modality-image.ts";
-import { createRefinery } from "./refinery.ts";
+import { createRefinery, sliceResult } from "./refinery.ts";
 
 const geometry = { columns: 8, rows: 8 };
 const frame: DecodedFrame = {
@@ -75,4 +75,41 @@ test("a plan without SAM runs where no SAM was loaded; a plan with SAM says that
   await expect(refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("ours"), slice }, {})).rejects.toThrow(
     "No promptable model is loaded.",
   );
+});
+
+test("where two segments overlap the more probable one is shown and the other one is kept as hidden", () => {
+  const grid = { columns: 4, rows: 1 };
+  const segment = (number: number, mask: number[], probability: number[]) => ({
+    number,
+    mask: { geometry: grid, data: Uint8Array.from(mask) },
+    probability: Float32Array.from(probability),
+  });
+  const kept = { kind: "kept-initial", reason: "plan-without-sam", prompts: [], quality: { value: 0.9 } };
+  const result = {
+    planId: "raw",
+    stack: {
+      geometry: grid,
+      segments: [
+        segment(1, [1, 1, 1, 0], [0.9, 0.9, 0.6, 0.1]),
+        segment(2, [0, 1, 1, 1], [0.1, 0.8, 0.7, 0.9]),
+        segment(3, [0, 0, 0, 0], [0, 0, 0, 0]),
+      ],
+    },
+    outcomes: new Map<number, unknown>([
+      [1, kept],
+      [2, kept],
+      [3, { kind: "absent" }],
+    ]),
+  } as unknown as RefinementResult;
+  const { labels, hidden, segments } = sliceResult(result, 0);
+  expect([...labels]).toEqual([1, 1, 2, 2]);
+  expect(hidden).toEqual([
+    { number: 1, pixels: Uint32Array.of(2) },
+    { number: 2, pixels: Uint32Array.of(1) },
+  ]);
+  expect(segments).toMatchObject([
+    { number: 1, areaPixels: 3, outcome: "kept-initial", estimatedDice: 0.9 },
+    { number: 2, areaPixels: 3, outcome: "kept-initial", estimatedDice: 0.9 },
+    { number: 3, areaPixels: 0, outcome: "absent", estimatedDice: undefined, objects: [] },
+  ]);
 });

@@ -17,12 +17,14 @@ import {
   refine,
   resolveIntensity,
   type Segmenter,
+  type SegmentNumber,
+  type SegmentOutcome,
   segmentFromPrompts,
   type TaskOptions,
 } from "@samrefine/core";
 import type { BackendReport, InferenceEngine, InferenceStats } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
-import { encodeMask } from "../labelmap/runs.ts";
+import { encodeMask, forEachRun } from "../labelmap/runs.ts";
 import { editablePrompt } from "../prompts/editable-prompt.ts";
 import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
 import type {
@@ -210,29 +212,46 @@ export function displayRangeOf(manifest: SegmentationManifest, intensity: Intens
  * @param passCount Of the plan: the prompts of one object follow each other, one per pass.
  */
 export function sliceResult(result: RefinementResult, passCount: number): SliceResult {
-  const labels = Uint8Array.from(fuseToLabels(result.stack, { kind: "highest-probability" }));
+  const present = result.stack.segments.filter(({ number }) => outcomeOf(result, number).kind !== "absent");
+  const fused = fuseToLabels({ ...result.stack, segments: present }, { kind: "highest-probability" });
+  const labels = fused instanceof Uint8Array ? fused : Uint8Array.from(fused);
   const hidden: HiddenPixels[] = [];
   const segments: SegmentResult[] = [];
   for (const { number, mask } of result.stack.segments) {
+    const outcome = outcomeOf(result, number);
+    if (outcome.kind === "absent") {
+      segments.push({
+        number,
+        areaPixels: 0,
+        outcome: "absent",
+        reason: undefined,
+        estimatedDice: undefined,
+        objects: [],
+      });
+      continue;
+    }
     const covered: number[] = [];
     let area = 0;
-    for (let i = 0; i < mask.data.length; i++) {
-      if (mask.data[i] === 0) continue;
-      area++;
-      if (labels[i] !== number) covered.push(i);
-    }
+    forEachRun(mask.data, (value, start, end) => {
+      if (value === 0) return;
+      area += end - start;
+      for (let i = start; i < end; i++) if (labels[i] !== number) covered.push(i);
+    });
     if (covered.length > 0) hidden.push({ number, pixels: Uint32Array.from(covered) });
-    const outcome = result.outcomes.get(number) ?? { kind: "absent" as const };
     segments.push({
       number,
       areaPixels: area,
       outcome: outcome.kind,
       reason: outcome.kind === "kept-initial" ? keepReasonText(outcome.reason) : undefined,
-      estimatedDice: outcome.kind === "absent" ? undefined : outcome.quality.value,
-      objects: outcome.kind === "absent" ? [] : promptedObjects(outcome.prompts, passCount, mask),
+      estimatedDice: outcome.quality.value,
+      objects: promptedObjects(outcome.prompts, passCount, mask),
     });
   }
   return { labels, hidden, segments };
+}
+
+function outcomeOf({ outcomes }: RefinementResult, number: SegmentNumber): SegmentOutcome {
+  return outcomes.get(number) ?? { kind: "absent" };
 }
 
 /**
