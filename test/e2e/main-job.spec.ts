@@ -7,7 +7,7 @@ import { launchBrowser } from "./harness/browser.ts";
 import { openSegmentation } from "./harness/open-segmentation.ts";
 import { realDicomFolder } from "./harness/real-data.ts";
 import { reportMainThread } from "./harness/run-report.ts";
-import { onlyLabelmap } from "./harness/shown-labelmap.ts";
+import { type ShownLabelmap, shownLabelmaps } from "./harness/shown-labelmap.ts";
 import {
   compareWithScreen,
   dciodvfyErrors,
@@ -27,7 +27,9 @@ interface Job {
   /** Holds this one study; undefined where the data is not there. */
   readonly folder: string | undefined;
   readonly model: string;
-  /** Segments that must be found at least. */
+  /** Series that one click goes through; OHIF makes one of every radiograph. */
+  readonly series: number;
+  /** Segments that must be found at least, in the series on screen. */
   readonly segments: number;
 }
 
@@ -36,14 +38,28 @@ const hand: Job = {
   name: "demo radiograph",
   folder: join(demo, "hand-2"),
   model: "unet-phantom-hand",
+  series: 2,
   segments: 10,
 };
-const abdomen: Job = { name: "demo CT", folder: join(demo, "abdomen"), model: "unet-phantom-ct", segments: 5 };
-const teeth: Job = { name: "real teeth", folder: realStudy("teeth_dx", "pan001"), model: "unet-tooth", segments: 1 };
+const abdomen: Job = {
+  name: "demo CT",
+  folder: join(demo, "abdomen"),
+  model: "unet-phantom-ct",
+  series: 1,
+  segments: 5,
+};
+const teeth: Job = {
+  name: "real teeth",
+  folder: realStudy("teeth_dx", "pan001"),
+  model: "unet-tooth",
+  series: 1,
+  segments: 1,
+};
 const hippocampus: Job = {
   name: "real hippocampus",
   folder: realStudy("hippocampus_mr", "hippocampus_001"),
   model: "unet-hippocampus",
+  series: 1,
   segments: 2,
 };
 
@@ -107,7 +123,7 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
 
       const { states, progress } = await panel.recorded();
       expect(states).toEqual(["idle", "loading", "running", "review"]);
-      const slices = await viewport.sliceCount();
+      const slices = job.series === 1 ? await viewport.sliceCount() : job.series;
       expect(progress.at(-1)).toEqual({ now: slices, max: slices });
       expect(progress.every(({ now }, index) => now >= (progress[index - 1]?.now ?? 0))).toBe(true);
 
@@ -118,47 +134,68 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
         expect(quality, label).toBeLessThanOrEqual(1);
       }
       if (slices > 1) await expectSliceStrip(page, slices);
-      const labelmap = await onlyLabelmap(watched.page);
+      const labelmaps = await shownLabelmaps(watched.page);
+      expect(labelmaps).toHaveLength(job.series);
       await expectDrawn(page);
       await watched.screenshot(`${tag}-3-review`);
 
       await panel.store();
-      await panel.waitForState("stored");
-      const { bytes, seg } = only(
-        (await storedSegs(root(), studyUid)).filter((stored) => !before.has(stored.seg.sopInstanceUid)),
-      );
+      await panel.waitForState("stored", 240_000);
       await watched.screenshot(`${tag}-4-stored`);
-      if (source.keepsFiles) {
-        expect((await filesBelow(source.viewer.store)).some((file) => Buffer.compare(file, bytes) === 0)).toBe(true);
+      const stored = (await storedSegs(root(), studyUid)).filter(({ seg }) => !before.has(seg.sopInstanceUid));
+      expect(stored).toHaveLength(job.series);
+      const files = source.keepsFiles ? await filesBelow(source.viewer.store) : [];
+      const comparisons: { readonly overlapping: number; readonly voxels: ReadonlyMap<string, number> }[] = [];
+      for (const { bytes, seg } of stored) {
+        if (source.keepsFiles) expect(files.some((file) => Buffer.compare(file, bytes) === 0)).toBe(true);
+        if (hasDciodvfy) expect(dciodvfyErrors(bytes)).toEqual([]);
+        const images = await imageMetadata(root(), studyUid, seg.referencedSeriesInstanceUid ?? "");
+        const comparison = compareWithScreen(seg, labelmapOf(seg, labelmaps), images);
+        expect(comparison).toMatchObject({ differing: 0, misplacedFrames: 0 });
+        expect(new Set(seg.segments.map(({ algorithmType }) => algorithmType))).toEqual(new Set(["AUTOMATIC"]));
+        comparisons.push(comparison);
       }
-      if (hasDciodvfy) expect(dciodvfyErrors(bytes)).toEqual([]);
-      const images = await imageMetadata(root(), studyUid, seg.referencedSeriesInstanceUid ?? "");
-      const comparison = compareWithScreen(seg, labelmap, images);
-      expect(comparison).toMatchObject({ differing: 0, misplacedFrames: 0 });
-      expect(Object.fromEntries(comparison.voxels)).toEqual(
+      // The rows of the panel are those of the series on screen.
+      expect(comparisons.map(({ voxels }) => Object.fromEntries(voxels))).toContainEqual(
         Object.fromEntries(present.map(({ label, voxels }) => [label, voxels])),
       );
-      expect(new Set(seg.segments.map(({ algorithmType }) => algorithmType))).toEqual(new Set(["AUTOMATIC"]));
+      if (job.series > 1) await expectEveryImageCanBeShown(page, tag);
       expect(watched.foreignRequests).toEqual([]);
       expect(watched.errors).toEqual([]);
       await page.close();
 
+      const [{ seg }] = stored as [StoredSeg];
       page = await ViewerPage.open(browser, source.viewer.url);
       await page.openStudy(studyUid);
       await openSegmentation(page, seg.sopInstanceUid);
       await expectDrawn(page);
       await page.watched.screenshot(`${tag}-5-reloaded`);
-      const reloaded = compareWithScreen(seg, await onlyLabelmap(page.watched.page), images);
-      expect(reloaded).toMatchObject({ differing: 0, overlapping: comparison.overlapping });
+      const images = await imageMetadata(root(), studyUid, seg.referencedSeriesInstanceUid ?? "");
+      const reloaded = compareWithScreen(seg, labelmapOf(seg, await shownLabelmaps(page.watched.page)), images);
+      expect(reloaded).toMatchObject({ differing: 0, overlapping: comparisons[0]?.overlapping });
       expect(page.watched.errors).toEqual([]);
     });
   }
 }
 
-function only(made: readonly StoredSeg[]): StoredSeg {
-  const [first] = made;
-  if (first === undefined || made.length > 1) throw new Error(`${made.length} SEGs were stored, not one.`);
-  return first;
+/** The label map that lies on the images of a SEG. */
+function labelmapOf({ frames }: StoredSeg["seg"], labelmaps: readonly ShownLabelmap[]): ShownLabelmap {
+  const uid = frames[0]?.sourceSopInstanceUid ?? "";
+  const [found, ...more] = labelmaps.filter(({ slices }) => slices.has(uid));
+  if (found === undefined || more.length > 0) throw new Error(`${more.length + 1} label maps lie on the image ${uid}.`);
+  return found;
+}
+
+/** Every cell of the strip brings its image on screen, with its segments drawn on it. */
+async function expectEveryImageCanBeShown(opened: ViewerPage, tag: string): Promise<void> {
+  const { panel, watched } = opened;
+  const cells = panel.root.locator("[data-slice]");
+  for (let index = 0; index < (await cells.count()); index++) {
+    await cells.nth(index).click();
+    await panel.root.locator(`[data-slice="${index}"][aria-current="true"]`).waitFor({ timeout: 20_000 });
+    await expectDrawn(opened);
+    await watched.screenshot(`${tag}-image-${index + 1}`);
+  }
 }
 
 /** Every slice has its cell, and J leads to a flagged one. */

@@ -62,6 +62,7 @@ export interface HostViewportState {
 export interface ViewportGridService extends EventSource {
   getState(): { readonly viewports: ReadonlyMap<string, HostViewportState>; readonly activeViewportId: string };
   getActiveViewportId(): string;
+  setActiveViewportId(viewportId: string): void;
 }
 
 export interface HostSegment {

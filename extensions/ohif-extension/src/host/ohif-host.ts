@@ -14,6 +14,12 @@ import { isImageSeries } from "../series/series-source.ts";
 /** Viewports that show image slices: stacks and volume slices. */
 type SliceViewport = Types.IStackViewport | Types.IVolumeViewport;
 
+interface ShownSegment {
+  readonly number: number;
+  readonly label: string;
+  readonly colorRgb: readonly [number, number, number];
+}
+
 /** What the session asks of OHIF and Cornerstone, in the session's own words. */
 export class OhifHost {
   readonly #managers: HostManagers;
@@ -107,6 +113,19 @@ export class OhifHost {
     }
   }
 
+  /** Puts a series into the active viewport; the host tells {@link onLayoutChange} when it is there. */
+  showSeries(displaySet: HostDisplaySet): void {
+    this.#managers.commandsManager.runCommand("setDisplaySetsForViewports", {
+      viewportsToUpdate: [
+        { viewportId: this.activeViewportId, displaySetInstanceUIDs: [displaySet.displaySetInstanceUID] },
+      ],
+    });
+  }
+
+  activateViewport(viewportId: string): void {
+    this.#services.viewportGridService.setActiveViewportId(viewportId);
+  }
+
   #viewportsActiveFirst(displaySet: HostDisplaySet): string[] {
     const active = this.activeViewportId;
     return this.viewportIdsOf(displaySet).sort((a, b) => Number(b === active) - Number(a === active));
@@ -116,7 +135,7 @@ export class OhifHost {
   async createSegmentation(
     displaySet: HostDisplaySet,
     label: string,
-    segments: readonly { readonly number: number; readonly label: string }[],
+    segments: readonly ShownSegment[],
   ): Promise<string> {
     const service = this.#services.segmentationService;
     const segmentationId = await service.createLabelmapForDisplaySet(displaySet, {
@@ -125,16 +144,24 @@ export class OhifHost {
         segments.map((segment, index) => [segment.number, { label: segment.label, active: index === 0 }]),
       ),
     });
-    await this.showSegmentation(displaySet, segmentationId);
+    await this.showSegmentation(displaySet, segmentationId, segments);
     return segmentationId;
   }
 
-  async showSegmentation(displaySet: HostDisplaySet, segmentationId: string): Promise<void> {
+  /** Shows a segmentation in every viewport of its series that does not show it yet, in the segments' own colours. */
+  async showSegmentation(
+    displaySet: HostDisplaySet,
+    segmentationId: string,
+    segments: readonly ShownSegment[],
+  ): Promise<void> {
     const service = this.#services.segmentationService;
     const shown = service.getViewportIdsWithSegmentation(segmentationId);
     for (const viewportId of this.viewportIdsOf(displaySet)) {
       if (shown.includes(viewportId)) continue;
       await service.addSegmentationRepresentation(viewportId, { segmentationId, type: "Labelmap" });
+      for (const { number, colorRgb } of segments) {
+        service.setSegmentColor(viewportId, segmentationId, number, [...colorRgb, 255]);
+      }
     }
   }
 

@@ -44,7 +44,6 @@ describe("SegmentationRecord", () => {
     record.setQuality(1, { segments: [], isReviewed: true });
     record.markHistory([1], { byPrompts: true });
     const change: Change = {
-      label: "edit",
       slices: [{ slice: 1, before, after: record.state(1) }],
       historyBefore,
       historyAfter: record.history,

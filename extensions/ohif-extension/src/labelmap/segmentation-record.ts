@@ -47,9 +47,8 @@ export interface SliceState {
   readonly quality: SliceQuality | undefined;
 }
 
-/** One undoable step. */
+/** What an undoable step did to one segmentation. */
 export interface Change {
-  readonly label: string;
   readonly slices: readonly { readonly slice: number; readonly before: SliceState; readonly after: SliceState }[];
   readonly historyBefore: ReadonlyMap<number, SegmentHistory>;
   readonly historyAfter: ReadonlyMap<number, SegmentHistory>;
@@ -213,6 +212,14 @@ export class SegmentationRecord {
   /** Pixels of a segment on a slice as last counted, hidden ones included. */
   pixels(slice: number, segment: number): number {
     return this.#counts.get(slice)?.[segment] ?? 0;
+  }
+
+  /** Whether any slice, as last counted, has a pixel of a segment. */
+  get hasPixels(): boolean {
+    for (const counts of this.#counts.values()) {
+      if (counts.some((count, label) => label > 0 && count > 0)) return true;
+    }
+    return false;
   }
 
   #count(slice: number): void {

@@ -3,6 +3,7 @@ import type { PanelPart } from "./refine-panel.tsx";
 
 /** Undo, hand-over, and what runs where. */
 export function ActionBar({ state, session }: PanelPart): ReactElement {
+  const { segsToStore } = state;
   return (
     <section className="samrefine-stack samrefine-foot" aria-label="Undo, store and download">
       <div className="samrefine-row">
@@ -32,18 +33,18 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
           type="button"
           className="samrefine-button samrefine-button--grow"
           data-testid="samrefine-store"
-          disabled={!state.canStore && !state.hasUnstoredSeg}
-          title="Stores a DICOM SEG in the archive that the study came from"
+          disabled={segsToStore === 0}
+          title="Stores a DICOM SEG per series in the archive that the study came from"
           onClick={() => void session.store()}
         >
-          {state.hasUnstoredSeg ? "Store again" : "Store SEG"}
+          {state.hasUnstoredSeg ? "Store again" : segsToStore > 1 ? `Store ${segsToStore} SEGs` : "Store SEG"}
         </button>
         <button
           type="button"
           className="samrefine-button samrefine-button--grow"
           data-testid="samrefine-download"
-          disabled={!state.canStore && !state.hasUnstoredSeg}
-          title="Saves the DICOM SEG as a file"
+          disabled={segsToStore === 0}
+          title="Saves the DICOM SEG of each series as a file"
           onClick={() => void session.download()}
         >
           Download

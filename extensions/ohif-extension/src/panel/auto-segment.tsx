@@ -68,6 +68,18 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
       >
         Auto-segment study
       </button>
+      {state.seriesToSegment > 1 && (
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small"
+          data-testid="samrefine-auto-series"
+          disabled={!state.canAutoSegment}
+          title={`The study holds ${state.seriesToSegment} series that the model is meant for`}
+          onClick={() => void session.autoSegment("series")}
+        >
+          Only this {state.sliceCount === 1 ? "image" : "series"} (1 of {state.seriesToSegment})
+        </button>
+      )}
       {isBusy && (
         <div className="samrefine-row">
           <div style={{ flex: "1 1 0", minWidth: 0 }}>

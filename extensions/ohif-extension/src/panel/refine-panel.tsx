@@ -4,7 +4,7 @@ import { ActionBar } from "./action-bar.tsx";
 import { AutoSegment } from "./auto-segment.tsx";
 import { RefineTool } from "./refine-tool.tsx";
 import { SegmentList } from "./segment-list.tsx";
-import { SliceStrip } from "./slice-strip.tsx";
+import { SliceStrips } from "./slice-strip.tsx";
 
 /** The panel: what the session says, in the order of the work - propose, correct, review, hand over. */
 export function RefinePanel({ session }: { readonly session: RefineSession }): ReactElement {
@@ -14,7 +14,7 @@ export function RefinePanel({ session }: { readonly session: RefineSession }): R
       <AutoSegment state={state} session={session} />
       <RefineTool state={state} session={session} />
       <SegmentList state={state} session={session} />
-      {state.sliceCount > 1 && <SliceStrip state={state} session={session} />}
+      <SliceStrips state={state} session={session} />
       <ActionBar state={state} session={session} />
     </div>
   );

@@ -54,8 +54,8 @@ function SegmentRow({ segment, state, session }: PanelPart & { readonly segment:
       >
         <span className="samrefine-swatch" style={{ backgroundColor: `rgb(${segment.colorRgb.join(" ")})` }} />
         <span className="samrefine-segment__label">{label}</span>
-        <span className="samrefine-segment__size samrefine-muted samrefine-numbers samrefine-ellipsis">
-          {state.unit === "pixels" ? count : `${size} · ${count}`}
+        <span className="samrefine-segment__size samrefine-muted samrefine-numbers samrefine-ellipsis" title={count}>
+          {state.unit === "pixels" ? count : size}
         </span>
         {estimatedDice !== undefined && <Quality dice={estimatedDice} flagBelow={state.flagBelowDice} />}
       </button>

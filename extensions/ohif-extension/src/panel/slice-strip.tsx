@@ -2,48 +2,52 @@ import type { ReactElement } from "react";
 import { qualityWord } from "../run/quality.ts";
 import type { PanelPart } from "./refine-panel.tsx";
 
-type Slice = PanelPart["state"]["slices"][number];
+type Strip = PanelPart["state"]["strips"][number];
+type Cell = Strip["cells"][number];
 
 /** Cells in a row of the strip: not so few that they look like buttons, not so many that they cannot be hit. */
 const FEWEST_COLUMNS = 14;
 const MOST_COLUMNS = 28;
 
-/** Every slice as a cell, coloured by its worst estimate; a mark above the cell says that it is to be checked. */
-export function SliceStrip({ state, session }: PanelPart): ReactElement {
-  const columns = Math.min(Math.max(state.sliceCount, FEWEST_COLUMNS), MOST_COLUMNS);
-  const hasResults = state.slices.some(({ status }) => status !== "empty");
+/** Every slice of the study as a cell, coloured by its worst estimate; a mark above the cell says that it is to be checked. */
+export function SliceStrips({ state, session }: PanelPart): ReactElement | null {
+  const { strips, flaggedCount } = state;
+  const cells = strips.flatMap((strip) => strip.cells);
+  if (cells.length < 2) return null;
+  const hasResults = cells.some(({ status }) => status !== "empty");
+  const name = strips.every(({ isOfImages }) => isOfImages) ? "Images" : "Slices";
   return (
-    <section aria-label="Slices">
+    <section aria-label={name}>
       <div className="samrefine-row samrefine-row--between">
-        <h2 className="samrefine-numbers">
-          Slices{hasResults ? ` · ${state.flaggedCount === 0 ? "none" : state.flaggedCount} to check` : ""}
-        </h2>
-        <button
-          type="button"
-          className="samrefine-button samrefine-button--small"
-          data-testid="samrefine-next-flagged"
-          disabled={state.flaggedCount === 0}
-          onClick={() => session.goToNextFlagged()}
-        >
-          Next to check <kbd>J</kbd>
-        </button>
-      </div>
-      <div className="samrefine-strip" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>
-        {state.slices.map((slice) => (
+        <h2>{name}</h2>
+        {hasResults && (
           <button
-            key={slice.slice}
             type="button"
-            data-testid={slice.isFlagged ? "samrefine-flagged-slice" : "samrefine-slice"}
-            data-slice={slice.slice}
-            tabIndex={slice.isFlagged || slice.isVisible ? 0 : -1}
-            className={sliceClass(slice, state.flagBelowDice)}
-            aria-label={sliceText(slice, state.flagBelowDice)}
-            aria-current={slice.isVisible}
-            title={sliceText(slice, state.flagBelowDice)}
-            onClick={() => session.goToSlice(slice.slice)}
-          />
-        ))}
+            className="samrefine-button samrefine-button--small samrefine-numbers"
+            data-testid="samrefine-next-flagged"
+            disabled={flaggedCount === 0}
+            title="Goes to the next slice that is flagged"
+            onClick={() => session.goToNextFlagged()}
+          >
+            {flaggedCount === 0 ? (
+              "None to check"
+            ) : (
+              <>
+                Next of {flaggedCount} to check <kbd>J</kbd>
+              </>
+            )}
+          </button>
+        )}
       </div>
+      {strips.map((strip) => (
+        <StudyStrip
+          key={strip.cells[0]?.displaySetUid}
+          strip={strip}
+          hasTitle={strips.length > 1}
+          state={state}
+          session={session}
+        />
+      ))}
       {hasResults && (
         <div className="samrefine-legend" aria-hidden>
           <span style={key("var(--sr-good)")}>good</span>
@@ -56,11 +60,45 @@ export function SliceStrip({ state, session }: PanelPart): ReactElement {
   );
 }
 
+function StudyStrip({
+  strip,
+  hasTitle,
+  state,
+  session,
+}: PanelPart & { readonly strip: Strip; readonly hasTitle: boolean }): ReactElement {
+  const { cells, isOfImages } = strip;
+  const columns = Math.min(Math.max(cells.length, FEWEST_COLUMNS), MOST_COLUMNS);
+  return (
+    <>
+      {hasTitle && <div className="samrefine-muted samrefine-ellipsis">{isOfImages ? "Images" : strip.title}</div>}
+      <div className="samrefine-strip" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>
+        {cells.map((cell, index) => {
+          const text = cellText(cell, `${isOfImages ? "Image" : "Slice"} ${index + 1}`, state.flagBelowDice);
+          return (
+            <button
+              key={`${cell.displaySetUid} ${cell.slice}`}
+              type="button"
+              data-testid={cell.isFlagged ? "samrefine-flagged-slice" : "samrefine-slice"}
+              data-slice={index}
+              tabIndex={cell.isFlagged || cell.isVisible ? 0 : -1}
+              className={cellClass(cell, state.flagBelowDice)}
+              aria-label={text}
+              aria-current={cell.isVisible}
+              title={text}
+              onClick={() => session.goToSlice(cell.displaySetUid, cell.slice)}
+            />
+          );
+        })}
+      </div>
+    </>
+  );
+}
+
 function key(color: string): Record<string, string> {
   return { "--sr-key": color };
 }
 
-function sliceClass(slice: Slice, flagBelow: number): string {
+function cellClass(slice: Cell, flagBelow: number): string {
   const names = ["samrefine-slice"];
   if (slice.status === "failed" || slice.status === "reviewed") names.push(`samrefine-slice--${slice.status}`);
   else if (slice.status === "done") {
@@ -72,8 +110,7 @@ function sliceClass(slice: Slice, flagBelow: number): string {
   return names.join(" ");
 }
 
-function sliceText(slice: Slice, flagBelow: number): string {
-  const name = `Slice ${slice.slice + 1}`;
+function cellText(slice: Cell, name: string, flagBelow: number): string {
   switch (slice.status) {
     case "empty":
       return name;

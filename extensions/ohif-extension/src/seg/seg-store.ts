@@ -5,10 +5,9 @@ import { VERSION } from "../names.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import { archiveOf } from "./archive.ts";
 import { buildSegJob } from "./build-job.ts";
+import type { NamedFile } from "./save-files.ts";
 import { compareSegInWorker, writeSegInWorker } from "./seg-in-worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
-
-export type SegDelivery = "store" | "download";
 
 export interface SegDeliveryRequest {
   readonly series: SeriesSource;
@@ -21,11 +20,17 @@ export interface SegDeliveryRequest {
 }
 
 interface PreparedSeg {
-  readonly record: SegmentationRecord;
   /** Of the record, when the SEG was written: the same bytes serve again while nothing changed. */
   readonly revision: number;
   readonly job: SegJob;
   readonly written: WrittenSeg;
+}
+
+/** SEGs that were handed over, and what to say of it. */
+export interface SegDeliveryReport {
+  readonly frameCount: number;
+  /** False when the list of series on screen could not be renewed. */
+  readonly isListed: boolean;
 }
 
 /**
@@ -34,8 +39,11 @@ interface PreparedSeg {
  */
 export class SegStore {
   readonly #host: OhifHost;
-  #prepared: PreparedSeg | undefined;
-  #hasUnstored = false;
+  readonly #prepared = new WeakMap<SegmentationRecord, PreparedSeg>();
+  /** Written, but not taken by the archive. */
+  readonly #unstored = new Set<SegmentationRecord>();
+  /** Revision of the record that the archive holds. */
+  readonly #storedRevision = new WeakMap<SegmentationRecord, number>();
   /** What was stored last from a record: the next one names it as its predecessor. */
   readonly #predecessors = new WeakMap<SegmentationRecord, NonNullable<SegJob["predecessor"]>>();
 
@@ -43,42 +51,55 @@ export class SegStore {
     this.#host = host;
   }
 
-  get hasUnstored(): boolean {
-    return this.#hasUnstored;
+  /** True when the archive refused or missed this very content. */
+  hasUnstored(record: SegmentationRecord): boolean {
+    return this.#unstored.has(record) && this.#prepared.get(record)?.revision === record.revision;
+  }
+
+  /** True when the archive holds this very content. */
+  isStored(record: SegmentationRecord): boolean {
+    return this.#storedRevision.get(record) === record.revision;
   }
 
   /**
-   * @returns What happened, for the user.
+   * Stores the SEG, reads it back and compares it.
    * @throws RefineError `seg-encoding`, `dicomweb`, `configuration`; the written SEG is kept.
    */
-  async deliver(delivery: SegDelivery, request: SegDeliveryRequest): Promise<string> {
-    const prepared = await this.#prepare(request);
-    request.signal.throwIfAborted();
-    const { frameCount } = prepared.written;
-    if (delivery === "download") {
-      saveFile(prepared.written);
-      return `The SEG (${frameCount} frames) was downloaded.`;
-    }
-    this.#hasUnstored = true;
-    await this.#store(prepared, request.signal);
-    this.#hasUnstored = false;
-    this.#predecessors.set(prepared.record, {
+  async store(request: SegDeliveryRequest): Promise<SegDeliveryReport> {
+    const { record, series, signal } = request;
+    const { job, written, revision } = await this.#prepare(request);
+    signal.throwIfAborted();
+    this.#unstored.add(record);
+    await this.#storeAndCompare(job, written, signal);
+    this.#unstored.delete(record);
+    this.#storedRevision.set(record, revision);
+    this.#predecessors.set(record, {
       sopClassUid: SEGMENTATION_STORAGE,
-      sopInstanceUid: prepared.written.sopInstanceUid,
+      sopInstanceUid: written.sopInstanceUid,
     });
-    const frames = `${frameCount} ${frameCount === 1 ? "frame" : "frames"}`;
+    const { frameCount } = written;
     try {
-      await this.#showInStudy(request.series, prepared.written);
-      return `Stored and read back: ${frames}, identical. It is listed among the series of this study.`;
+      await this.#showInStudy(series, written);
+      return { frameCount, isListed: true };
     } catch {
       // Stored is stored: only the list on screen is old.
-      return `Stored and read back: ${frames}, identical. Reload the study to see it in the list.`;
+      return { frameCount, isListed: false };
     }
   }
 
+  /**
+   * @returns The SEG as a file.
+   * @throws RefineError `seg-encoding`
+   */
+  async file(request: SegDeliveryRequest): Promise<NamedFile> {
+    const { written } = await this.#prepare(request);
+    request.signal.throwIfAborted();
+    return { name: `samrefine-${written.sopInstanceUid.slice(-12)}.dcm`, bytes: written.bytes };
+  }
+
   async #prepare({ series, record, ...names }: SegDeliveryRequest): Promise<PreparedSeg> {
-    const known = this.#prepared;
-    if (known?.record === record && known.revision === record.revision) return known;
+    const known = this.#prepared.get(record);
+    if (known?.revision === record.revision) return known;
     const { revision } = record;
     const job = await buildSegJob(
       series,
@@ -91,12 +112,12 @@ export class SegStore {
       },
       this.#predecessors.get(record),
     );
-    this.#hasUnstored = false;
-    this.#prepared = { record, revision, job, written: await writeSegInWorker(job) };
-    return this.#prepared;
+    const prepared = { revision, job, written: await writeSegInWorker(job) };
+    this.#prepared.set(record, prepared);
+    return prepared;
   }
 
-  async #store({ job, written }: PreparedSeg, signal: AbortSignal): Promise<void> {
+  async #storeAndCompare(job: SegJob, written: WrittenSeg, signal: AbortSignal): Promise<void> {
     const client = archiveOf(this.#host, "store");
     await client.storeInstances([written.bytes], { signal });
     const stored = await client.retrieveInstance(
@@ -131,13 +152,4 @@ export class SegStore {
     });
     forget();
   }
-}
-
-function saveFile({ bytes, sopInstanceUid }: WrittenSeg): void {
-  const url = URL.createObjectURL(new Blob([bytes], { type: "application/dicom" }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = `samrefine-${sopInstanceUid.slice(-12)}.dcm`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }

@@ -46,16 +46,26 @@ export function openSeries(displaySet: HostDisplaySet): SeriesSource {
     imageIds,
     sliceCount: imageIds.length,
     instances,
-    traits: {
-      modality: displaySet.Modality,
-      bodyPart: textOf(first.BodyPartExamined),
-      seriesDescription: displaySet.SeriesDescription,
-      manufacturer: textOf(first.Manufacturer),
-    },
+    traits: traitsOf(displaySet, first),
     unit: seriesUnit(instances),
     direction: directionOf(positionsAlongNormal(instances)),
     notes: seriesNotes(instances),
     frame: (slice, signal) => decodeFrame(imageIds[slice]!, instances[slice]!, signal),
+  };
+}
+
+/** What a series says about itself, from its first image alone; undefined when the host holds no metadata. */
+export function seriesTraits(displaySet: HostDisplaySet): SeriesTraits | undefined {
+  const first = metaData.get("instance", displaySet.imageIds?.[0] ?? "") as HostInstance | undefined;
+  return first && traitsOf(displaySet, first);
+}
+
+function traitsOf(displaySet: HostDisplaySet, first: HostInstance): SeriesTraits {
+  return {
+    modality: displaySet.Modality,
+    bodyPart: textOf(first.BodyPartExamined),
+    seriesDescription: displaySet.SeriesDescription,
+    manufacturer: textOf(first.Manufacturer),
   };
 }
 

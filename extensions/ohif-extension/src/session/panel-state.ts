@@ -23,12 +23,21 @@ export interface SegmentRow {
   readonly estimatedDice: number | undefined;
 }
 
-export interface SliceRow {
+/** One slice or image of the study. */
+export interface SliceCell {
+  readonly displaySetUid: string;
   readonly slice: number;
   readonly status: "empty" | "done" | "failed" | "reviewed";
   readonly worstDice: number | undefined;
   readonly isFlagged: boolean;
   readonly isVisible: boolean;
+}
+
+export interface SliceStrip {
+  readonly title: string;
+  /** True for radiographs and the like: every cell is an image of its own. */
+  readonly isOfImages: boolean;
+  readonly cells: readonly SliceCell[];
 }
 
 export interface ProgressState {
@@ -53,12 +62,15 @@ export interface PanelState {
   readonly notes: readonly string[];
   readonly models: readonly ModelOption[];
   readonly selectedModel: string | undefined;
+  /** How many series of the study one click goes through. */
+  readonly seriesToSegment: number;
   readonly refinement: RefinementChoice;
   readonly canAutoSegment: boolean;
   readonly progress: ProgressState | undefined;
   readonly segments: readonly SegmentRow[];
   readonly unit: SizeUnit["kind"];
-  readonly slices: readonly SliceRow[];
+  /** Of the current series and of the others of the study that are or can be segmented. */
+  readonly strips: readonly SliceStrip[];
   readonly flaggedCount: number;
   readonly flagBelowDice: number;
   /** A SAM answer that waits for Enter or Esc. */
@@ -67,7 +79,8 @@ export interface PanelState {
   readonly arePromptsShown: boolean;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
-  readonly canStore: boolean;
+  /** How many SEGs storing makes now; 0 while there is nothing to store or something runs. */
+  readonly segsToStore: number;
   /** A SEG whose storing failed: it is kept and can be stored again or downloaded. */
   readonly hasUnstoredSeg: boolean;
 }
@@ -81,12 +94,13 @@ export const initialPanelState: PanelState = {
   notes: [],
   models: [],
   selectedModel: undefined,
+  seriesToSegment: 0,
   refinement: "recommended",
   canAutoSegment: false,
   progress: undefined,
   segments: [],
   unit: "pixels",
-  slices: [],
+  strips: [],
   flaggedCount: 0,
   flagBelowDice: 0.75,
   pending: undefined,
@@ -94,6 +108,6 @@ export const initialPanelState: PanelState = {
   arePromptsShown: true,
   canUndo: false,
   canRedo: false,
-  canStore: false,
+  segsToStore: 0,
   hasUnstoredSeg: false,
 };

@@ -1,34 +1,46 @@
 import type { BackendReport } from "@samrefine/inference";
 import type { SegmentationManifest } from "@samrefine/models";
 import type { OhifHost } from "../host/ohif-host.ts";
+import type { HostDisplaySet } from "../host-types.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
 import { describePlan, type RefinementChoice } from "../models/model-plan.ts";
 import { isFlagged, meanQuality, worstQuality } from "../run/quality.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import { type PendingEdit, promptOf } from "../tool/pending-edit.ts";
-import type { PanelState, Phase, SegmentRow, SliceRow, StatusMessage } from "./panel-state.ts";
+import type { Activity } from "./activity.ts";
+import type { PanelState, Phase, SegmentRow, SliceCell, SliceStrip } from "./panel-state.ts";
+
+/** A series of the study that has to do with us. */
+export interface StudyPart {
+  readonly displaySet: HostDisplaySet;
+  /** Undefined until it was looked at or segmented. */
+  readonly series: SeriesSource | undefined;
+  readonly record: SegmentationRecord | undefined;
+  readonly failedSlices: ReadonlySet<number> | undefined;
+}
 
 /** All that the session knows and the panel shows. */
 export interface PanelSources {
   readonly host: OhifHost;
   readonly series: SeriesSource | undefined;
   readonly record: SegmentationRecord | undefined;
+  readonly parts: readonly StudyPart[];
   readonly catalogue: ModelCatalogue | undefined;
   readonly fits: (manifest: SegmentationManifest) => boolean;
   readonly selectedModel: string | undefined;
+  /** How many series one click goes through. */
+  readonly seriesToSegment: number;
   readonly refinement: RefinementChoice;
   readonly backend: BackendReport | undefined;
-  readonly activity: "none" | "loading" | "running" | "storing";
-  readonly hasError: boolean;
+  readonly activity: Activity;
   readonly isStored: boolean;
+  /** How many SEGs storing would make. */
+  readonly toHandOver: number;
   readonly hasUnstoredSeg: boolean;
-  readonly status: StatusMessage;
-  readonly progress: PanelState["progress"];
   readonly pending: PendingEdit | undefined;
   readonly clickMode: PanelState["clickMode"];
   readonly arePromptsShown: boolean;
-  readonly failedSlices: ReadonlySet<number> | undefined;
   readonly flagBelowDice: number;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
@@ -40,13 +52,12 @@ const NO_WEBGL =
 export function buildPanelState(sources: PanelSources): PanelState {
   const { series, record, catalogue, activity } = sources;
   const segments = series && record ? segmentRows(sources.host, series, record) : [];
-  const slices = series ? sliceRows(sources, series) : [];
-  const hasContent = segments.some(({ voxels }) => voxels > 0);
+  const strips = sliceStrips(sources);
   return {
-    phase: phaseOf(sources, hasContent),
-    status: sources.status,
+    phase: phaseOf(sources),
+    status: activity.status,
     backend: backendText(sources.backend),
-    seriesTitle: series && seriesTitle(series),
+    seriesTitle: series && seriesTitle(series.displaySet),
     sliceCount: series?.sliceCount ?? 0,
     notes: [...(series?.notes ?? []), ...(sources.host.isDrawnOnCpu ? [NO_WEBGL] : [])],
     models: (catalogue?.segmentation ?? []).map(({ manifest }) => ({
@@ -56,29 +67,30 @@ export function buildPanelState(sources: PanelSources): PanelState {
       plan: describePlan(manifest, sources.refinement),
     })),
     selectedModel: sources.selectedModel,
+    seriesToSegment: sources.seriesToSegment,
     refinement: sources.refinement,
-    canAutoSegment: series !== undefined && sources.selectedModel !== undefined && activity === "none",
-    progress: sources.progress,
+    canAutoSegment: series !== undefined && sources.selectedModel !== undefined && activity.isIdle,
+    progress: activity.progress,
     segments,
     unit: series?.unit.kind ?? "pixels",
-    slices,
-    flaggedCount: slices.filter((slice) => slice.isFlagged).length,
+    strips,
+    flaggedCount: strips.reduce((sum, { cells }) => sum + cells.filter(({ isFlagged }) => isFlagged).length, 0),
     flagBelowDice: sources.flagBelowDice,
     pending: sources.pending && pendingView(sources.pending),
     clickMode: sources.clickMode,
     arePromptsShown: sources.arePromptsShown,
-    canUndo: sources.canUndo && activity === "none",
-    canRedo: sources.canRedo && activity === "none",
-    canStore: hasContent && activity === "none",
+    canUndo: sources.canUndo && activity.isIdle,
+    canRedo: sources.canRedo && activity.isIdle,
+    segsToStore: activity.isIdle ? sources.toHandOver : 0,
     hasUnstoredSeg: sources.hasUnstoredSeg,
   };
 }
 
-function phaseOf(sources: PanelSources, hasContent: boolean): Phase {
-  if (sources.activity !== "none") return sources.activity;
-  if (sources.hasError) return "error";
-  if (sources.isStored) return "stored";
-  return hasContent || sources.pending ? "review" : "idle";
+function phaseOf({ activity, isStored, toHandOver, pending }: PanelSources): Phase {
+  if (activity.kind !== "none") return activity.kind;
+  if (activity.hasError) return "error";
+  if (isStored) return "stored";
+  return toHandOver > 0 || pending ? "review" : "idle";
 }
 
 /** What runs and on what; before anything ran, what will. */
@@ -89,13 +101,13 @@ function backendText(backend: BackendReport | undefined): string {
     : "Runs on this computer with 1 thread: the page is not cross-origin isolated";
 }
 
-function seriesTitle({ displaySet, sliceCount }: SeriesSource): string {
-  const parts = [displaySet.Modality, displaySet.SeriesDescription?.trim(), sliceCountText(sliceCount)];
+function seriesTitle(displaySet: HostDisplaySet): string {
+  const parts = [displaySet.Modality, displaySet.SeriesDescription?.trim(), imageCountText(displaySet)];
   return parts.filter(Boolean).join(" · ");
 }
 
-function sliceCountText(count: number): string {
-  return count === 1 ? "1 image" : `${count} slices`;
+function imageCountText({ imageIds }: HostDisplaySet): string {
+  return imageIds?.length === 1 ? "1 image" : `${imageIds?.length ?? 0} slices`;
 }
 
 function segmentRows(host: OhifHost, series: SeriesSource, record: SegmentationRecord): SegmentRow[] {
@@ -121,19 +133,37 @@ function segmentRows(host: OhifHost, series: SeriesSource, record: SegmentationR
   });
 }
 
-function sliceRows({ host, record, failedSlices, flagBelowDice }: PanelSources, series: SeriesSource): SliceRow[] {
-  const visible = host.visibleSlice(series.displaySet);
-  return Array.from({ length: series.sliceCount }, (_, slice) => {
-    const quality = record?.quality(slice);
-    const status = failedSlices?.has(slice) ? "failed" : quality?.isReviewed ? "reviewed" : quality ? "done" : "empty";
-    return {
-      slice,
-      status,
-      worstDice: quality && worstQuality(quality),
-      isFlagged: isFlagged(quality, flagBelowDice),
-      isVisible: slice === visible,
-    };
-  });
+/** One strip per series; images that are series of their own (radiographs) follow each other in one strip. */
+function sliceStrips({ host, series, parts, flagBelowDice }: PanelSources): SliceStrip[] {
+  const strips: { title: string; isOfImages: boolean; cells: SliceCell[] }[] = [];
+  for (const part of parts) {
+    const { displaySet } = part;
+    const sliceCount = displaySet.imageIds?.length ?? 0;
+    const visible = part.series !== undefined && part.series === series ? host.visibleSlice(displaySet) : undefined;
+    const cells = Array.from({ length: sliceCount }, (_, slice) => sliceCell(part, slice, visible, flagBelowDice));
+    const last = strips.at(-1);
+    if (sliceCount === 1 && last?.isOfImages) last.cells.push(...cells);
+    else strips.push({ title: seriesTitle(displaySet), isOfImages: sliceCount === 1, cells });
+  }
+  return strips;
+}
+
+function sliceCell(
+  { displaySet, record, failedSlices }: StudyPart,
+  slice: number,
+  visible: number | undefined,
+  flagBelowDice: number,
+): SliceCell {
+  const quality = record?.quality(slice);
+  const status = failedSlices?.has(slice) ? "failed" : quality?.isReviewed ? "reviewed" : quality ? "done" : "empty";
+  return {
+    displaySetUid: displaySet.displaySetInstanceUID,
+    slice,
+    status,
+    worstDice: quality && worstQuality(quality),
+    isFlagged: isFlagged(quality, flagBelowDice),
+    isVisible: slice === visible,
+  };
 }
 
 function pendingView(edit: PendingEdit): NonNullable<PanelState["pending"]> {

@@ -1,0 +1,104 @@
+import { isRefineError, RefineError } from "@samrefine/core";
+import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
+import type { ModelCatalogue } from "../models/model-catalogue.ts";
+import { type NamedFile, saveFiles } from "../seg/save-files.ts";
+import type { SegDeliveryReport, SegDeliveryRequest, SegStore } from "../seg/seg-store.ts";
+import type { SeriesSource } from "../series/series-source.ts";
+import type { Activity } from "./activity.ts";
+
+/** A series with the segmentation of it that is to leave. */
+export interface SegmentedSeries {
+  readonly series: SeriesSource;
+  readonly record: SegmentationRecord;
+}
+
+export interface HandOver {
+  readonly segStore: SegStore;
+  readonly activity: Activity;
+  readonly catalogue: ModelCatalogue | undefined;
+}
+
+/**
+ * Stores one SEG per series. The first that the archive does not take ends it: those before it are stored, it and the rest can
+ * be stored again.
+ *
+ * @returns What happened, for the user.
+ * @throws RefineError `seg-encoding`, `dicomweb`, `configuration`
+ */
+export async function storeSegs(
+  handOver: HandOver,
+  segmented: readonly SegmentedSeries[],
+  signal: AbortSignal,
+): Promise<string> {
+  const { activity, segStore } = handOver;
+  const reports: SegDeliveryReport[] = [];
+  for (const entry of segmented) {
+    activity.show(labelOf("Storing", segmented.length), progressOf(reports.length, segmented.length));
+    try {
+      reports.push(await segStore.store(requestOf(handOver, entry, signal)));
+    } catch (error) {
+      throw reports.length > 0 ? afterStoring(reports.length, segmented.length, error) : error;
+    }
+  }
+  const frameCount = reports.reduce((sum, report) => sum + report.frameCount, 0);
+  const frames = `${frameCount} ${frameCount === 1 ? "frame" : "frames"}`;
+  const what = reports.length === 1 ? frames : `${reports.length} SEGs, ${frames}`;
+  const where = reports.every(({ isListed }) => isListed)
+    ? `${reports.length === 1 ? "It is" : "They are"} listed among the series of this study.`
+    : "Reload the study to see the list renewed.";
+  return `Stored and read back: ${what}, identical. ${where}`;
+}
+
+/**
+ * Saves one SEG per series as files.
+ * @returns What happened, for the user.
+ * @throws RefineError `seg-encoding`
+ */
+export async function downloadSegs(
+  handOver: HandOver,
+  segmented: readonly SegmentedSeries[],
+  signal: AbortSignal,
+): Promise<string> {
+  const files: NamedFile[] = [];
+  for (const entry of segmented) {
+    handOver.activity.show(labelOf("Writing", segmented.length), progressOf(files.length, segmented.length));
+    files.push(await handOver.segStore.file(requestOf(handOver, entry, signal)));
+  }
+  saveFiles(files, "samrefine-segs");
+  return files.length === 1 ? "The SEG was downloaded." : `${files.length} SEGs were downloaded as one archive.`;
+}
+
+/** The failure of one SEG, with what was stored before it. */
+function afterStoring(stored: number, total: number, error: unknown): unknown {
+  if (!isRefineError(error)) return error;
+  const { code, hint, details } = error;
+  return new RefineError(code, `${stored} of ${total} SEGs are stored, the next one is not. ${error.message}`, {
+    hint,
+    details,
+    cause: error,
+  });
+}
+
+function requestOf(
+  { catalogue }: HandOver,
+  { series, record }: SegmentedSeries,
+  signal: AbortSignal,
+): SegDeliveryRequest {
+  const model = catalogue?.segmentation.find(({ manifest }) => manifest.id === record.modelId);
+  return {
+    series,
+    record,
+    networkName: model && `${model.manifest.id} ${model.manifest.version}`,
+    promptableName: catalogue?.promptable?.manifest.id,
+    planAsksPromptable: record.plan !== undefined && record.plan.passes.length > 0,
+    signal,
+  };
+}
+
+function labelOf(verb: string, count: number): string {
+  return count === 1 ? `${verb} the SEG` : `${verb} ${count} SEGs`;
+}
+
+function progressOf(completed: number, total: number) {
+  return { completed, total: total === 1 ? undefined : total };
+}

@@ -1,0 +1,229 @@
+import type { OhifHost } from "../host/ohif-host.ts";
+import type { HostDisplaySet, HostSegmentation } from "../host-types.ts";
+import { hostLabelmap } from "../labelmap/host-labelmap.ts";
+import {
+  type Change,
+  SegmentationRecord,
+  type SegmentHistory,
+  type SegmentInfo,
+} from "../labelmap/segmentation-record.ts";
+import type { ReadSeg } from "../seg/read-seg.ts";
+import { openSeries, type SeriesSource } from "../series/series-source.ts";
+import { defaultSegment } from "./default-segment.ts";
+
+export interface RecordBookPorts {
+  readonly host: OhifHost;
+  /** What a stored SEG said that the host opened as this segmentation; undefined when it comes from no SEG. */
+  readonly readSegOf: (segmentationId: string) => ReadSeg | undefined;
+  readonly life: AbortSignal;
+  readonly onChange: () => void;
+  readonly onUndone: (text: string) => void;
+}
+
+/** What one step changed in one segmentation. */
+export interface RecordChange {
+  readonly record: SegmentationRecord;
+  readonly change: Change;
+}
+
+/** The open series of the study and their segmentations: ours and those that the host brought. */
+export class RecordBook {
+  readonly #host: OhifHost;
+  readonly #ports: RecordBookPorts;
+  /** Keyed by display set. */
+  readonly #openedSeries = new Map<string, SeriesSource>();
+  /** Keyed by the host's segmentation id. */
+  readonly #records = new Map<string, SegmentationRecord>();
+  /** Which record is the current one of a display set. */
+  readonly #currentRecord = new Map<string, string>();
+  /** Revision that a record had when it was taken over from the host. */
+  readonly #adoptedAt = new WeakMap<SegmentationRecord, number>();
+  #isWriting = false;
+
+  constructor(ports: RecordBookPorts) {
+    this.#host = ports.host;
+    this.#ports = ports;
+  }
+
+  /** True while we write ourselves: what the host then says is no edit by a person. */
+  get isWriting(): boolean {
+    return this.#isWriting;
+  }
+
+  /** @throws RefineError `unsupported-dicom` */
+  open(displaySet: HostDisplaySet): SeriesSource {
+    const known = this.#openedSeries.get(displaySet.displaySetInstanceUID);
+    if (known && known.displaySet === displaySet) return known;
+    const series = openSeries(displaySet);
+    this.#openedSeries.set(displaySet.displaySetInstanceUID, series);
+    return series;
+  }
+
+  /** The current record of a series: the host's active label map, ours or adopted. */
+  of(series: SeriesSource): SegmentationRecord | undefined {
+    const uid = series.displaySet.displaySetInstanceUID;
+    const active = this.#host.activeSegmentation(series.displaySet);
+    if (active) {
+      this.#currentRecord.set(uid, active.segmentationId);
+      const known = this.#records.get(active.segmentationId);
+      return known ? this.#withHostSegments(known, active) : this.#adopt(active);
+    }
+    return this.#records.get(this.#currentRecord.get(uid) ?? "");
+  }
+
+  /** True when a series has a record, without adopting one. */
+  has(displaySetUid: string): boolean {
+    return this.#records.has(this.#currentRecord.get(displaySetUid) ?? "");
+  }
+
+  byId(segmentationId: string): SegmentationRecord | undefined {
+    return this.#records.get(segmentationId);
+  }
+
+  seriesOf(record: SegmentationRecord): SeriesSource | undefined {
+    for (const [uid, id] of this.#currentRecord) {
+      const series = id === record.segmentationId ? this.#openedSeries.get(uid) : undefined;
+      if (series) return series;
+    }
+    return undefined;
+  }
+
+  /** False for a segmentation that the host brought and nobody changed here. */
+  isTouched(record: SegmentationRecord): boolean {
+    return this.#adoptedAt.get(record) !== record.revision;
+  }
+
+  async ensure(series: SeriesSource): Promise<SegmentationRecord> {
+    return this.of(series) ?? this.#create(series, "SAM Refine", [defaultSegment(1)], undefined);
+  }
+
+  async forModel(
+    series: SeriesSource,
+    model: { readonly id: string; readonly title: string; readonly labels: readonly SegmentInfo[] },
+  ): Promise<SegmentationRecord> {
+    const current = this.of(series);
+    if (current?.modelId === model.id) return current;
+    return this.#create(series, model.title, model.labels, model.id);
+  }
+
+  /** Forgets what the host removed. @returns the ids that are gone */
+  forgetRemoved(): ReadonlySet<string> {
+    const gone = new Set<string>();
+    for (const id of this.#records.keys()) {
+      if (this.#host.segmentation(id)) continue;
+      this.#records.delete(id);
+      gone.add(id);
+    }
+    return gone;
+  }
+
+  /** Lets the host draw slices that were written. */
+  announce(record: SegmentationRecord, slices: readonly number[]): void {
+    this.#write(() => record.labelmap.announce(slices));
+    this.#ports.onChange();
+  }
+
+  /** Our steps lie in the host's own history, among its brush strokes, so that Ctrl+Z walks through all of them in order. */
+  pushStep(label: string, changes: readonly RecordChange[]): void {
+    this.#host.history.push({
+      restoreMemo: (isUndo?: boolean) => {
+        const present = changes.filter(({ record }) => this.#records.has(record.segmentationId));
+        if (this.#ports.life.aborted || present.length === 0) return;
+        this.#write(() => {
+          for (const { record, change } of present) record.applyChange(change, isUndo ? "before" : "after");
+        });
+        this.#ports.onUndone(`${isUndo ? "Undone" : "Redone"}: ${label}.`);
+      },
+    });
+  }
+
+  #write(write: () => void): void {
+    this.#isWriting = true;
+    try {
+      write();
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  async #create(
+    series: SeriesSource,
+    label: string,
+    segments: readonly SegmentInfo[],
+    modelId: string | undefined,
+  ): Promise<SegmentationRecord> {
+    this.#isWriting = true;
+    try {
+      const id = await this.#host.createSegmentation(series.displaySet, label, segments);
+      const imageIds = this.#host.segmentation(id)?.representationData.Labelmap?.imageIds ?? [];
+      const record = new SegmentationRecord(id, hostLabelmap(id, imageIds), segments, modelId);
+      this.#records.set(id, record);
+      this.#currentRecord.set(series.displaySet.displaySetInstanceUID, id);
+      return record;
+    } finally {
+      this.#isWriting = false;
+    }
+  }
+
+  #adopt(active: HostSegmentation): SegmentationRecord {
+    const imageIds = active.representationData.Labelmap?.imageIds ?? [];
+    const record = new SegmentationRecord(
+      active.segmentationId,
+      hostLabelmap(active.segmentationId, imageIds),
+      [],
+      undefined,
+    );
+    for (const { segmentIndex, cachedStats } of Object.values(active.segments).filter(Boolean)) {
+      const origin = historyOfLoaded(cachedStats?.algorithmType);
+      if (origin) record.markHistory([segmentIndex], origin);
+    }
+    // What the exclusive label map cannot show; without it, storing again would lose it.
+    this.#ports.readSegOf(active.segmentationId)?.slices.forEach(({ hidden }, slice) => {
+      if (hidden.length > 0) record.setHidden(slice, hidden);
+    });
+    this.#records.set(active.segmentationId, record);
+    this.#withHostSegments(record, active);
+    this.#adoptedAt.set(record, record.revision);
+    return record;
+  }
+
+  /** Segments may be added, removed or renamed in the host's own panel. */
+  #withHostSegments(record: SegmentationRecord, active: HostSegmentation): SegmentationRecord {
+    const present = Object.values(active.segments).filter(Boolean);
+    const known = new Map(record.segments.map((segment) => [segment.number, segment]));
+    const isSame =
+      present.length === known.size &&
+      present.every(({ segmentIndex, label }) => known.get(segmentIndex)?.label === label);
+    if (!isSame) {
+      record.setSegments(
+        present.map(
+          ({ segmentIndex, label }): SegmentInfo => ({
+            ...(known.get(segmentIndex) ?? {
+              ...defaultSegment(segmentIndex),
+              ...this.#storedMeaning(active.segmentationId, segmentIndex),
+              colorRgb: this.#host.segmentColor(active.segmentationId, segmentIndex),
+            }),
+            label,
+          }),
+        ),
+      );
+    }
+    return record;
+  }
+
+  /** What a stored SEG says that a segment is. */
+  #storedMeaning(segmentationId: string, number: number): Partial<Pick<SegmentInfo, "category" | "type">> {
+    const stored = this.#ports.readSegOf(segmentationId)?.segments.find((segment) => segment.number === number);
+    return {
+      ...(stored?.category ? { category: stored.category } : {}),
+      ...(stored?.type ? { type: stored.type } : {}),
+    };
+  }
+}
+
+/** What a loaded SEG says of a segment, as history: storing it again must not change how it came to be. */
+function historyOfLoaded(algorithmType: string | undefined): Partial<SegmentHistory> | undefined {
+  if (algorithmType === "AUTOMATIC") return { byNetwork: true };
+  if (algorithmType === "SEMIAUTOMATIC") return { byPrompts: true };
+  return algorithmType === "MANUAL" ? { byHand: true } : undefined;
+}
