@@ -1,5 +1,8 @@
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { decodeSeg } from "@samrefine/dicom";
 import { findOrthanc, startOrthanc } from "@samrefine/viewer/orthanc";
+import { unzipSync } from "fflate";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { repositoryDirectory } from "./harness/artifacts.ts";
@@ -236,6 +239,52 @@ describe("the demo, as npm start serves it", () => {
     return { viewer, keepsFiles: true, stop: async () => void (await viewer.stop()) };
   });
 });
+
+describe("a study of four radiographs, of which not all are on screen", () => {
+  let viewer: RunningViewer;
+
+  beforeAll(async () => {
+    viewer = await startViewer({ folder: join(demo, "hand-1") });
+  });
+  afterAll(async () => void (await viewer?.stop()));
+
+  it("is segmented, walked through, undone and redone as one", { timeout: 300_000 }, async () => {
+    page = await ViewerPage.open(browser, viewer.url);
+    const { panel, watched } = page;
+    await page.openStudy(await studyUidOf(join(demo, "hand-1")));
+    await panel.waitForModel(hand.model);
+    await panel.part("samrefine-refinement").selectOption("network-only");
+    await panel.segmentStudy();
+    await panel.waitForState("review", 240_000);
+    expect(await panel.status()).toMatch(/^4 of 4 images segmented/);
+    expect(await panel.part("samrefine-store").textContent()).toBe("Store 4 SEGs");
+    expect(await shownLabelmaps(watched.page)).toHaveLength(4);
+    await expectEveryImageCanBeShown(page, "four-radiographs");
+
+    const empty = async (): Promise<number> =>
+      (await shownLabelmaps(watched.page)).filter(({ slices }) =>
+        [...slices.values()].every((labels) => labels.every((label) => label === 0)),
+      ).length;
+    expect(await empty()).toBe(0);
+    await panel.undo();
+    await expect.poll(empty).toBe(4);
+    await panel.part("samrefine-redo").click();
+    await expect.poll(empty).toBe(0);
+
+    await panel.part("samrefine-auto-series").click();
+    await panel.waitForState("review", 240_000);
+    expect(await panel.status()).toMatch(/^Segmented/);
+    await expectSegsInArchive(await panel.download(), 4);
+    expect(watched.errors).toEqual([]);
+  });
+});
+
+/** A downloaded archive holds so many SEGs, each of another image. */
+async function expectSegsInArchive(path: string, count: number): Promise<void> {
+  const segs = Object.values(unzipSync(await readFile(path))).map((bytes) => decodeSeg(bytes));
+  expect(new Set(segs.map(({ frames }) => frames[0]?.sourceSopInstanceUid)).size).toBe(count);
+  expect(segs).toHaveLength(count);
+}
 
 describe("a folder of real files", () => {
   describeMainJob("folder", [teeth, hippocampus], async () => {

@@ -29,13 +29,7 @@ export function SliceStrips({ state, session }: PanelPart): ReactElement | null 
             title="Goes to the next slice that is flagged"
             onClick={() => session.goToNextFlagged()}
           >
-            {flaggedCount === 0 ? (
-              "None to check"
-            ) : (
-              <>
-                Next of {flaggedCount} to check <kbd>J</kbd>
-              </>
-            )}
+            {flaggedCount === 0 ? "None to check" : `Check next · ${flaggedCount} left`} <kbd>J</kbd>
           </button>
         )}
       </div>
