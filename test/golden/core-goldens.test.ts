@@ -10,6 +10,7 @@ import {
   labelComponents2D,
   labelComponents3D,
   morphMask,
+  randomWalker,
   resizeAntialiased,
   type StructuringElement,
   type VolumeSize,
@@ -112,6 +113,40 @@ describe("morphology against scikit-image's elements and SciPy", () => {
 
   test("holes", () => {
     expect(countDifferences(fillHoles(mask).data, maskOf(golden.filled))).toBe(0);
+  });
+});
+
+describe("random walker", () => {
+  const golden = read<{
+    size: number[];
+    image: number[];
+    seeds: string;
+    sigma: number;
+    "scikit-image": number[][];
+    ridge: number;
+    direct: number[][];
+  }>("random-walker");
+  const seeds = maskOf(golden.seeds);
+  const walk = (changes: { readonly minimumWeight?: number; readonly ridge: number }) =>
+    randomWalker(
+      Float32Array.from(golden.image),
+      gridSize(golden.size),
+      seeds,
+      [2, 3].map((label) => seeds.map((value) => Number(value === label))),
+      { sigma: golden.sigma, tolerance: 1e-9, ...changes },
+    );
+
+  test("against scikit-image", () => {
+    const found = walk({ minimumWeight: 1e-10, ridge: 0 });
+    // The fixture is rounded to 1e-6; both sides solve the same equations.
+    for (const [i, map] of found.entries()) {
+      expect(largestDifference(map, golden["scikit-image"][i] ?? [])).toBeLessThan(2e-6);
+    }
+  });
+
+  test("with a ridge, against SciPy's direct solver", () => {
+    const found = walk({ ridge: golden.ridge });
+    for (const [i, map] of found.entries()) expect(largestDifference(map, golden.direct[i] ?? [])).toBeLessThan(2e-6);
   });
 });
 

@@ -23,9 +23,13 @@ interface Tally {
   yMax: number;
 }
 
-function tallyComponents(mask: Mask, probability: Float32Array | undefined): { labels: Int32Array; tallies: Tally[] } {
+function tallyComponents(
+  mask: Mask,
+  probability: Float32Array | undefined,
+  connectivity: 4 | 8,
+): { labels: Int32Array; tallies: Tally[] } {
   const { columns, rows } = mask.geometry;
-  const { labels, count } = labelComponents2D(mask.data, mask.geometry, 8);
+  const { labels, count } = labelComponents2D(mask.data, mask.geometry, connectivity);
   const tallies = Array.from(
     { length: count },
     (): Tally => ({ area: 0, probability: 0, lastPixel: -1, xMin: columns, yMin: rows, xMax: -1, yMax: -1 }),
@@ -49,7 +53,7 @@ function tallyComponents(mask: Mask, probability: Float32Array | undefined): { l
 }
 
 /**
- * Keeps one or all 8-connected components of at least `minimumArea` pixels. Nothing large enough gives an empty mask.
+ * Keeps one or all connected components of at least `minimumArea` pixels. Nothing large enough gives an empty mask.
  *
  * - `largest`: most pixels;
  * - `highest-probability`: largest mean of `probability` over the component (without probability: `largest`);
@@ -65,8 +69,9 @@ export function selectComponent(
   rule: ComponentRule,
   minimumArea: number,
   probability?: Float32Array,
+  connectivity: 4 | 8 = 8,
 ): Mask {
-  const { labels, tallies } = tallyComponents(mask, probability);
+  const { labels, tallies } = tallyComponents(mask, probability, connectivity);
   const kept = new Uint8Array(tallies.length + 1);
   if (rule === "all") {
     for (const [index, tally] of tallies.entries()) if (tally.area >= minimumArea) kept[index + 1] = 1;
@@ -96,7 +101,7 @@ function scoreOf(rule: Exclude<ComponentRule, "all">): (tally: Tally) => number 
 
 /** All 8-connected components, in raster order of their first pixel. @throws RefineError `shape-mismatch`. */
 export function splitComponents(mask: Mask, probability?: Float32Array): MaskComponent[] {
-  const { labels, tallies } = tallyComponents(mask, probability);
+  const { labels, tallies } = tallyComponents(mask, probability, 8);
   return tallies.map(({ area, probability: sum, xMin, yMin, xMax, yMax }, index) => {
     const data = new Uint8Array(labels.length);
     for (let i = 0; i < data.length; i++) data[i] = labels[i] === index + 1 ? 1 : 0;

@@ -11,9 +11,12 @@ export function requiredCapabilities(plan: RefinementPlan): ReadonlyMap<Capabili
   for (const [index, pass] of plan.passes.entries()) {
     if (pass.box !== undefined) required.set("box", `passes[${index}].box`);
     if (pass.background !== undefined) required.set("backgroundPoints", `passes[${index}].background`);
+    if (pass.errorClicks !== undefined) required.set("backgroundPoints", `passes[${index}].errorClicks`);
     if (pass.maskInput !== "none") required.set("maskInput", `passes[${index}].maskInput`);
   }
-  if (plan.passes.length > 0 && plan.maskChoice === "token0") required.set("singleMaskToken", "maskChoice");
+  if (plan.passes.length > 0 && (plan.maskChoice === "token0" || plan.maskChoice === "agreement")) {
+    required.set("singleMaskToken", "maskChoice");
+  }
   return required;
 }
 

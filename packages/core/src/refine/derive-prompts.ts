@@ -1,9 +1,10 @@
 import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Mask, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { maskArea } from "../mask/measure.ts";
+import { emptyMask, maskArea } from "../mask/measure.ts";
 import { splitComponents } from "../mask/select-component.ts";
 import { boxOfMask } from "../prompt/box.ts";
+import { errorClick } from "../prompt/error-click.ts";
 import { imposeMask, logitsOfMask } from "../prompt/mask-prompt.ts";
 import type { BoxPrompt, LowResLogits, PointPrompt, Prompt } from "../prompt/prompt.ts";
 import {
@@ -48,8 +49,19 @@ export interface PromptSource {
   readonly units: readonly PromptUnit[];
   /** Units without a seed that a pass needs, because other classes claim all their pixels. */
   readonly unasked: readonly PromptUnit[];
-  /** @param previous SAM's own low-resolution logits of the pass before, for `previous-pass`. */
-  prompt(unit: PromptUnit, passIndex: number, previous: LowResLogits | undefined): Prompt;
+  prompt(unit: PromptUnit, passIndex: number, answered?: AnsweredSoFar): Prompt;
+  /** Where the next error click falls; undefined when nothing is wrong. @param current on the grid of the target. */
+  errorClick(unit: PromptUnit, current: Mask, index: number): PointPrompt | undefined;
+  /** The prompt with its points and box moved a little, `count` times, each time differently. */
+  moved(unit: PromptUnit, prompt: Prompt, count: number): readonly Prompt[];
+}
+
+/** What a later pass knows of earlier ones. */
+export interface AnsweredSoFar {
+  /** SAM's own low-resolution logits of the pass before, for `previous-pass`. */
+  readonly previous?: LowResLogits | undefined;
+  /** Error clicks so far, the newest last. */
+  readonly clicks?: readonly PointPrompt[];
 }
 
 /** @throws RefineError `invalid-plan` when a ring names a segment that does not exist. */
@@ -109,15 +121,20 @@ export function createPromptSource(
   return {
     units: all.filter(hasSeeds),
     unasked: all.filter((unit) => !hasSeeds(unit)),
-    prompt(unit, passIndex, previous) {
+    errorClick: (unit, current, index) =>
+      errorClick(unit.target, current, index, random.fork(`click ${index} ${unit.name}`)),
+    moved: (unit, prompt, count) =>
+      Array.from({ length: count }, (_, index) => movePrompt(prompt, random.fork(`move ${index} ${unit.name}`))),
+    prompt(unit, passIndex, { previous, clicks = [] } = {}) {
       const pass = plan.passes[passIndex];
       if (pass === undefined) throw new RefineError("configuration", `The plan has no pass ${passIndex}.`);
       const foreground = pass.foreground === undefined ? [] : seedsOf(pass.foreground, pass.foregroundCount ?? 1, unit);
       const points: readonly PointPrompt[] = [
         ...foreground.map(({ x, y }) => ({ x, y, label: "foreground" as const })),
         ...backgroundOf(unit, pass).map(({ x, y }) => ({ x, y, label: "background" as const })),
+        ...(pass.errorClicks === undefined ? [] : pass.errorClicks === "all" ? clicks : clicks.slice(-1)),
       ];
-      const box = pass.box && boxOfMask(unit.target, pass.box);
+      const box = pass.box && boxOfMask(unit.target, pass.box, random.fork(`box ${passIndex} ${unit.name}`));
       const maskInput = maskInputOf(unit, pass, previous);
       const prompt: Prompt = {
         segment: unit.segment,
@@ -140,7 +157,11 @@ export function createPromptSource(
 export function derivePrompts(initial: SegmentStack, plan: RefinementPlan, image: ImageGeometry): Prompt[] {
   if (plan.passes.length === 0) return [];
   const source = createPromptSource(prepareSegments(initial, plan), plan, image);
-  return source.units.map((unit) => source.prompt(unit, 0, undefined));
+  return source.units.map((unit) => {
+    // The first click is known before any answer: everything is missing.
+    const click = plan.passes[0]?.errorClicks && source.errorClick(unit, emptyMask(unit.target.geometry), 0);
+    return source.prompt(unit, 0, { clicks: click === undefined ? [] : [click] });
+  });
 }
 
 const classObjectName = (number: SegmentNumber) => `class ${number}`;
@@ -235,6 +256,9 @@ function maskInputOf(
   if (pass.maskInput === "previous-pass") return previous;
   if (pass.maskInput === "from-mask") return logitsOfMask(unit.target, pass.maskScale);
   if (pass.maskInput === "none") return undefined;
+  if (pass.maskInput === "zeros") {
+    return { geometry: unit.target.geometry, data: new Float32Array(unit.target.data.length) };
+  }
   return { geometry: unit.target.geometry, data: unit.logits.map((value) => value * pass.maskScale) };
 }
 
@@ -249,6 +273,36 @@ function surroundings(mask: Mask): Mask {
     return isNear && value === 0 ? 1 : 0;
   });
   return { geometry: mask.geometry, data };
+}
+
+/** How far a prompt is moved to see whether the answer hangs on it: points by so many pixels, box sides by such a share. */
+const MOVED_PIXELS = 2;
+const MOVED_SHARE = 0.05;
+
+function movePrompt(prompt: Prompt, random: Random): Prompt {
+  const { columns, rows } = prompt.geometry;
+  const within = (value: number, length: number): number => Math.min(Math.max(value, 0), length - 1);
+  const shift = (largest: number): number => (2 * random.next() - 1) * largest;
+  const { points, box } = prompt;
+  const [width, height] = box === undefined ? [0, 0] : [box.xMax - box.xMin + 1, box.yMax - box.yMin + 1];
+  return {
+    ...prompt,
+    ...(points && {
+      points: points.map(({ x, y, label }) => ({
+        x: within(x + shift(MOVED_PIXELS), columns),
+        y: within(y + shift(MOVED_PIXELS), rows),
+        label,
+      })),
+    }),
+    ...(box && {
+      box: {
+        xMin: within(box.xMin + shift(MOVED_SHARE * width), columns),
+        yMin: within(box.yMin + shift(MOVED_SHARE * height), rows),
+        xMax: within(box.xMax + shift(MOVED_SHARE * width), columns),
+        yMax: within(box.yMax + shift(MOVED_SHARE * height), rows),
+      },
+    }),
+  };
 }
 
 /** Centres go to centres, box edges to the far sides of their pixels, clipped to the image's pixel indices. */

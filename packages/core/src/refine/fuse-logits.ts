@@ -2,7 +2,7 @@ import type { ImageGeometry } from "../geometry/geometry.ts";
 import { sigmoid } from "../kernels/scalar.ts";
 import type { Mask } from "../mask/mask.ts";
 import { maskAbove } from "../mask/measure.ts";
-import type { RefinementPlan } from "./plan.ts";
+import type { FusionKind } from "./plan.ts";
 
 /** weight * sam + (1 - weight) * network, per pixel. */
 export function blendLogits(sam: Float32Array, network: Float32Array, weight: number): Float32Array {
@@ -61,12 +61,15 @@ export function probabilitiesOf(logits: Float32Array): Float32Array {
 
 /**
  * One mask per class from the classes' final logits, all on `geometry`. An absent class takes part with undefined.
- * See {@link RefinementPlan.fusion}.
+ * See `RefinementPlan.fusion`.
+ *
+ * @param ranks per class, for `priority`: the lowest claims a pixel first.
  */
 export function masksOfLogits(
   logits: readonly (Float32Array | undefined)[],
   geometry: ImageGeometry,
-  fusion: NonNullable<RefinementPlan["fusion"]>,
+  fusion: FusionKind,
+  ranks: readonly number[] = [],
 ): Mask[] {
   const size = geometry.columns * geometry.rows;
   if (fusion === "independent") {
@@ -77,6 +80,15 @@ export function masksOfLogits(
   const masks = logits.map(() => ({ geometry, data: new Uint8Array(size) }));
   const present = logits.flatMap((values, index) => (values === undefined ? [] : [{ values, index }]));
   if (present.length === 0) return masks;
+  if (fusion === "priority") {
+    const ordered = present.toSorted((a, b) => (ranks[a.index] ?? a.index) - (ranks[b.index] ?? b.index));
+    for (let i = 0; i < size; i++) {
+      const first = ordered.find(({ values }) => (values[i] as number) > 0);
+      const mask = first && masks[first.index];
+      if (mask !== undefined) mask.data[i] = 1;
+    }
+    return masks;
+  }
   for (let i = 0; i < size; i++) {
     let best = Number.NEGATIVE_INFINITY;
     let winner = -1;

@@ -37,6 +37,24 @@ describe("parsePlan", () => {
     expect(refusedAt({ ...plan, cleanUp: [{ kind: "fill-holes", keep: "all" }] })).toBe("cleanUp[0].keep");
   });
 
+  test("what makes sense only together is refused apart", () => {
+    const plan = plain(presetPlan("semisam-paper"));
+    const pass = { maskInput: "zeros", maskScale: 1 };
+    expect(refusedAt({ ...plan, passes: [{ ...pass, errorClicks: "newest", foreground: "centroid" }] })).toBe(
+      "passes[0].errorClicks",
+    );
+    expect(refusedAt({ ...plan, passes: [{ ...pass, foreground: "centroid", repeat: 3 }] })).toBe("passes[0].repeat");
+    expect(refusedAt({ ...plan, passes: [pass] })).toBe("passes[0]");
+    expect(refusedAt({ ...plan, priority: [1, 2] })).toBe("priority");
+    expect(refusedAt({ ...plan, fusion: "priority", priority: [1, 0] })).toBe("priority[1]");
+    expect(refusedAt({ ...plan, quality: "calibrated" })).toBe("qualityModel");
+    expect(refusedAt({ ...plan, accept: { minimumQuality: 2 } })).toBe("accept.minimumQuality");
+    const volume = plain(presetPlan("propagate-medsam")).volume as Record<string, unknown>;
+    expect(refusedAt({ ...plan, volume: { ...volume, stop: {} } })).toBe("volume.stop.minimumArea");
+    expect(refusedAt({ ...plan, volume: { mode: "three-planes", from: "key-slice" } })).toBe("volume.from");
+    expect(refusedAt({ ...plan, cleanUp: [{ kind: "random-walker", sigma: 0 }] })).toBe("cleanUp[0].sigma");
+  });
+
   test("names the place of a wrong value", () => {
     const plan = plain(presetPlan("scb-asRun"));
     expect(refusedAt(null)).toBe("plan");

@@ -1,7 +1,9 @@
-import { RefineError } from "../errors.ts";
 import type { BoxRule } from "../prompt/box.ts";
-import type { CleanUpStep, RefinementPass, RefinementPlan, RingPair } from "./plan.ts";
+import type { AcceptanceRule, ArgMaxRule, CleanUpStep, RefinementPass, RefinementPlan, RingPair } from "./plan.ts";
 import type { EvidenceInterval, PlanEvidence, PlanEvidenceArm } from "./plan-evidence.ts";
+import { QUALITY_FEATURES, type QualityModel, type QualityTerm } from "./quality-model.ts";
+import { invalidPlan, RecordReader } from "./record-reader.ts";
+import type { PropagationStop, VolumeRule } from "./volume-rule.ts";
 
 /**
  * Checks a value from outside (a file, a form, a message) and returns it as a plan. Unknown keys are refused: a misspelt
@@ -16,48 +18,172 @@ export function parsePlan(value: unknown): RefinementPlan {
     id: plan.text("id"),
     note: plan.text("note"),
     probabilityThreshold: plan.number("probabilityThreshold", { above: 0, below: 1 }),
+    ...plan.optional("binarise", () => parseBinarise(plan.take("binarise"), "binarise")),
     cleanUp: plan.list("cleanUp", parseCleanUpStep),
     ...plan.optional("target", () => plan.oneOf("target", ["class", "component"])),
     ...plan.optional("rings", () => plan.list("rings", parseRing)),
     passes: plan.list("passes", parsePass),
     ...plan.optional("coordinates", () => plan.oneOf("coordinates", ["index", "pixel-centre"])),
-    maskChoice: plan.oneOf("maskChoice", ["token0", "bestOf3", "auto"]),
+    maskChoice: plan.oneOf("maskChoice", ["token0", "bestOf3", "auto", "agreement"]),
+    ...plan.optional("logitThreshold", () => plan.number("logitThreshold", {})),
     samWeight: plan.number("samWeight", { minimum: 0, maximum: 1 }),
     minimumAgreement: plan.number("minimumAgreement", { minimum: 0, maximum: 1 }),
     fallback: plan.oneOf("fallback", ["cleaned", "raw"]),
     ...plan.optional("fusion", () =>
-      plan.oneOf("fusion", ["independent", "arg-max-zero-background", "arg-max-mean-background"]),
+      plan.oneOf("fusion", ["independent", "arg-max-zero-background", "arg-max-mean-background", "priority"]),
     ),
-    ...plan.optional("quality", () => plan.oneOf("quality", ["soft-dice", "predicted-iou-as-dice", "agreement"])),
+    ...plan.optional("priority", () => plan.numbers("priority", SEGMENT_NUMBER)),
+    ...plan.optional("quality", () => plan.oneOf("quality", QUALITY_METHODS)),
+    ...plan.optional("qualityModel", () => parseQualityModel(plan.take("qualityModel"), "qualityModel")),
+    ...plan.optional("accept", () => parseAcceptance(plan.take("accept"), "accept")),
+    ...plan.optional("volume", () => parseVolumeRule(plan.take("volume"), "volume")),
     testTimeAugmentation: plan.oneOf("testTimeAugmentation", ["none", "horizontal-flip", "flips"]),
     seed: plan.number("seed", { minimum: 0, whole: true }),
     ...plan.optional("evidence", () => parseEvidence(plan.take("evidence"), "evidence")),
   };
   plan.refuseOthers();
   refuseMeaninglessPasses(parsed);
+  if (parsed.priority !== undefined && parsed.fusion !== "priority") {
+    throw invalidPlan("priority", parsed.priority, `nothing unless fusion is "priority"`);
+  }
+  if (parsed.quality === "calibrated" && parsed.qualityModel === undefined) {
+    throw invalidPlan("qualityModel", undefined, `a fitted model, because quality is "calibrated"`);
+  }
+  return parsed;
+}
+
+const SEGMENT_NUMBER = { minimum: 1, maximum: 65535, whole: true };
+
+const QUALITY_METHODS = [
+  "soft-dice",
+  "predicted-iou-as-dice",
+  "agreement",
+  "stability",
+  "prompt-jitter",
+  "augmentation-agreement",
+  "calibrated",
+] as const;
+
+function parseBinarise(value: unknown, path: string): ArgMaxRule {
+  const rule = new RecordReader(value, path);
+  const parsed: ArgMaxRule = {
+    kind: rule.oneOf("kind", ["arg-max"]),
+    ...rule.optional("gate", () => {
+      const gate = new RecordReader(rule.take("gate"), `${path}.gate`);
+      const kind = gate.oneOf("kind", ["maximum-probability", "min-max-ratio"]);
+      const minimum = gate.number("minimum", { minimum: 0, maximum: 1 });
+      gate.refuseOthers();
+      return { kind, minimum };
+    }),
+  };
+  rule.refuseOthers();
+  return parsed;
+}
+
+function parseAcceptance(value: unknown, path: string): AcceptanceRule {
+  const rule = new RecordReader(value, path);
+  const share = { minimum: 0, maximum: 1 };
+  const parsed: AcceptanceRule = {
+    ...rule.optional("minimumQuality", () => rule.number("minimumQuality", share)),
+    ...rule.optional("minimumAreaRatio", () => rule.number("minimumAreaRatio", { minimum: 0 })),
+    ...rule.optional("maximumAreaRatio", () => rule.number("maximumAreaRatio", { above: 0 })),
+    ...rule.optional("minimumContainment", () => rule.number("minimumContainment", share)),
+    ...rule.optional("minimumPixelConfidence", () =>
+      rule.number("minimumPixelConfidence", { minimum: 0.5, maximum: 1 }),
+    ),
+  };
+  rule.refuseOthers();
+  return parsed;
+}
+
+function parseQualityModel(value: unknown, path: string): QualityModel {
+  const model = new RecordReader(value, path);
+  const parsed: QualityModel = {
+    id: model.text("id"),
+    intercept: model.number("intercept", {}),
+    terms: model.list("terms", (item, place): QualityTerm => {
+      const term = new RecordReader(item, place);
+      const found: QualityTerm = {
+        feature: term.oneOf("feature", QUALITY_FEATURES),
+        mean: term.number("mean", {}),
+        deviation: term.number("deviation", { above: 0 }),
+        weight: term.number("weight", {}),
+      };
+      term.refuseOthers();
+      return found;
+    }),
+  };
+  model.refuseOthers();
+  return parsed;
+}
+
+function parseVolumeRule(value: unknown, path: string): VolumeRule {
+  const rule = new RecordReader(value, path);
+  const mode = rule.oneOf("mode", ["slice-wise", "propagate", "three-planes"]);
+  const median = (): { readonly medianOverSlices?: true } =>
+    rule.take("medianOverSlices") === undefined ? {} : { medianOverSlices: rule.only("medianOverSlices", true) };
+  const parsed: VolumeRule =
+    mode === "three-planes"
+      ? { mode }
+      : mode === "slice-wise"
+        ? { mode, ...median() }
+        : {
+            mode,
+            from: rule.oneOf("from", ["key-slice", "every-slice"]),
+            stop: parseStop(rule.take("stop"), `${path}.stop`),
+            ...median(),
+          };
+  rule.refuseOthers();
+  return parsed;
+}
+
+function parseStop(value: unknown, path: string): PropagationStop {
+  const stop = new RecordReader(value, path);
+  const parsed: PropagationStop = {
+    minimumArea: stop.number("minimumArea", { minimum: 0 }),
+    minimumPredictedIou: stop.number("minimumPredictedIou", { minimum: 0, maximum: 1 }),
+    minimumNeighbourDice: stop.number("minimumNeighbourDice", { minimum: 0, maximum: 1 }),
+    maximumCentroidShift: stop.number("maximumCentroidShift", { minimum: 0 }),
+  };
+  stop.refuseOthers();
   return parsed;
 }
 
 function parseCleanUpStep(value: unknown, path: string): CleanUpStep {
   const step = new RecordReader(value, path);
-  const kind = step.oneOf("kind", ["component", "morphology", "fill-holes"]);
-  const parsed: CleanUpStep =
-    kind === "fill-holes"
-      ? { kind }
-      : kind === "component"
-        ? {
-            kind,
-            keep: step.oneOf("keep", ["largest", "highest-probability", "largest-box", "all"]),
-            minimumArea: step.number("minimumArea", { minimum: 0 }),
-          }
-        : {
-            kind,
-            operation: step.oneOf("operation", ["erode", "dilate", "open", "close"]),
-            element: step.oneOf("element", ["square", "disk", "diamond", "star"]),
-            radius: step.number("radius", { minimum: 0, maximum: 256, whole: true }),
-          };
+  const kind = step.oneOf("kind", ["component", "morphology", "fill-holes", "random-walker"]);
+  const parsed = parseStepOfKind(kind, step);
   step.refuseOthers();
   return parsed;
+}
+
+function parseStepOfKind(kind: CleanUpStep["kind"], step: RecordReader): CleanUpStep {
+  const radius = { minimum: 0, maximum: 256, whole: true };
+  switch (kind) {
+    case "fill-holes":
+      return { kind };
+    case "component":
+      return {
+        kind,
+        keep: step.oneOf("keep", ["largest", "highest-probability", "largest-box", "all"]),
+        minimumArea: step.number("minimumArea", { minimum: 0 }),
+        ...step.optional("connectivity", () => step.oneOf("connectivity", [4, 8])),
+      };
+    case "morphology":
+      return {
+        kind,
+        operation: step.oneOf("operation", ["erode", "dilate", "open", "close"]),
+        element: step.oneOf("element", ["square", "disk", "diamond", "star"]),
+        radius: step.number("radius", radius),
+      };
+    case "random-walker":
+      return {
+        kind,
+        sigma: step.number("sigma", { above: 0 }),
+        foregroundErosion: step.number("foregroundErosion", radius),
+        backgroundErosion: step.number("backgroundErosion", radius),
+      };
+  }
 }
 
 function parseRing(value: unknown, path: string): RingPair {
@@ -65,7 +191,7 @@ function parseRing(value: unknown, path: string): RingPair {
   const ring = pair.number("ring", { minimum: 1, maximum: 65535, whole: true });
   const inner = pair.number("inner", { minimum: 1, maximum: 65535, whole: true });
   pair.refuseOthers();
-  if (ring === inner) throw invalid(`${path}.inner`, inner, "another segment number than ring");
+  if (ring === inner) throw invalidPlan(`${path}.inner`, inner, "another segment number than ring");
   return { ring, inner };
 }
 
@@ -85,8 +211,10 @@ function parsePass(value: unknown, path: string): RefinementPass {
     ...pass.optional("foregroundCount", () => pass.number("foregroundCount", count)),
     ...pass.optional("background", () => pass.oneOf("background", ["other-classes", "arg-min-probability", "random"])),
     ...pass.optional("backgroundCount", () => pass.number("backgroundCount", count)),
+    ...pass.optional("errorClicks", () => pass.oneOf("errorClicks", ["newest", "all"])),
+    ...pass.optional("repeat", () => pass.number("repeat", count)),
     ...pass.optional("box", () => parseBoxRule(pass.take("box"), `${path}.box`)),
-    maskInput: pass.oneOf("maskInput", ["none", "previous-pass", "from-mask", "from-probability"]),
+    maskInput: pass.oneOf("maskInput", ["none", "zeros", "previous-pass", "from-mask", "from-probability"]),
     maskScale: pass.number("maskScale", { above: 0 }),
   };
   pass.refuseOthers();
@@ -100,6 +228,7 @@ function parseBoxRule(value: unknown, path: string): BoxRule {
     marginFraction: box.number("marginFraction", { minimum: 0 }),
     ...box.optional("edges", () => box.oneOf("edges", ["inclusive", "exclusive"])),
     ...box.optional("minimumSide", () => box.number("minimumSide", { minimum: 1 })),
+    ...box.optional("jitterPixels", () => box.number("jitterPixels", { minimum: 0, maximum: 1024, whole: true })),
   };
   box.refuseOthers();
   return parsed;
@@ -150,123 +279,24 @@ function refuseMeaninglessPasses({ passes }: RefinementPlan): void {
   for (const [index, pass] of passes.entries()) {
     const path = `passes[${index}]`;
     if (pass.maskInput === "previous-pass" && index === 0) {
-      throw invalid(`${path}.maskInput`, pass.maskInput, "a mask of the network, because there is no pass before");
+      throw invalidPlan(`${path}.maskInput`, pass.maskInput, "a mask of the network, because there is no pass before");
     }
-    if (pass.foreground === undefined && pass.box === undefined && pass.maskInput === "none") {
-      throw invalid(path, "no prompt", "a foreground point, a box or a mask");
+    if (pass.errorClicks !== undefined && (pass.foreground !== undefined || pass.background !== undefined)) {
+      throw invalidPlan(`${path}.errorClicks`, pass.errorClicks, "no foreground and no background beside it");
+    }
+    if (pass.repeat !== undefined && pass.errorClicks === undefined) {
+      throw invalidPlan(`${path}.repeat`, pass.repeat, "nothing without errorClicks");
+    }
+    const hasPoints = pass.foreground !== undefined || pass.errorClicks !== undefined;
+    const hasMask = pass.maskInput !== "none" && pass.maskInput !== "zeros";
+    if (!hasPoints && pass.box === undefined && !hasMask) {
+      throw invalidPlan(path, "no prompt", "a foreground point, a box or a mask");
     }
     if (pass.foregroundCount !== undefined && pass.foreground !== "random") {
-      throw invalid(`${path}.foregroundCount`, pass.foregroundCount, `nothing unless foreground is "random"`);
+      throw invalidPlan(`${path}.foregroundCount`, pass.foregroundCount, `nothing unless foreground is "random"`);
     }
     if (pass.backgroundCount !== undefined && pass.background !== "random") {
-      throw invalid(`${path}.backgroundCount`, pass.backgroundCount, `nothing unless background is "random"`);
+      throw invalidPlan(`${path}.backgroundCount`, pass.backgroundCount, `nothing unless background is "random"`);
     }
   }
-}
-
-interface NumberRange {
-  readonly minimum?: number;
-  readonly maximum?: number;
-  readonly above?: number;
-  readonly below?: number;
-  readonly whole?: boolean;
-}
-
-/** Takes the keys of an object one by one and knows its place in the plan. */
-class RecordReader {
-  readonly #record: Readonly<Record<string, unknown>>;
-  readonly #path: string;
-  readonly #taken = new Set<string>();
-
-  constructor(value: unknown, path: string) {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) {
-      throw invalid(path === "" ? "plan" : path, value, "an object");
-    }
-    this.#record = value as Readonly<Record<string, unknown>>;
-    this.#path = path;
-  }
-
-  take(key: string): unknown {
-    this.#taken.add(key);
-    return Object.hasOwn(this.#record, key) ? this.#record[key] : undefined;
-  }
-
-  text(key: string): string {
-    const value = this.take(key);
-    if (typeof value !== "string" || value.trim() === "") throw invalid(this.#at(key), value, "a text");
-    return value;
-  }
-
-  texts(key: string): string[] {
-    return this.list(key, (value, path) => {
-      if (typeof value !== "string" || value.trim() === "") throw invalid(path, value, "a text");
-      return value;
-    });
-  }
-
-  flag(key: string): boolean {
-    const value = this.take(key);
-    if (typeof value !== "boolean") throw invalid(this.#at(key), value, "true or false");
-    return value;
-  }
-
-  number(key: string, range: NumberRange): number {
-    const value = this.take(key);
-    const isInRange =
-      typeof value === "number" &&
-      Number.isFinite(value) &&
-      (range.minimum === undefined || value >= range.minimum) &&
-      (range.maximum === undefined || value <= range.maximum) &&
-      (range.above === undefined || value > range.above) &&
-      (range.below === undefined || value < range.below) &&
-      (range.whole !== true || Number.isInteger(value));
-    if (!isInRange) throw invalid(this.#at(key), value, describeRange(range));
-    return value;
-  }
-
-  oneOf<const T extends string>(key: string, accepted: readonly T[]): T {
-    const value = this.take(key);
-    const found = accepted.find((candidate) => candidate === value);
-    if (found === undefined) throw invalid(this.#at(key), value, accepted.map((a) => JSON.stringify(a)).join(" or "));
-    return found;
-  }
-
-  list<T>(key: string, parse: (value: unknown, path: string) => T): T[] {
-    const value = this.take(key);
-    if (!Array.isArray(value)) throw invalid(this.#at(key), value, "a list");
-    return value.map((item, index) => parse(item, `${this.#at(key)}[${index}]`));
-  }
-
-  /** The key with its parsed value, or nothing when it is absent. */
-  optional<const K extends string, T>(key: K, parse: () => T): { readonly [P in K]?: T } {
-    return this.take(key) === undefined ? {} : ({ [key]: parse() } as { readonly [P in K]?: T });
-  }
-
-  refuseOthers(): void {
-    for (const key of Object.keys(this.#record)) {
-      if (!this.#taken.has(key)) throw invalid(this.#at(key), "an unknown key", [...this.#taken].join(", "));
-    }
-  }
-
-  #at(key: string): string {
-    return this.#path === "" ? key : `${this.#path}.${key}`;
-  }
-}
-
-function describeRange({ minimum, maximum, above, below, whole }: NumberRange): string {
-  const limits = [
-    minimum === undefined ? [] : [`at least ${minimum}`],
-    above === undefined ? [] : [`above ${above}`],
-    maximum === undefined ? [] : [`at most ${maximum}`],
-    below === undefined ? [] : [`below ${below}`],
-  ].flat();
-  return [whole === true ? "a whole number" : "a number", limits.join(" and ")].filter((part) => part !== "").join(" ");
-}
-
-function invalid(path: string, found: unknown, accepted: string): RefineError {
-  const shown = typeof found === "string" ? found : (JSON.stringify(found) ?? "nothing").slice(0, 80);
-  return new RefineError("invalid-plan", `Plan, ${path}: found ${shown}, accepted: ${accepted}.`, {
-    hint: "Correct the plan at this place, or start from a preset.",
-    details: { path, accepted },
-  });
 }

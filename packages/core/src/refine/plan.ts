@@ -3,14 +3,18 @@ import type { MorphologyOperation, StructuringElement } from "../mask/morphology
 import type { BoxRule } from "../prompt/box.ts";
 import type { MaskChoice } from "../segmenter.ts";
 import type { PlanEvidence } from "./plan-evidence.ts";
+import type { QualityModel } from "./quality-model.ts";
 import type { QualityMethodId } from "./result.ts";
+import type { VolumeRule } from "./volume-rule.ts";
 
 export type CleanUpStep =
-  /** Keep one or all connected components (8-neighbours) of at least `minimumArea` pixels. */
+  /** Keep one or all connected components of at least `minimumArea` pixels. */
   | {
       readonly kind: "component";
       readonly keep: "largest" | "highest-probability" | "largest-box" | "all";
       readonly minimumArea: number;
+      /** 8 (default): pixels that share an edge or a corner hang together; 4: an edge. */
+      readonly connectivity?: 4 | 8;
     }
   | {
       readonly kind: "morphology";
@@ -18,7 +22,32 @@ export type CleanUpStep =
       readonly element: StructuringElement;
       readonly radius: number;
     }
-  | { readonly kind: "fill-holes" };
+  | { readonly kind: "fill-holes" }
+  /**
+   * Moves the borders of all classes along the edges of the image (random walker; the intensity-based baseline of SAM
+   * Carries the Burden). The masks so far, eroded by disks, are seeds; a pixel belongs to a class whose seeds a walker
+   * meets first with a probability above one half. Works on 0..255 grey values on the network's grid.
+   */
+  | {
+      readonly kind: "random-walker";
+      /** In grey levels: a border of this height lets exp(-1) of the walkers through. */
+      readonly sigma: number;
+      /** Radius; 0 erodes nothing. A class that would vanish keeps its whole mask as seeds. */
+      readonly foregroundErosion: number;
+      /** Radius; as in the reference, 0 and 1 erode nothing. */
+      readonly backgroundErosion: number;
+    };
+
+/** How probabilities become masks, before clean-up. */
+export interface ArgMaxRule {
+  readonly kind: "arg-max";
+  /**
+   * Pixels whose winner is less sure belong to no class. `maximum-probability`: its probability; `min-max-ratio`: its
+   * lead over the least probable class as a share of itself, which is what SAM-Match calls confidence (methods 3.6).
+   * At least `minimum` (maximum-probability), above it (min-max-ratio).
+   */
+  readonly gate?: { readonly kind: "maximum-probability" | "min-max-ratio"; readonly minimum: number };
+}
 
 export interface RefinementPass {
   /** undefined = no foreground point. `random` draws `foregroundCount` pixels of the mask. */
@@ -37,8 +66,17 @@ export interface RefinementPass {
   readonly background?: "other-classes" | "arg-min-probability" | "random";
   /** Only with `background: "random"`. Default 1. */
   readonly backgroundCount?: number;
+  /**
+   * One click where the answer so far and the mask differ: at first in the middle of the larger fault, from the third
+   * click on anywhere (SemiSAM's simulated annotator, methods 2.3). SAM is given the `newest` click or `all` of them. Not
+   * together with `foreground` or `background`. An object without a fault left is not asked again.
+   */
+  readonly errorClicks?: "newest" | "all";
+  /** Only with `errorClicks`: this pass is done so many times. Default 1. */
+  readonly repeat?: number;
   readonly box?: BoxRule;
-  readonly maskInput: "none" | "previous-pass" | "from-mask" | "from-probability";
+  /** `zeros`: logits of 0 everywhere, which is not the same to SAM as no mask. */
+  readonly maskInput: "none" | "zeros" | "previous-pass" | "from-mask" | "from-probability";
   /** Multiplies the logits of `from-mask` and `from-probability`. */
   readonly maskScale: number;
 }
@@ -53,6 +91,11 @@ export interface RefinementPlan {
   /** What a user should know before choosing it. */
   readonly note: string;
   readonly probabilityThreshold: number;
+  /**
+   * Default: every class by itself, `probability > probabilityThreshold`. With `arg-max` a pixel belongs to its most
+   * probable class, or to none where the rest to a sum of 1 is more.
+   */
+  readonly binarise?: ArgMaxRule;
   readonly cleanUp: readonly CleanUpStep[];
   /** One prompt per class (default), or one per connected component of the class, whose answers are united. */
   readonly target?: "class" | "component";
@@ -64,7 +107,10 @@ export interface RefinementPlan {
    * reference methods do; `pixel-centre` maps centres to centres and box edges to the far sides of their pixels.
    */
   readonly coordinates?: "index" | "pixel-centre";
-  readonly maskChoice: MaskChoice;
+  /** `agreement`: the single mask or the best of three, whichever agrees more with the mask that was asked about. */
+  readonly maskChoice: MaskChoice | "agreement";
+  /** SAM's logits above this are foreground. Default 0. */
+  readonly logitThreshold?: number;
   /** Weight of SAM's logits against the network's; 1 = SAM alone, 0 = SAM is asked for its opinion only. */
   readonly samWeight: number;
   /** Keep SAM's mask only where its Dice with the initial mask is at least this; 0 = always. */
@@ -74,14 +120,38 @@ export interface RefinementPlan {
   /**
    * `independent` (default): classes may overlap. `arg-max-zero-background`: a pixel belongs to its class of largest
    * logit, if that is above 0. `arg-max-mean-background`: if that is above 1 minus the mean logit (SAM-Match).
+   * `priority`: to the first class of `priority` that claims it; classes that are not named come last, in their order.
    */
-  readonly fusion?: "independent" | "arg-max-zero-background" | "arg-max-mean-background";
+  readonly fusion?: FusionKind;
+  /** Only with `fusion: "priority"`. */
+  readonly priority?: readonly SegmentNumber[];
   /** Default `soft-dice`, the estimate that ranked doubtful masks best. */
   readonly quality?: QualityMethodId;
+  /** What `quality: "calibrated"` computes; fitted on labelled cases. */
+  readonly qualityModel?: QualityModel;
+  /** Which masks and pixels may teach. Default: all. */
+  readonly accept?: AcceptanceRule;
+  /** How a volume is gone through by `refineVolume`; `refine` sees one slice and does not look at it. Default: slice by slice. */
+  readonly volume?: VolumeRule;
   readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
   readonly seed: number;
   /** Where the plan comes from a trial. It does not change what the plan does. */
   readonly evidence?: PlanEvidence;
+}
+
+export type FusionKind = "independent" | "arg-max-zero-background" | "arg-max-mean-background" | "priority";
+
+/** What a mask must show to be a pseudo label. What fails is marked, never removed: see `RefinementResult.ignore`. */
+export interface AcceptanceRule {
+  /** Of the estimated Dice. */
+  readonly minimumQuality?: number;
+  /** Of SAM's mask to the initial one; not looked at where SAM was not used. */
+  readonly minimumAreaRatio?: number;
+  readonly maximumAreaRatio?: number;
+  /** Share of SAM's mask within its prompt box grown by a tenth; not looked at without a box. */
+  readonly minimumContainment?: number;
+  /** Pixels whose final probability p has max(p, 1 - p) below this, in any class, are not to be learned from. */
+  readonly minimumPixelConfidence?: number;
 }
 
 /** A class that surrounds another, e.g. the myocardium and the cavity of the left ventricle. */

@@ -6,7 +6,9 @@ import { maskAbove } from "../mask/measure.ts";
 import { morphMask } from "../mask/morphology.ts";
 import { selectComponent } from "../mask/select-component.ts";
 import { imposeMask, logitsOfMask, logitsOfProbability } from "../prompt/mask-prompt.ts";
+import { argMaxMasks } from "./binarise.ts";
 import type { CleanUpStep, RefinementPlan } from "./plan.ts";
+import { type ImageSource, type RandomWalkerStep, walkSegments } from "./walk-segments.ts";
 
 /** One class of the initial segmentation, before and after clean-up, on the network's grid. */
 export interface PreparedSegment {
@@ -20,48 +22,95 @@ export interface PreparedSegment {
   readonly cleanedLogits: Float32Array;
 }
 
-/** Applies the clean-up steps of a plan in order. @throws RefineError `shape-mismatch`. */
-export function cleanMask(mask: Mask, steps: readonly CleanUpStep[], probability?: Float32Array): Mask {
+/** A clean-up step that looks at one mask alone. */
+export type MaskStep = Exclude<CleanUpStep, RandomWalkerStep>;
+
+/** Applies clean-up steps in order. @throws RefineError `shape-mismatch`. */
+export function cleanMask(mask: Mask, steps: readonly MaskStep[], probability?: Float32Array): Mask {
   let result = mask;
   for (const step of steps) {
-    if (step.kind === "component") result = selectComponent(result, step.keep, step.minimumArea, probability);
-    else if (step.kind === "morphology") result = morphMask(result, step.operation, step.element, step.radius);
+    if (step.kind === "component") {
+      const { keep, minimumArea, connectivity } = step;
+      result = selectComponent(result, keep, minimumArea, probability, connectivity);
+    } else if (step.kind === "morphology") result = morphMask(result, step.operation, step.element, step.radius);
     else result = fillHoles(result);
   }
   return result;
 }
 
 /**
- * Binarises and cleans every class. A segment with probability is `probability > threshold`, whatever its mask says; one
- * without (drawn by a person) is its mask, with the logits of a certain one. A probability that is NaN counts as 0.
+ * Binarises and cleans every class. A segment with probability is binarised from it, whatever its mask says; one without
+ * (drawn by a person) is its mask, with the logits of a certain one. A probability that is NaN counts as 0.
  *
- * @throws RefineError `shape-mismatch`; `configuration` when a segment number occurs twice.
+ * @param source needed by a plan whose clean-up looks at the image.
+ * @throws RefineError `shape-mismatch`; `configuration` when a segment number occurs twice, or without a needed `source`.
  */
-export function prepareSegments(stack: SegmentStack, plan: RefinementPlan): readonly PreparedSegment[] {
+export function prepareSegments(
+  stack: SegmentStack,
+  plan: RefinementPlan,
+  source?: ImageSource,
+): readonly PreparedSegment[] {
   const numbers = stack.segments.map(({ number }) => number);
   if (new Set(numbers).size < numbers.length) {
     throw new RefineError("configuration", `Segment numbers must differ, found ${numbers.join(", ")}.`);
   }
-  return stack.segments.map((segment) => prepareSegment(segment, stack, plan));
+  const raws = binarise(stack, plan);
+  let cleaned: readonly Mask[] = raws.map(({ raw }) => raw);
+  let logits: readonly Float32Array[] = raws.map(({ rawLogits }) => rawLogits);
+  for (const step of plan.cleanUp) {
+    if (step.kind === "random-walker") {
+      const walked = walkSegments(cleaned, step, requireSource(source, plan));
+      cleaned = walked.map(({ mask }) => mask);
+      logits = walked.map((result) => result.logits);
+    } else cleaned = cleaned.map((mask, index) => cleanMask(mask, [step], raws[index]?.probability));
+  }
+  return raws.map((segment, index) => {
+    const mask = cleaned[index] ?? segment.raw;
+    return { ...segment, cleaned: mask, cleanedLogits: imposeMask(logits[index] ?? segment.rawLogits, mask) };
+  });
 }
 
-function prepareSegment(segment: Segment, stack: SegmentStack, plan: RefinementPlan): PreparedSegment {
-  const { number, mask } = segment;
+type RawSegment = Omit<PreparedSegment, "cleaned" | "cleanedLogits">;
+
+function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegment[] {
+  const { geometry } = stack;
+  const probabilities = stack.segments.map((segment) => checkedProbability(segment, stack));
+  const exclusive =
+    plan.binarise &&
+    argMaxMasks(
+      stack.segments.map(({ mask }, index) => probabilities[index] ?? Float32Array.from(mask.data)),
+      plan.binarise,
+    );
+  return stack.segments.map(({ number, mask }, index): RawSegment => {
+    const probability = probabilities[index];
+    const data = exclusive?.[index];
+    const raw =
+      data !== undefined
+        ? { geometry, data }
+        : probability === undefined
+          ? { geometry, data: mask.data }
+          : maskAbove(probability, geometry, plan.probabilityThreshold);
+    const rawLogits = imposeMask(
+      probability === undefined ? logitsOfMask(raw).data : logitsOfProbability(probability, plan.probabilityThreshold),
+      raw,
+    );
+    return { number, probability, raw, rawLogits };
+  });
+}
+
+function checkedProbability({ number, mask, probability }: Segment, stack: SegmentStack): Float32Array | undefined {
   requireGridLength(`Segment ${number}`, mask.data.length, stack.geometry);
-  if (segment.probability !== undefined) {
-    requireGridLength(`Probability of segment ${number}`, segment.probability.length, stack.geometry);
-  }
-  const probability = segment.probability && withoutNaN(segment.probability);
-  const raw =
-    probability === undefined
-      ? { geometry: stack.geometry, data: mask.data }
-      : maskAbove(probability, stack.geometry, plan.probabilityThreshold);
-  const cleaned = cleanMask(raw, plan.cleanUp, probability);
-  const rawLogits = imposeMask(
-    probability === undefined ? logitsOfMask(raw).data : logitsOfProbability(probability, plan.probabilityThreshold),
-    raw,
-  );
-  return { number, probability, raw, cleaned, rawLogits, cleanedLogits: imposeMask(rawLogits, cleaned) };
+  if (probability === undefined) return undefined;
+  requireGridLength(`Probability of segment ${number}`, probability.length, stack.geometry);
+  return withoutNaN(probability);
+}
+
+function requireSource(source: ImageSource | undefined, plan: RefinementPlan): ImageSource {
+  if (source !== undefined) return source;
+  throw new RefineError("configuration", `The clean-up of plan ${plan.id} looks at the image, but none was given.`, {
+    hint: "Use `refine`, which has the image, or a plan without a random walker.",
+    details: { planId: plan.id },
+  });
 }
 
 /** One NaN would spread over every mean and every resized neighbour. */

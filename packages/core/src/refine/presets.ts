@@ -1,6 +1,7 @@
 import { RefineError } from "../errors.ts";
 import type { BoxRule } from "../prompt/box.ts";
-import type { RefinementPass, RefinementPlan } from "./plan.ts";
+import type { ArgMaxRule, RefinementPass, RefinementPlan } from "./plan.ts";
+import { DEFAULT_PROPAGATION_STOP } from "./volume-rule.ts";
 
 const FROZEN_SAM_WARNING =
   "With a small frozen SAM this prompting lowered Dice in our own trials; use it to reproduce, not to annotate.";
@@ -40,13 +41,23 @@ const SCB: RefinementPlan = {
   quality: "predicted-iou-as-dice",
 };
 
-function samMatch(id: string, dataset: string, marginPixels: number): RefinementPlan {
+/** What the FixMatch variant calls a confidence of 0.95 (methods 3.6); UniMatch tests the largest probability itself. */
+const FIXMATCH_GATE = { kind: "min-max-ratio", minimum: 0.95 } as const;
+const UNIMATCH_GATE = { kind: "maximum-probability", minimum: 0.95 } as const;
+
+function samMatch(
+  id: string,
+  dataset: string,
+  marginPixels: number,
+  gate: NonNullable<ArgMaxRule["gate"]> = FIXMATCH_GATE,
+): RefinementPlan {
   return {
     ...samAlone(
       id,
       `SAM-Match on ${dataset}: the largest box of a class grown by ${marginPixels} px. Meant for a 256 x 256 grid and a SAM fine-tuned on boxes. ${FROZEN_SAM_WARNING}`,
       [{ box: { marginPixels, marginFraction: 0, edges: "exclusive" }, maskInput: "none", maskScale: 1 }],
     ),
+    binarise: { kind: "arg-max", gate },
     cleanUp: [{ kind: "component", keep: "largest-box", minimumArea: 0 }],
     fusion: "arg-max-zero-background",
     quality: "agreement",
@@ -68,6 +79,31 @@ const msdPoints = (count: number): RefinementPlan =>
     foreground: "random",
     foregroundCount: count,
   });
+
+/**
+ * Ten clicks, each corrected by the next with SAM's last logits; the threshold of 0.5 on logits is the reference's
+ * (methods 2.3). One plane instead of a 128³ patch: SAM-Med3D is not among the models here.
+ */
+const SEMISAM: RefinementPlan = {
+  ...samAlone("semisam-paper", `SemiSAM's ten clicks, slice by slice. ${FROZEN_SAM_WARNING}`, [
+    { errorClicks: "newest", maskInput: "zeros", maskScale: 1 },
+    { errorClicks: "newest", repeat: 9, maskInput: "previous-pass", maskScale: 1 },
+  ]),
+  logitThreshold: 0.5,
+  quality: "agreement",
+};
+
+/** The walker has seeds only where the eroded masks leave room between them (methods 1.7). */
+const RANDOM_WALKER: RefinementPlan = {
+  ...networkAlone(
+    "scb-rw",
+    "The intensity baseline of SAM Carries the Burden: a random walker between the eroded classes and the eroded background. Needs no SAM.",
+    [
+      { kind: "component", keep: "highest-probability", minimumArea: 0 },
+      { kind: "random-walker", sigma: 10, foregroundErosion: 4, backgroundErosion: 12 },
+    ],
+  ),
+};
 
 const OURS: RefinementPlan = {
   ...samAlone(
@@ -144,8 +180,19 @@ const PRESETS: readonly RefinementPlan[] = [
     samWeight: 0,
     quality: "agreement",
   },
+  RANDOM_WALKER,
+  {
+    ...RANDOM_WALKER,
+    id: "scb-rw-asRun",
+    note: "The same with the tuned values of SAM Carries the Burden. They leave no pixel without a seed, so that only component selection remains.",
+    cleanUp: [
+      { kind: "component", keep: "highest-probability", minimumArea: 0 },
+      { kind: "random-walker", sigma: 19.86974677799124, foregroundErosion: 0, backgroundErosion: 1 },
+    ],
+  },
+  SEMISAM,
   samMatch("samatch-fix-acdc", "ACDC with FixMatch", 10),
-  samMatch("samatch-uni-acdc", "ACDC with UniMatch", 5),
+  samMatch("samatch-uni-acdc", "ACDC with UniMatch", 5, UNIMATCH_GATE),
   samMatch("samatch-busi", "BUSI", 30),
   samMatch("samatch-mrliver", "MR liver", 30),
   msd("msd-box", "one tight box per class", { box: TIGHT_BOX }),
@@ -155,10 +202,36 @@ const PRESETS: readonly RefinementPlan[] = [
     box: TIGHT_BOX,
     foreground: "distance-transform-maximum",
   }),
+  {
+    ...msd("msd-boxJitter", "a box with every side moved outwards by up to 20 px", {
+      box: { ...TIGHT_BOX, jitterPixels: 20 },
+    }),
+  },
   msdPoints(1),
   msdPoints(3),
   msdPoints(5),
   msdPoints(10),
+  {
+    ...samAlone(
+      "propagate-medsam",
+      `MedSAM's way through a volume: the network marks one slice per class, boxes travel from slice to slice, with stop rules. ${FROZEN_SAM_WARNING}`,
+      [{ box: { marginPixels: 5, marginFraction: 0 }, maskInput: "none", maskScale: 1 }],
+    ),
+    quality: "predicted-iou-as-dice",
+    volume: { mode: "propagate", from: "key-slice", stop: DEFAULT_PROPAGATION_STOP },
+  },
+  {
+    ...OURS,
+    id: "ours-propagate",
+    note: "As ours, for volumes: where the network sees nothing, the neighbouring slice's mask is the proposal; a median over three slices.",
+    volume: { mode: "propagate", from: "every-slice", stop: DEFAULT_PROPAGATION_STOP, medianOverSlices: true },
+  },
+  {
+    ...OURS,
+    id: "ours-three-planes",
+    note: "As ours, for volumes with nearly cubic voxels: along all three axes, the mean decides. Asks SAM about three times as many slices.",
+    volume: { mode: "three-planes" },
+  },
 ];
 
 /** Every named plan by its id, in the order a menu shows them. */

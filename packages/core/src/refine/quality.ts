@@ -1,7 +1,8 @@
 import type { Mask } from "../mask/mask.ts";
 import { intersectionArea, maskArea } from "../mask/measure.ts";
-import type { RefinementPlan } from "./plan.ts";
-import type { PreparedSegment } from "./prepare-segments.ts";
+import type { BoxPrompt, Prompt } from "../prompt/prompt.ts";
+import type { AcceptanceRule, RefinementPlan } from "./plan.ts";
+import { predictQuality, type QualityFeatures } from "./quality-model.ts";
 import type { QualityEstimate } from "./result.ts";
 
 /** 2 |A and B| / (|A| + |B|); 0 when both are empty, because there is nothing that agrees. @throws `shape-mismatch`. */
@@ -33,27 +34,101 @@ export function softDice(probability: Float32Array | undefined, mask: Mask): num
   return sum === 0 ? 0 : Math.min(1, (2 * shared) / sum);
 }
 
-/** What SAM said about one class. */
-export interface SamOpinion {
-  readonly predictedIou: number;
-  readonly agreement: number;
+/** Pixels above +1 as a share of those above -1 (SAM's stability score); 0 where there are none. */
+export function stabilityOf(logits: Float32Array): number {
+  let strict = 0;
+  let loose = 0;
+  for (let i = 0; i < logits.length; i++) {
+    const value = logits[i] as number;
+    if (value > 1) strict++;
+    if (value > -1) loose++;
+  }
+  return loose === 0 ? 0 : strict / loose;
 }
 
 /**
- * The plan's estimate of the Dice of the mask that was kept. Where SAM has not been asked, or its mask has been refused,
- * its predicted IoU says nothing about the result, and the soft Dice of the network stands in; `method` says which it is.
+ * Share of a mask within the boxes of its prompts, each grown by a tenth of its sides; undefined when no prompt has one.
+ * @param prompts in frames that cover the extent of the mask.
  */
-export function estimateQuality(
-  plan: RefinementPlan,
-  segment: PreparedSegment,
-  opinion: SamOpinion | undefined,
+export function containmentOf(
+  logits: Float32Array,
+  prompts: readonly Prompt[],
+  columns: number,
+  rows: number,
+): number | undefined {
+  const boxes = prompts.flatMap(({ box, geometry }) =>
+    box === undefined ? [] : [grownBox(box, columns / geometry.columns, rows / geometry.rows)],
+  );
+  if (boxes.length === 0) return undefined;
+  let area = 0;
+  let inside = 0;
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < columns; x++) {
+      if (!((logits[y * columns + x] as number) > 0)) continue;
+      area++;
+      if (boxes.some((b) => x >= b.xMin && x <= b.xMax && y >= b.yMin && y <= b.yMax)) inside++;
+    }
+  }
+  return area === 0 ? undefined : inside / area;
+}
+
+/** Inclusive pixel indices of the finer grid; the box reaches to the far sides of its pixels. */
+function grownBox({ xMin, yMin, xMax, yMax }: BoxPrompt, scaleX: number, scaleY: number): BoxPrompt {
+  const [marginX, marginY] = [0.1 * (xMax - xMin + 1), 0.1 * (yMax - yMin + 1)];
+  return {
+    xMin: (xMin - marginX) * scaleX,
+    yMin: (yMin - marginY) * scaleY,
+    xMax: (xMax + 1 + marginX) * scaleX - 1,
+    yMax: (yMax + 1 + marginY) * scaleY - 1,
+  };
+}
+
+/**
+ * The plan's estimate of the Dice of the mask that was kept. Where what it needs was not measured (SAM was not asked, its
+ * mask was refused, there is no second opinion), the soft Dice of the network stands in; `method` says which it is.
+ */
+export function estimateQuality(plan: RefinementPlan, features: QualityFeatures, isRefined: boolean): QualityEstimate {
+  const value = estimateOf(plan, features, isRefined);
+  if (value === undefined || plan.quality === undefined) {
+    return { metric: "dice", value: features.softDice, method: "soft-dice" };
+  }
+  return { metric: "dice", value, method: plan.quality };
+}
+
+function estimateOf(plan: RefinementPlan, features: QualityFeatures, isRefined: boolean): number | undefined {
+  const { agreement, predictedIou, stability, promptJitter, augmentationAgreement } = features;
+  switch (plan.quality) {
+    case "agreement":
+      return agreement;
+    // What SAM says of its own mask says nothing about another one.
+    case "predicted-iou-as-dice":
+      return isRefined && predictedIou !== undefined ? diceOfIou(predictedIou) : undefined;
+    case "stability":
+      return isRefined && stability !== undefined ? diceOfIou(stability) : undefined;
+    case "prompt-jitter":
+      return isRefined ? promptJitter : undefined;
+    case "augmentation-agreement":
+      return augmentationAgreement;
+    case "calibrated":
+      return plan.qualityModel && predictQuality(plan.qualityModel, features);
+    default:
+      return undefined;
+  }
+}
+
+/** Whether a mask may be a pseudo label. */
+export function isAccepted(
+  rule: AcceptanceRule | undefined,
+  quality: QualityEstimate,
+  { areaRatio, containment }: QualityFeatures,
   isRefined: boolean,
-): QualityEstimate {
-  if (plan.quality === "agreement" && opinion !== undefined) {
-    return { metric: "dice", value: opinion.agreement, method: "agreement" };
+): boolean {
+  if (rule === undefined) return true;
+  if (quality.value < (rule.minimumQuality ?? 0)) return false;
+  if (!isRefined) return true;
+  if (areaRatio !== undefined) {
+    if (areaRatio < (rule.minimumAreaRatio ?? 0)) return false;
+    if (areaRatio > (rule.maximumAreaRatio ?? Number.POSITIVE_INFINITY)) return false;
   }
-  if (plan.quality === "predicted-iou-as-dice" && opinion !== undefined && isRefined) {
-    return { metric: "dice", value: diceOfIou(opinion.predictedIou), method: "predicted-iou-as-dice" };
-  }
-  return { metric: "dice", value: softDice(segment.probability, segment.raw), method: "soft-dice" };
+  return containment === undefined || containment >= (rule.minimumContainment ?? 0);
 }

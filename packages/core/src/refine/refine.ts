@@ -2,11 +2,14 @@ import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
 import { resizeBilinear } from "../kernels/resize.ts";
+import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import type { Prompt } from "../prompt/prompt.ts";
-import type { ImageEmbedding, MaskCandidate, PromptableSegmenter } from "../segmenter.ts";
+import { emptyMask } from "../mask/measure.ts";
+import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
+import type { PromptableSegmenter } from "../segmenter.ts";
+import { askSam, type UnitAnswer } from "./ask-sam.ts";
 import { requireCapabilities } from "./capabilities.ts";
-import { createPromptSource, type PromptSource, type PromptUnit } from "./derive-prompts.ts";
+import { createPromptSource, type PromptUnit } from "./derive-prompts.ts";
 import {
   blendLogits,
   compareLogits,
@@ -15,17 +18,11 @@ import {
   subtractLogits,
   uniteLogits,
 } from "./fuse-logits.ts";
-import type { RefinementPlan } from "./plan.ts";
+import type { AcceptanceRule, RefinementPlan } from "./plan.ts";
 import { type PreparedSegment, prepareSegments } from "./prepare-segments.ts";
-import { estimateQuality } from "./quality.ts";
+import { containmentOf, estimateQuality, isAccepted, maskAgreement, softDice, stabilityOf } from "./quality.ts";
+import type { QualityFeatures } from "./quality-model.ts";
 import type { KeepReason, RefinementResult, RefineOptions, SegmentOutcome } from "./result.ts";
-
-/** What SAM answered about one unit: the prompts of all passes and the last candidate. */
-interface UnitAnswer {
-  readonly unit: PromptUnit;
-  readonly prompts: readonly Prompt[];
-  readonly candidate: MaskCandidate;
-}
 
 /** A class after the decision: its final logits on the output grid (undefined = absent) and what to report. */
 interface Decision {
@@ -62,7 +59,8 @@ export async function refine(
     options.onProgress?.({ stage: "refine", completed, total, unit: "segment" });
   report(0);
 
-  const prepared = prepareSegments(initial, plan);
+  const prepared = prepareSegments(initial, plan, { image, displayRange: options.displayRange });
+  const second = options.secondOpinion && prepareSegments(options.secondOpinion, { ...plan, cleanUp: [] });
   let answers: readonly UnitAnswer[] = [];
   let unasked: readonly PromptUnit[] = [];
   if (plan.passes.length > 0) {
@@ -83,20 +81,67 @@ export async function refine(
     options.signal?.throwIfAborted();
   }
 
-  const decisions = decideAll({ prepared, answers, unasked, plan, grid: initial.geometry, output });
+  const decisions = decideAll({
+    prepared,
+    second,
+    measureAll: options.measureAll === true,
+    answers,
+    unasked,
+    plan,
+    grid: initial.geometry,
+    output,
+  });
   const logits = decisions.map((decision) => decision.logits);
-  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent");
+  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", rankOfClasses(prepared, plan));
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? { geometry: output, data: new Uint8Array(output.columns * output.rows) };
     if (options.probabilities === false) return { number, mask };
     return { number, mask, probability: probabilityOf(logits[index], mask) };
   });
   report(total);
+  const outcomes = prepared.map(({ number }, index): [SegmentNumber, SegmentOutcome] => [
+    number,
+    decisions[index]?.outcome ?? { kind: "absent" },
+  ]);
   return {
     planId: plan.id,
     stack: { geometry: output, segments },
-    outcomes: new Map(prepared.map(({ number }, index) => [number, decisions[index]?.outcome ?? { kind: "absent" }])),
+    outcomes: new Map(outcomes),
+    ...(plan.accept && { ignore: ignoredPixels(plan.accept, { prepared, decisions, masks, output }) }),
   };
+}
+
+/** Rank 0 is served first; classes that the plan does not name come last, in their order. */
+function rankOfClasses(prepared: readonly PreparedSegment[], { priority = [] }: RefinementPlan): readonly number[] {
+  return prepared.map(({ number }, index) => {
+    const place = priority.indexOf(number);
+    return place === -1 ? priority.length + index : place;
+  });
+}
+
+/** See `RefinementResult.ignore`. */
+function ignoredPixels(
+  { minimumPixelConfidence = 0 }: AcceptanceRule,
+  found: {
+    readonly prepared: readonly PreparedSegment[];
+    readonly decisions: readonly Decision[];
+    readonly masks: readonly Mask[];
+    readonly output: ImageGeometry;
+  },
+): Mask {
+  const ignore = emptyMask(found.output);
+  const limit = minimumPixelConfidence > 0.5 ? logit(Math.min(minimumPixelConfidence, 1 - PROBABILITY_MARGIN)) : 0;
+  for (const [index, { outcome, logits }] of found.decisions.entries()) {
+    const segment = found.prepared[index];
+    if (logits !== undefined && limit > 0) {
+      for (let i = 0; i < ignore.data.length; i++) if (Math.abs(logits[i] as number) < limit) ignore.data[i] = 1;
+    }
+    if (segment === undefined || outcome.kind === "absent" || outcome.accepted) continue;
+    const mask = found.masks[index]?.data;
+    const proposed = resizeBilinear(segment.rawLogits, segment.raw.geometry, found.output);
+    for (let i = 0; i < ignore.data.length; i++) if (mask?.[i] === 1 || (proposed[i] as number) > 0) ignore.data[i] = 1;
+  }
+  return ignore;
 }
 
 function probabilityOf(logits: Float32Array | undefined, mask: Mask): Float32Array {
@@ -115,64 +160,17 @@ function requireSegmenter(plan: RefinementPlan, segmenter: PromptableSegmenter |
   );
 }
 
-async function askSam(task: {
-  readonly image: Image2D;
-  readonly source: PromptSource;
-  readonly plan: RefinementPlan;
-  readonly segmenter: PromptableSegmenter;
-  readonly grid: ImageGeometry;
-  readonly output: ImageGeometry;
-  readonly options: RefineOptions;
-  readonly onPassDone: (passes: number) => void;
-}): Promise<readonly UnitAnswer[]> {
-  const { image, source, plan, segmenter, options } = task;
-  const { units } = source;
-  if (units.length === 0) return [];
-  const { signal, logger, displayRange } = options;
-  const embedding: ImageEmbedding =
-    options.embedding ?? (await segmenter.encode(image, { displayRange, signal, logger }));
-  try {
-    const prompts: Prompt[][] = units.map(() => []);
-    let candidates: readonly MaskCandidate[] = [];
-    for (const index of plan.passes.keys()) {
-      signal?.throwIfAborted();
-      const asked = units.map((unit, u) => source.prompt(unit, index, candidates[u]?.lowResLogits));
-      const isLast = index === plan.passes.length - 1;
-      candidates = await segmenter.decode(embedding, asked, {
-        maskChoice: plan.maskChoice,
-        // Only the low-resolution logits of an earlier pass are used, so its masks may be as small as the grid.
-        outputGeometry: isLast ? task.output : task.grid,
-        signal,
-        logger,
-      });
-      if (candidates.length !== asked.length) {
-        throw new RefineError(
-          "inference",
-          `${segmenter.modelId} answered ${candidates.length} of ${asked.length} prompts.`,
-          { details: { modelId: segmenter.modelId, found: candidates.length, expected: asked.length } },
-        );
-      }
-      for (const [u, prompt] of asked.entries()) prompts[u]?.push(prompt);
-      if (!isLast) task.onPassDone(index + 1);
-    }
-    return units.flatMap((unit, u) => {
-      const candidate = candidates[u];
-      return candidate === undefined ? [] : [{ unit, prompts: prompts[u] ?? [], candidate }];
-    });
-  } finally {
-    if (options.embedding === undefined) await embedding.dispose();
-  }
-}
-
 function decideAll(task: {
   readonly prepared: readonly PreparedSegment[];
+  readonly second: readonly PreparedSegment[] | undefined;
+  readonly measureAll: boolean;
   readonly answers: readonly UnitAnswer[];
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
 }): readonly Decision[] {
-  const { prepared, answers, unasked, plan, grid, output } = task;
+  const { prepared, second, measureAll, answers, unasked, plan, grid, output } = task;
   const upsample = (values: Float32Array): Float32Array => resizeBilinear(values, grid, output);
   const decisions = new Map<SegmentNumber, Decision>();
   const innerOf = new Map(plan.rings?.map(({ ring, inner }) => [ring, inner]));
@@ -183,6 +181,9 @@ function decideAll(task: {
       segment.number,
       decide({
         segment,
+        otherView: second?.find(({ number }) => number === segment.number)?.raw,
+        measureAll,
+        output,
         answers: answers.filter(({ unit }) => unit.segment === segment.number),
         unasked: unasked.filter((unit) => unit.segment === segment.number),
         plan,
@@ -196,20 +197,33 @@ function decideAll(task: {
 
 function decide(task: {
   readonly segment: PreparedSegment;
+  /** The class's mask in the second opinion. */
+  readonly otherView: Mask | undefined;
+  readonly measureAll: boolean;
   readonly answers: readonly UnitAnswer[];
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
+  readonly output: ImageGeometry;
   readonly upsample: (values: Float32Array) => Float32Array;
   readonly cutOut: Float32Array | undefined;
 }): Decision {
-  const { segment, answers, unasked, plan, upsample, cutOut } = task;
+  const { segment, otherView, answers, unasked, plan, output, upsample, cutOut } = task;
+  const measureAll = task.measureAll || plan.quality === "calibrated";
   if (!segment.cleaned.data.includes(1)) return { logits: undefined, outcome: { kind: "absent" } };
 
   const prompts = answers.flatMap((answer) => answer.prompts);
-  const keep = (reason: KeepReason, opinion?: { predictedIou: number; agreement: number }): Decision => ({
+  const ofNetwork: QualityFeatures = {
+    softDice: softDice(segment.probability, segment.raw),
+    ...(otherView && { augmentationAgreement: maskAgreement(segment.raw, otherView) }),
+  };
+  const judge = (features: QualityFeatures, isRefined: boolean) => {
+    const quality = estimateQuality(plan, features, isRefined);
+    return { quality, features, accepted: isAccepted(plan.accept, quality, features, isRefined) };
+  };
+  const keep = (reason: KeepReason, features = ofNetwork): Decision => ({
     // A plan without SAM is its clean-up; `fallback` decides where SAM should have been heard.
     logits: upsample(plan.fallback === "raw" && plan.passes.length > 0 ? segment.rawLogits : segment.cleanedLogits),
-    outcome: { kind: "kept-initial", reason, prompts, quality: estimateQuality(plan, segment, opinion, false) },
+    outcome: { kind: "kept-initial", reason, prompts, ...judge(features, false) },
   });
   if (plan.passes.length === 0) return keep("plan-without-sam");
   if (answers.length === 0) return keep("no-prompt");
@@ -218,27 +232,45 @@ function decide(task: {
   const silent = unasked.map(({ logits }) => upsample(logits));
   const sam = uniteLogits([...answers.map(({ candidate }) => candidate.logits), ...silent]);
   const network = uniteLogits([...answers.map(({ unit }) => upsample(unit.logits)), ...silent]);
-  const { dice, positivesB } = compareLogits(network, sam);
-  const opinion = { predictedIou: meanPredictedIou(answers), agreement: dice };
-  if (positivesB === 0) return keep("sam-returned-empty", opinion);
-  if (opinion.agreement < plan.minimumAgreement) return keep("below-agreement", opinion);
+  const { dice: agreement, positivesA, positivesB } = compareLogits(network, sam);
+  const predictedIou = weightedMean(answers, ({ candidate }) => candidate.predictedIou) ?? 0;
+  const containment =
+    measureAll || plan.accept?.minimumContainment !== undefined
+      ? containmentOf(sam, prompts, output.columns, output.rows)
+      : undefined;
+  const promptJitter = weightedMean(answers, (answer) => answer.promptJitter);
+  const features: QualityFeatures = {
+    ...ofNetwork,
+    predictedIou,
+    agreement,
+    ...((measureAll || plan.quality === "stability") && { stability: stabilityOf(sam) }),
+    areaRatio: positivesB / Math.max(1, positivesA),
+    ...(containment !== undefined && { containment }),
+    ...(promptJitter !== undefined && { promptJitter }),
+  };
+  if (positivesB === 0) return keep("sam-returned-empty", features);
+  if (agreement < plan.minimumAgreement) return keep("below-agreement", features);
 
   const blended = blendLogits(sam, network, plan.samWeight);
   const logits = cutOut === undefined ? blended : subtractLogits(blended, cutOut);
-  if (!hasPositive(logits)) return keep("sam-returned-empty", opinion);
-  const quality = estimateQuality(plan, segment, opinion, true);
-  return { logits, outcome: { kind: "refined", prompts, ...opinion, quality } };
+  if (!hasPositive(logits)) return keep("sam-returned-empty", features);
+  return { logits, outcome: { kind: "refined", prompts, predictedIou, agreement, ...judge(features, true) } };
 }
 
-/** Large components weigh more than small ones. */
-function meanPredictedIou(answers: readonly UnitAnswer[]): number {
+/** Large components weigh more than small ones; undefined when one of them does not have the value. */
+function weightedMean(
+  answers: readonly UnitAnswer[],
+  read: (answer: UnitAnswer) => number | undefined,
+): number | undefined {
   let sum = 0;
   let weights = 0;
-  for (const { unit, candidate } of answers) {
-    sum += unit.area * candidate.predictedIou;
-    weights += unit.area;
+  for (const answer of answers) {
+    const value = read(answer);
+    if (value === undefined) return undefined;
+    sum += answer.unit.area * value;
+    weights += answer.unit.area;
   }
-  return weights === 0 ? 0 : sum / weights;
+  return weights === 0 ? undefined : sum / weights;
 }
 
 function hasPositive(values: Float32Array): boolean {

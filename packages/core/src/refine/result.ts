@@ -1,12 +1,24 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { DisplayRange } from "../image/intensity.ts";
-import type { SegmentNumber, SegmentStack } from "../mask/mask.ts";
+import type { Mask, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding } from "../segmenter.ts";
 import type { TaskOptions } from "../task.ts";
+import type { QualityFeatures } from "./quality-model.ts";
 
 /** How the Dice of a mask is guessed without a reference. All of them are estimates and are called so on screen. */
-export type QualityMethodId = "soft-dice" | "predicted-iou-as-dice" | "agreement";
+export type QualityMethodId =
+  | "soft-dice"
+  | "predicted-iou-as-dice"
+  | "agreement"
+  /** Share of SAM's pixels that survive a stricter threshold, as Dice. */
+  | "stability"
+  /** Mean Dice of SAM's mask with its answers to slightly moved prompts; asks SAM again, four times per object. */
+  | "prompt-jitter"
+  /** Dice of the network's mask with the one from another view, `RefineOptions.secondOpinion`. */
+  | "augmentation-agreement"
+  /** A combination of all that was measured, fitted on labelled cases: `RefinementPlan.qualityModel`. */
+  | "calibrated";
 
 export interface QualityEstimate {
   readonly metric: "dice";
@@ -33,12 +45,17 @@ export type SegmentOutcome =
       /** Dice between the cleaned initial mask and SAM's own mask before blending, on the output grid: what the gate saw. */
       readonly agreement: number;
       readonly quality: QualityEstimate;
+      readonly features: QualityFeatures;
+      /** Whether the mask passes the plan's acceptance rule. */
+      readonly accepted: boolean;
     }
   | {
       readonly kind: "kept-initial";
       readonly reason: KeepReason;
       readonly prompts: readonly Prompt[];
       readonly quality: QualityEstimate;
+      readonly features: QualityFeatures;
+      readonly accepted: boolean;
     }
   | { readonly kind: "absent" };
 
@@ -47,6 +64,11 @@ export interface RefinementResult {
   /** On the output geometry. Segments may overlap. Absent classes are there with an empty mask. */
   readonly stack: SegmentStack;
   readonly outcomes: ReadonlyMap<SegmentNumber, SegmentOutcome>;
+  /**
+   * Pixels that a pseudo label must not teach, on the output geometry: those of classes that were not accepted, as they
+   * were proposed and as they became, and those of which no class is sure enough. Undefined when the plan accepts all.
+   */
+  readonly ignore?: Mask;
 }
 
 export interface RefineOptions extends TaskOptions {
@@ -60,4 +82,14 @@ export interface RefineOptions extends TaskOptions {
    * only the masks are wanted, as for many classes on a large radiograph.
    */
   readonly probabilities?: boolean | undefined;
+  /**
+   * The same classes from another view of the image (its mirror image, another network), on the grid of the initial
+   * segmentation. Only measured, for `augmentation-agreement`.
+   */
+  readonly secondOpinion?: SegmentStack | undefined;
+  /**
+   * Measure all quality features that need no further question to SAM, not only those that the plan uses. Default false:
+   * on a large radiograph with many classes they cost as much as the rest of what happens outside SAM.
+   */
+  readonly measureAll?: boolean | undefined;
 }

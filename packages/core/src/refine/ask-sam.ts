@@ -1,0 +1,163 @@
+import { RefineError } from "../errors.ts";
+import type { ImageGeometry } from "../geometry/geometry.ts";
+import type { Image2D } from "../image/image.ts";
+import { resizeBilinear } from "../kernels/resize.ts";
+import type { Mask } from "../mask/mask.ts";
+import { emptyMask, maskAbove } from "../mask/measure.ts";
+import type { PointPrompt, Prompt } from "../prompt/prompt.ts";
+import type { DecodeOptions, ImageEmbedding, MaskCandidate, PromptableSegmenter } from "../segmenter.ts";
+import type { PromptSource, PromptUnit } from "./derive-prompts.ts";
+import { compareLogits } from "./fuse-logits.ts";
+import type { RefinementPlan } from "./plan.ts";
+import { maskAgreement } from "./quality.ts";
+import type { RefineOptions } from "./result.ts";
+
+/** What SAM answered about one unit: the prompts of all passes and the last candidate, thresholded at 0. */
+export interface UnitAnswer {
+  readonly unit: PromptUnit;
+  readonly prompts: readonly Prompt[];
+  readonly candidate: MaskCandidate;
+  /** Mean Dice with the answers to moved prompts, where the plan asks for it. */
+  readonly promptJitter: number | undefined;
+}
+
+export interface SamQuestions {
+  readonly image: Image2D;
+  readonly source: PromptSource;
+  readonly plan: RefinementPlan;
+  readonly segmenter: PromptableSegmenter;
+  /** Grid of the prompts; answers of all passes but the last are only needed there. */
+  readonly grid: ImageGeometry;
+  readonly output: ImageGeometry;
+  readonly options: RefineOptions;
+  readonly onPassDone: (passes: number) => void;
+}
+
+/** What is known about one unit between two passes. */
+interface UnitState {
+  readonly unit: PromptUnit;
+  readonly prompts: Prompt[];
+  readonly clicks: PointPrompt[];
+  candidate: MaskCandidate | undefined;
+}
+
+const MOVED_PROMPTS = 4;
+
+/** Asks about all units, pass by pass, each pass in one call. The image is encoded only when there is a unit. */
+export async function askSam(task: SamQuestions): Promise<readonly UnitAnswer[]> {
+  const { image, source, plan, segmenter, options } = task;
+  if (source.units.length === 0) return [];
+  const { signal, logger, displayRange } = options;
+  const embedding: ImageEmbedding =
+    options.embedding ?? (await segmenter.encode(image, { displayRange, signal, logger }));
+  try {
+    const states = source.units.map((unit): UnitState => ({ unit, prompts: [], clicks: [], candidate: undefined }));
+    const steps = plan.passes.flatMap((pass, index) => Array.from({ length: pass.repeat ?? 1 }, () => index));
+    for (const [step, passIndex] of steps.entries()) {
+      signal?.throwIfAborted();
+      const isLast = step === steps.length - 1;
+      const asked = states.flatMap((state) => {
+        const prompt = nextPrompt(state, passIndex, task);
+        if (prompt !== undefined) state.prompts.push(prompt);
+        // Nothing left to correct: the last question is repeated at the end, for an answer on the output grid.
+        const repeated = prompt ?? (isLast ? state.prompts.at(-1) : undefined);
+        return repeated === undefined ? [] : [{ state, prompt: repeated }];
+      });
+      const answers = await decodeChosen(embedding, asked, isLast ? task.output : task.grid, task);
+      for (const [index, { state }] of asked.entries()) state.candidate = answers[index];
+      if (!isLast) task.onPassDone(passIndex + 1);
+    }
+    const jitter = plan.quality === "prompt-jitter" ? await askMoved(embedding, states, task) : undefined;
+    return states.flatMap(({ unit, prompts, candidate }, index) =>
+      candidate === undefined ? [] : [{ unit, prompts, candidate, promptJitter: jitter?.[index] }],
+    );
+  } finally {
+    if (options.embedding === undefined) await embedding.dispose();
+  }
+}
+
+/** Undefined when the pass clicks on faults and there is none. */
+function nextPrompt(state: UnitState, passIndex: number, { source, plan, grid }: SamQuestions): Prompt | undefined {
+  const { unit, clicks, candidate } = state;
+  const pass = plan.passes[passIndex];
+  if (pass?.errorClicks !== undefined) {
+    const current = candidate === undefined ? emptyMask(grid) : maskAbove(candidate.logits, grid, 0);
+    const click = source.errorClick(unit, current, clicks.length);
+    if (click === undefined) return undefined;
+    clicks.push(click);
+  }
+  return source.prompt(unit, passIndex, { previous: candidate?.lowResLogits, clicks });
+}
+
+interface Asked {
+  readonly state: UnitState;
+  readonly prompt: Prompt;
+}
+
+/** One candidate per prompt, by the plan's choice among SAM's tokens. */
+async function decodeChosen(
+  embedding: ImageEmbedding,
+  asked: readonly Asked[],
+  output: ImageGeometry,
+  task: SamQuestions,
+): Promise<readonly MaskCandidate[]> {
+  const { maskChoice } = task.plan;
+  const prompts = asked.map(({ prompt }) => prompt);
+  if (maskChoice !== "agreement") return await decode(embedding, prompts, { maskChoice, outputGeometry: output }, task);
+  const single = await decode(embedding, prompts, { maskChoice: "token0", outputGeometry: output }, task);
+  const best = await decode(embedding, prompts, { maskChoice: "bestOf3", outputGeometry: output }, task);
+  return single.map((candidate, index) => {
+    const other = best[index];
+    const unit = asked[index]?.state.unit;
+    if (other === undefined || unit === undefined) return candidate;
+    const wanted = resizeBilinear(unit.logits, task.grid, output);
+    return compareLogits(wanted, other.logits).dice > compareLogits(wanted, candidate.logits).dice ? other : candidate;
+  });
+}
+
+async function decode(
+  embedding: ImageEmbedding,
+  prompts: readonly Prompt[],
+  options: DecodeOptions,
+  { segmenter, plan, options: { signal, logger } }: SamQuestions,
+): Promise<readonly MaskCandidate[]> {
+  if (prompts.length === 0) return [];
+  const candidates = await segmenter.decode(embedding, prompts, { ...options, signal, logger });
+  if (candidates.length !== prompts.length) {
+    throw new RefineError(
+      "inference",
+      `${segmenter.modelId} answered ${candidates.length} of ${prompts.length} prompts.`,
+      { details: { modelId: segmenter.modelId, found: candidates.length, expected: prompts.length } },
+    );
+  }
+  const threshold = plan.logitThreshold ?? 0;
+  if (threshold === 0) return candidates;
+  return candidates.map((candidate): MaskCandidate => {
+    const logits = candidate.logits.map((value) => value - threshold);
+    return { ...candidate, logits, mask: maskAbove(logits, candidate.mask.geometry, 0) };
+  });
+}
+
+/** Per unit the mean Dice between its answer and those to its last prompt, moved a little. */
+async function askMoved(
+  embedding: ImageEmbedding,
+  states: readonly UnitState[],
+  task: SamQuestions,
+): Promise<readonly (number | undefined)[]> {
+  const { source, grid, output } = task;
+  const agreements: (number | undefined)[] = [];
+  for (const state of states) {
+    task.options.signal?.throwIfAborted();
+    const last = state.prompts.at(-1);
+    if (last === undefined || state.candidate === undefined) {
+      agreements.push(undefined);
+      continue;
+    }
+    const asked = source.moved(state.unit, last, MOVED_PROMPTS).map((prompt) => ({ state, prompt }));
+    const answers = await decodeChosen(embedding, asked, grid, task);
+    const own: Mask = maskAbove(resizeBilinear(state.candidate.logits, output, grid), grid, 0);
+    const sum = answers.reduce((total, { logits }) => total + maskAgreement(own, maskAbove(logits, grid, 0)), 0);
+    agreements.push(sum / answers.length);
+  }
+  return agreements;
+}

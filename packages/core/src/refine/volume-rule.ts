@@ -1,0 +1,38 @@
+/** When a class's way from slice to slice ends (methods 7). Without such rules a finished object comes back to life. */
+export interface PropagationStop {
+  /** Fewer pixels of the image than this. */
+  readonly minimumArea: number;
+  /** SAM's own claim. */
+  readonly minimumPredictedIou: number;
+  /** Dice with the neighbouring slice's mask. */
+  readonly minimumNeighbourDice: number;
+  /** Way of the centroid, as a share of the diagonal of the neighbour's box. */
+  readonly maximumCentroidShift: number;
+}
+
+/**
+ * How a volume is gone through.
+ * - `slice-wise`: every slice by itself, from the network's proposal for it.
+ * - `propagate`: the mask of a slice is the proposal for the next one, up and down from a key slice (MedSAM's sparse
+ *   markers, with stop rules). `key-slice`: the network is believed on the slice where the class's box is largest, and
+ *   nowhere else. `every-slice`: the network is believed wherever it sees the class; only gaps and ends are propagated.
+ * - `three-planes`: slice by slice along each of the three axes; the mean of the three probabilities decides.
+ */
+export type VolumeRule =
+  | { readonly mode: "slice-wise"; readonly medianOverSlices?: true }
+  | {
+      readonly mode: "propagate";
+      readonly from: "key-slice" | "every-slice";
+      readonly stop: PropagationStop;
+      /** The median of the probabilities of three neighbouring slices decides, against flicker between slices. */
+      readonly medianOverSlices?: true;
+    }
+  | { readonly mode: "three-planes" };
+
+/** The defaults of methods 7. */
+export const DEFAULT_PROPAGATION_STOP: PropagationStop = {
+  minimumArea: 10,
+  minimumPredictedIou: 0.7,
+  minimumNeighbourDice: 0.3,
+  maximumCentroidShift: 0.5,
+};
