@@ -23,6 +23,7 @@ export {
 } from "./dicomweb/outbox.ts";
 export type { Fetch, FetchResponse, TransportOptions } from "./dicomweb/transport.ts";
 export { type DicomFile, type ReadOptions, readPart10, type WriteOptions, writePart10 } from "./part10.ts";
+export { rgbFromPalette } from "./pixels/palette.ts";
 export { LABEL_MAP_SEGMENTATION_STORAGE, SEGMENTATION_STORAGE } from "./seg/codes.ts";
 export { labFromRgb, rgbFromLab } from "./seg/color.ts";
 export { decodeSeg } from "./seg/decode.ts";

@@ -1,17 +1,22 @@
-import { type Image2D, RefineError } from "@samrefine/core";
-import { type DicomFile, imageGeometryOf, type SourceInstance } from "@samrefine/dicom";
+import type { Image2D } from "@samrefine/core";
+import { type DicomFile, imageGeometryOf, rgbFromPalette, type SourceInstance } from "@samrefine/dicom";
+import { readFrame, type StoredFrame } from "@samrefine/dicom/node";
 
-/** Transfer syntax with swapped bytes (retired, but still found). */
-const EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2";
+/** ITU-R BT.601 weights, the ones of DICOM's YBR_FULL (PS3.3 C.7.6.3.1.2). */
+const LUMINANCE = [0.299, 0.587, 0.114] as const;
 
 /**
- * Pixels of a single-frame instance in modality units: Modality LUT rescaled (PS3.3 C.11.1), MONOCHROME1 inverted so that
- * larger is brighter. Padding becomes the smallest real value. Unscaled 8-bit images stay 8-bit.
- * @throws RefineError `unsupported-dicom` for compressed pixels or a layout that is not read.
+ * One image in modality units: decompressed, Modality LUT rescaled (PS3.3 C.11.1), MONOCHROME1 inverted so that larger is
+ * brighter, colour reduced to luminance. Padding becomes the smallest real value. Unscaled 8-bit images stay 8-bit.
+ * @param instance whose `frameNumber` says which frame of the file it is.
+ * @throws RefineError `unsupported-dicom` for a layout or a compression that is not read.
  */
-export function imageOfInstance(file: DicomFile, instance: SourceInstance): Image2D {
+export async function imageOfInstance(file: DicomFile, instance: SourceInstance): Promise<Image2D> {
   const geometry = imageGeometryOf(instance);
-  const stored = storedValues(file, instance);
+  const frame = await readFrame(file, instance.frameNumber);
+  const luminance = luminanceOf(file, frame);
+  if (luminance !== undefined) return { geometry, channels: 1, data: luminance };
+  const stored = frame.data;
   const padded = isPaddingOf(instance);
   const values = Float32Array.from(stored, (value) => value * instance.rescaleSlope + instance.rescaleIntercept);
   let lowest = Number.POSITIVE_INFINITY;
@@ -34,6 +39,19 @@ export function imageOfInstance(file: DicomFile, instance: SourceInstance): Imag
   return { geometry, channels: 1, data: isPlain8Bit ? Uint8Array.from(values) : values };
 }
 
+/** Brightness of a colour image; undefined for a grey one. */
+function luminanceOf({ dataset }: DicomFile, frame: StoredFrame): Float32Array | undefined {
+  const isPalette = frame.photometricInterpretation === "PALETTE COLOR";
+  if (frame.samplesPerPixel === 1 && !isPalette) return undefined;
+  const samples = isPalette ? rgbFromPalette(dataset, frame.data) : frame.data;
+  const isLuminanceFirst = frame.photometricInterpretation.startsWith("YBR");
+  return Float32Array.from({ length: frame.rows * frame.columns }, (_, n) =>
+    isLuminanceFirst
+      ? samples[3 * n]!
+      : LUMINANCE[0] * samples[3 * n]! + LUMINANCE[1] * samples[3 * n + 1]! + LUMINANCE[2] * samples[3 * n + 2]!,
+  );
+}
+
 function storedMaximum({ bitsStored, isSigned }: SourceInstance): number {
   // Signed values run from -2^(b-1) to 2^(b-1) - 1, whose sum is -1.
   return isSigned ? -1 : 2 ** bitsStored - 1;
@@ -46,35 +64,4 @@ function isPaddingOf({
   if (value === undefined) return () => false;
   const [low, high] = limit === undefined ? [value, value] : [Math.min(value, limit), Math.max(value, limit)];
   return (stored) => stored >= low && stored <= high;
-}
-
-function storedValues(file: DicomFile, instance: SourceInstance): ArrayLike<number> {
-  const { bitsAllocated, bitsStored, isSigned, samplesPerPixel, rows, columns, sopInstanceUid } = instance;
-  const refuse = (reason: string): RefineError =>
-    new RefineError("unsupported-dicom", `The pixels of instance ${sopInstanceUid} cannot be read: ${reason}.`, {
-      hint: "Convert the study to Explicit VR Little Endian, for example with dcmdjpeg, dcmdjpls or gdcmconv --raw.",
-      details: { sopInstanceUid, transferSyntaxUid: file.transferSyntaxUid },
-    });
-  const pixels = file.dataset.PixelData;
-  if (!(pixels instanceof Uint8Array)) throw refuse(`they are compressed (transfer syntax ${file.transferSyntaxUid})`);
-  if (samplesPerPixel !== 1 || (bitsAllocated !== 8 && bitsAllocated !== 16)) {
-    throw refuse(`${samplesPerPixel} samples of ${bitsAllocated} bits are not read here, one of 8 or 16 is`);
-  }
-  if (instance.photometricInterpretation === "PALETTE COLOR") throw refuse("they are indices of a colour palette");
-  const width = bitsAllocated / 8;
-  const count = rows * columns;
-  if (pixels.length < count * width) {
-    throw refuse(`${columns} x ${rows} pixels need ${count * width} bytes, ${pixels.length} are there`);
-  }
-  const isLittle = file.transferSyntaxUid !== EXPLICIT_BIG_ENDIAN;
-  const view = new DataView(pixels.buffer, pixels.byteOffset, pixels.byteLength);
-  const mask = 2 ** bitsStored - 1;
-  const sign = isSigned ? 2 ** (bitsStored - 1) : 0;
-  const values = new Int32Array(count);
-  for (let n = 0; n < count; n++) {
-    // Bits above Bits Stored may hold overlays of old; two's complement within Bits Stored is undone by hand.
-    const bits = (width === 1 ? pixels[n]! : view.getUint16(2 * n, isLittle)) & mask;
-    values[n] = isSigned && bits >= sign ? bits - 2 * sign : bits;
-  }
-  return values;
 }

@@ -5,7 +5,7 @@ import { type DicomFile, readPart10, type SourceInstance, sourceInstanceOf, text
 import type { SeriesTraits } from "@samrefine/models";
 import { reasonOf } from "../dataset/dataset-error.ts";
 
-/** One image instance on disk; its pixels are read again when they are needed. */
+/** One image instance on disk, of one frame or of many; its pixels are read again when they are needed. */
 export interface StudyInstance {
   readonly path: string;
   readonly source: SourceInstance;

@@ -6,7 +6,7 @@ import {
   refine,
   type SegmentStack,
 } from "@samrefine/core";
-import { type Series, seriesFromInstances } from "@samrefine/dicom";
+import { type DicomFile, type Series, type SourceInstance, seriesFromInstances } from "@samrefine/dicom";
 import { describeOutcomes, type ReportedSegment } from "../models/describe-outcome.ts";
 import { displayRangeOf, proposeCase, type Unet } from "../models/propose.ts";
 import { imageOfInstance } from "./read-instance-image.ts";
@@ -30,12 +30,7 @@ export interface SegmentSeriesTask {
 /** Segments every instance of a series. Projections are images of their own; slices share their intensity range. */
 export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask): Promise<SegmentedSeries> {
   const series = seriesFromInstances(found.instances.map(({ source }) => source));
-  const images: Image2D[] = [];
-  for (const source of series.instances) {
-    task.signal.throwIfAborted();
-    const instance = found.instances.find((candidate) => candidate.source === source)!;
-    images.push(imageOfInstance(await readInstance(instance), source));
-  }
+  const images = await readImages(found, series.instances, task.signal);
   const groups = series.kind === "projections" ? images.map((image) => [image]) : [images];
   const stacks: SegmentStack[] = [];
   const outcomes: (readonly ReportedSegment[])[] = [];
@@ -55,6 +50,24 @@ export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask)
     }
   }
   return { series, stacks, outcomes };
+}
+
+async function readImages(
+  found: StudySeries,
+  sources: readonly SourceInstance[],
+  signal: AbortSignal,
+): Promise<readonly Image2D[]> {
+  const byUid = new Map(found.instances.map((instance) => [instance.source.sopInstanceUid, instance]));
+  const images: Image2D[] = [];
+  let open: { readonly uid: string; readonly file: DicomFile } | undefined;
+  for (const source of sources) {
+    signal.throwIfAborted();
+    const uid = source.sopInstanceUid;
+    // Frames of one file follow each other.
+    if (open?.uid !== uid) open = { uid, file: await readInstance(byUid.get(uid)!) };
+    images.push(await imageOfInstance(open.file, source));
+  }
+  return images;
 }
 
 function asCase(slices: readonly Image2D[]): DatasetCase {

@@ -11,6 +11,7 @@ import {
 } from "../dataset/attributes.ts";
 import { DEFLATED_IMAGE_FRAME, RLE_LOSSLESS, transferSyntaxOf } from "../dataset/transfer-syntax.ts";
 import { inflateBounded, type ReadOptions, readPart10 } from "../part10.ts";
+import { framesOfFragments } from "../pixels/fragments.ts";
 import type { Orientation, Vector3 } from "../series/source-instance.ts";
 import { unpackFrame } from "./bit-packing.ts";
 import { BACKGROUND, conceptOf, conceptOfItem, LABEL_MAP_SEGMENTATION_STORAGE, SEGMENTATION_STORAGE } from "./codes.ts";
@@ -92,7 +93,8 @@ function framesOf(dataset: Attributes, kind: SegKind, count: number): readonly D
   }
   return perFrame.map((groups, index) => {
     const macro = (keyword: string): Attributes => itemsOf(groups, keyword)[0] ?? itemsOf(shared, keyword)[0] ?? {};
-    const spacing = numbersOf(macro("PixelMeasuresSequence"), "PixelSpacing", 2);
+    const measures = macro("PixelMeasuresSequence");
+    const spacing = numbersOf(measures, "PixelSpacing", 2);
     const source = itemsOf(macro("DerivationImageSequence"), "SourceImageSequence")[0] ?? {};
     const segmentNumber = numberOf(macro("SegmentIdentificationSequence"), "ReferencedSegmentNumber");
     if (kind !== "LABELMAP" && segmentNumber === undefined)
@@ -107,6 +109,7 @@ function framesOf(dataset: Attributes, kind: SegKind, count: number): readonly D
         | Orientation
         | undefined,
       spacingMm: spacing === undefined ? undefined : { x: spacing[1]!, y: spacing[0]! },
+      sliceStepMm: numberOf(measures, "SpacingBetweenSlices") ?? numberOf(measures, "SliceThickness"),
     };
   });
 }
@@ -156,41 +159,14 @@ function nativeReader(stream: Uint8Array, layout: PixelLayout): (index: number) 
   return (index) => toPixels(stream.slice(index * size, (index + 1) * size), layout);
 }
 
-/** The fragments of every frame, joined: by the offset table where there is one, one fragment per frame otherwise. */
-function splitFragments(pixels: EncapsulatedPixels, frameCount: number): readonly Uint8Array[] {
-  if (pixels.fragments.length === frameCount) return pixels.fragments;
-  if (pixels.offsets.length !== frameCount) {
-    throw refuse(`its ${pixels.fragments.length} fragments cannot be told apart into ${frameCount} frames.`);
-  }
-  const starts = new Map(pixels.offsets.map((offset, frame) => [offset, frame]));
-  const frames: Uint8Array[][] = Array.from({ length: frameCount }, () => []);
-  let offset = 0;
-  let frame = -1;
-  for (const fragment of pixels.fragments) {
-    frame = starts.get(offset) ?? frame;
-    frames[frame]?.push(fragment);
-    offset += 8 + fragment.byteLength;
-  }
-  return frames.map((parts, index) => {
-    const total = parts.reduce((sum, part) => sum + part.byteLength, 0);
-    if (total === 0) throw refuse(`frame ${index + 1} has no pixel data.`, { index });
-    const joined = new Uint8Array(total);
-    let at = 0;
-    for (const part of parts) {
-      joined.set(part, at);
-      at += part.byteLength;
-    }
-    return joined;
-  });
-}
-
 function encapsulatedReader(
   pixels: EncapsulatedPixels,
   layout: PixelLayout,
   transferSyntaxUid: string,
+  extendedOffsetTable: unknown,
 ): (index: number) => Uint8Array | Uint16Array {
   const { pixelsPerFrame, bytesPerPixel } = layout;
-  const frames = splitFragments(pixels, layout.frameCount);
+  const frames = framesOfFragments(pixels, layout.frameCount, extendedOffsetTable);
   const frameAt = (index: number): Uint8Array => frames[index] ?? new Uint8Array(0);
   if (transferSyntaxUid === RLE_LOSSLESS && layout.kind !== "BINARY") {
     return (index) => toPixels(decodeRleFrame(frameAt(index), pixelsPerFrame, bytesPerPixel), layout);
@@ -234,7 +210,7 @@ export function decodeSeg(bytes: Uint8Array, options: ReadOptions = {}): Decoded
   let read: (index: number) => Uint8Array | Uint16Array;
   if (pixels instanceof Uint8Array) read = nativeReader(pixels, layout);
   else if (transferSyntaxOf(transferSyntaxUid)?.isEncapsulated && typeof pixels === "object" && pixels !== null) {
-    read = encapsulatedReader(pixels as EncapsulatedPixels, layout, transferSyntaxUid);
+    read = encapsulatedReader(pixels as EncapsulatedPixels, layout, transferSyntaxUid, dataset.ExtendedOffsetTable);
   } else throw refuse("it has no pixel data.");
 
   const { PixelData: _, ...header } = dataset;

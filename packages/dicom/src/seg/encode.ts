@@ -98,10 +98,13 @@ function referencedSeries(used: readonly SourceInstance[]): readonly Attributes[
   }
   return [...bySeries].map(([seriesInstanceUid, instances]) => ({
     SeriesInstanceUID: seriesInstanceUid,
-    ReferencedInstanceSequence: instances.map((source) => ({
-      ReferencedSOPClassUID: source.sopClassUid,
-      ReferencedSOPInstanceUID: source.sopInstanceUid,
-    })),
+    // Frames of one file name it once.
+    ReferencedInstanceSequence: [...new Map(instances.map((source) => [source.sopInstanceUid, source])).values()].map(
+      (source) => ({
+        ReferencedSOPClassUID: source.sopClassUid,
+        ReferencedSOPInstanceUID: source.sopInstanceUid,
+      }),
+    ),
   }));
 }
 

@@ -74,6 +74,7 @@ function derivation(source: SourceInstance): Attributes {
       {
         ReferencedSOPClassUID: source.sopClassUid,
         ReferencedSOPInstanceUID: source.sopInstanceUid,
+        ReferencedFrameNumber: source.frameNumber,
         PurposeOfReferenceCodeSequence: [codeItem(SOURCE_FOR_PROCESSING)],
         SpatialLocationsPreserved: "YES",
       },

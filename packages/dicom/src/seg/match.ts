@@ -1,9 +1,10 @@
 import type { SegmentNumber } from "@samrefine/core";
 import { textOf } from "../dataset/attributes.ts";
 import { columnDirection, dot, isOrthonormal, normalOf, rowDirection, scale, subtract } from "../series/plane.ts";
-import type { SourceInstance, Vector3 } from "../series/source-instance.ts";
+import { imageKeyOf, type SourceInstance, type Vector3 } from "../series/source-instance.ts";
 import { holdsSegment } from "./decode.ts";
-import type { DecodedFrame, DecodedSeg, SegMatchResult, SegMismatch } from "./types.ts";
+import { resampleSeg } from "./resample.ts";
+import type { DecodedFrame, DecodedSeg, SegMatchOptions, SegMatchResult, SegMismatch } from "./types.ts";
 
 /** Distance from an image plane (mm) up to which a frame counts as lying in it; planes are stated in rounded decimals. */
 const IN_PLANE_MM = 0.02;
@@ -164,19 +165,28 @@ function nearestInstance(frame: DecodedFrame, sources: readonly SourceInstance[]
 
 /**
  * Lays a segmentation over a series. Frames are placed by their own planes and by the sources that they name, never by
- * their order; flipped, turned and cropped frames are put back exactly. Nothing is resampled: a frame that does not fall on
- * the pixels of its image refuses the whole match, with the difference named.
+ * their order; flipped, turned and cropped frames are put back exactly. A frame that does not fall on the pixels of its image
+ * refuses the whole match, with the difference named, unless resampling is asked for.
  * @param sources instances in the order that the result counts them.
  */
-export function matchToSeries(seg: DecodedSeg, sources: readonly SourceInstance[]): SegMatchResult {
+export function matchToSeries(
+  seg: DecodedSeg,
+  sources: readonly SourceInstance[],
+  options: SegMatchOptions = {},
+): SegMatchResult {
   const foreign = foreignness(seg, sources);
   if (foreign.length > 0) return { kind: "refused", reasons: foreign };
-  const indexOfUid = new Map(sources.map((source, index) => [source.sopInstanceUid, index]));
+  const indexOfImage = new Map(
+    sources.map(({ sopInstanceUid, frameNumber }, index) => [imageKeyOf(sopInstanceUid, frameNumber), index]),
+  );
   const byInstance = new Map<number, PlacedFrame[]>();
   const unmatched: number[] = [];
   const reasons = new Map<string, SegMismatch>();
   for (const frame of seg.frames) {
-    const named = frame.sourceSopInstanceUid === undefined ? undefined : indexOfUid.get(frame.sourceSopInstanceUid);
+    // Some writers give a frame number to single-frame sources, too.
+    const named =
+      indexOfImage.get(imageKeyOf(frame.sourceSopInstanceUid, frame.sourceFrameNumber)) ??
+      indexOfImage.get(imageKeyOf(frame.sourceSopInstanceUid, undefined));
     const index = named ?? nearestInstance(frame, sources);
     const source = index === undefined ? undefined : sources[index];
     if (index === undefined || source === undefined) {
@@ -194,13 +204,20 @@ export function matchToSeries(seg: DecodedSeg, sources: readonly SourceInstance[
     if (placed === undefined) byInstance.set(index, [{ frame, map: fit.map }]);
     else placed.push({ frame, map: fit.map });
   }
-  if (reasons.size > 0) return { kind: "refused", reasons: [...reasons.values()] };
+  if (reasons.size > 0) {
+    const differences = [...reasons.values()];
+    return options.resample === true
+      ? resampleSeg(seg, sources, differences)
+      : { kind: "refused", reasons: differences };
+  }
   if (byInstance.size === 0) {
     const message = "None of the segmentation's frames lies on an image of the series.";
-    return { kind: "refused", reasons: [{ code: "source-absent", message, details: { frames: seg.frames.length } }] };
+    const absent: SegMismatch = { code: "source-absent", message, details: { frames: seg.frames.length } };
+    return options.resample === true ? resampleSeg(seg, sources, [absent]) : { kind: "refused", reasons: [absent] };
   }
   return {
     kind: "matched",
+    differences: [],
     unmatchedFrames: unmatched,
     instancesOf: (segment) =>
       [...byInstance]

@@ -1,5 +1,5 @@
 import { RefineError, type RefineErrorDetails } from "@samrefine/core";
-import type { SourceInstance } from "../series/source-instance.ts";
+import { imageKeyOf, type SourceInstance } from "../series/source-instance.ts";
 import { isUid } from "../uid.ts";
 import type { SegKind, SegRequest } from "./types.ts";
 
@@ -19,13 +19,14 @@ function checkSources(sources: readonly SourceInstance[]): void {
   const seen = new Set<string>();
   for (const source of sources) {
     const name = source.sopInstanceUid;
-    if (seen.has(name))
-      throw segError(`Source ${name} is given twice.`, "Give every instance once.", { sopInstanceUid: name });
-    seen.add(name);
-    if (source.numberOfFrames !== 1) {
+    const key = imageKeyOf(name, source.frameNumber);
+    if (seen.has(key))
+      throw segError(`Source ${name} is given twice.`, "Give every image once.", { sopInstanceUid: name });
+    seen.add(key);
+    if (source.numberOfFrames !== 1 && source.frameNumber === undefined) {
       throw segError(
-        `Source ${name} has ${source.numberOfFrames} frames; single-frame instances are accepted.`,
-        "Multi-frame images cannot be segmented yet.",
+        `Source ${name} is a file of ${source.numberOfFrames} frames, not one image.`,
+        "Give its frames (framesOf, or the instances of seriesFromInstances).",
         { sopInstanceUid: name, numberOfFrames: source.numberOfFrames },
       );
     }

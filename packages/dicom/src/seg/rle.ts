@@ -52,10 +52,11 @@ export function encodeRleFrame(frame: Uint8Array | Uint16Array, columns: number)
 }
 
 /**
- * The inverse: `pixels` values of `bytesPerPixel` bytes, least significant byte first.
+ * The inverse: `pixels` values of `bytesPerPixel` bytes (1 to 6: colour has a plane per byte of every sample), the last
+ * plane of the file first, which for one sample means the least significant byte first.
  * @throws RefineError `unsupported-dicom` when the frame does not hold exactly what it must.
  */
-export function decodeRleFrame(bytes: Uint8Array, pixels: number, bytesPerPixel: 1 | 2): Uint8Array {
+export function decodeRleFrame(bytes: Uint8Array, pixels: number, bytesPerPixel: number): Uint8Array {
   const refuse = (message: string): RefineError =>
     new RefineError("unsupported-dicom", `An RLE frame is damaged: ${message}`, {
       hint: "Fetch the object again from its source.",

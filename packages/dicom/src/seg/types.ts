@@ -108,6 +108,8 @@ export interface DecodedFrame {
   /** Image Orientation (Patient): direction of the row (x grows), then of the column (y grows). */
   readonly orientation: readonly [number, number, number, number, number, number] | undefined;
   readonly spacingMm: { readonly x: number; readonly y: number } | undefined;
+  /** Spacing Between Slices, otherwise Slice Thickness: how far the frame's content reaches along its normal. */
+  readonly sliceStepMm: number | undefined;
 }
 
 export interface DecodedSeg {
@@ -162,8 +164,18 @@ export interface SegMatch {
   probability(segment: SegmentNumber, instanceIndex: number): Float32Array | undefined;
   /** Instances that hold at least one frame of the segment, ascending. */
   instancesOf(segment: SegmentNumber): readonly number[];
-  /** Frames that lie on none of the given instances. */
+  /** Frames that lie on none of the given instances; none where it was resampled. */
   readonly unmatchedFrames: readonly number[];
+  /** Why the segmentation had to be resampled; empty where it lies on the very pixels of the series. */
+  readonly differences: readonly SegMismatch[];
+}
+
+export interface SegMatchOptions {
+  /**
+   * Resamples a segmentation whose geometry differs from that of the series instead of refusing it: masks by the nearest
+   * voxel, probabilities linearly. Another patient or frame of reference is refused in any case.
+   */
+  readonly resample?: boolean;
 }
 
 export type SegMatchResult = SegMatch | { readonly kind: "refused"; readonly reasons: readonly SegMismatch[] };

@@ -1,6 +1,6 @@
 import type { CodedConcept } from "@samrefine/core";
 import { sameNumbers } from "../series/plane.ts";
-import type { SourceInstance } from "../series/source-instance.ts";
+import { imageKeyOf, type SourceInstance } from "../series/source-instance.ts";
 import { labFromRgb, rgbFromLab } from "./color.ts";
 import { decodeSeg } from "./decode.ts";
 import { quantiseProbability } from "./frames.ts";
@@ -134,18 +134,24 @@ export function verifySeg(bytes: Uint8Array, request: SegRequest): SegVerificati
       seg.segments.find(({ number }) => number === segment.number),
     );
   }
-  const key = (segment: number | undefined, uid: string | undefined): string => `${segment ?? ""}@${uid ?? ""}`;
-  const frameOf = new Map(seg.frames.map((frame) => [key(frame.segmentNumber, frame.sourceSopInstanceUid), frame]));
+  const key = (segment: number | undefined, image: string): string => `${segment ?? ""}@${image}`;
+  const frameOf = new Map(
+    seg.frames.map((frame) => [
+      key(frame.segmentNumber, imageKeyOf(frame.sourceSopInstanceUid, frame.sourceFrameNumber)),
+      frame,
+    ]),
+  );
   if (frameOf.size !== seg.frames.length) throw differs("two frames hold the same segment on the same image.");
 
   const pixels = first.rows * first.columns;
   let compared = 0;
   const seen = new Set<number>();
   request.sources.forEach((source, instanceIndex) => {
-    const shared = frameOf.get(key(undefined, source.sopInstanceUid));
+    const image = imageKeyOf(source.sopInstanceUid, source.frameNumber);
+    const shared = frameOf.get(key(undefined, image));
     const sharedPixels = shared === undefined ? undefined : seg.frame(shared.index);
     for (const { number } of request.segments) {
-      const frame = kind === "LABELMAP" ? shared : frameOf.get(key(number, source.sopInstanceUid));
+      const frame = kind === "LABELMAP" ? shared : frameOf.get(key(number, image));
       const stored = kind === "LABELMAP" ? sharedPixels : frame && seg.frame(frame.index);
       const expected = expectedValues(request, seg, number, instanceIndex);
       const different = countDifferences(expected, stored, kind === "LABELMAP" ? number : undefined, pixels);

@@ -26,6 +26,27 @@ function instance(k: number, change: Attributes = {}): SourceInstance {
 const stack = (count: number, change: (k: number) => Attributes = () => ({})): readonly SourceInstance[] =>
   Array.from({ length: count }, (_, k) => instance(k, change(k)));
 
+/** Three frames whose order is not that of their planes. */
+function enhanced(): SourceInstance {
+  return instance(0, {
+    NumberOfFrames: 3,
+    PixelSpacing: undefined,
+    SliceThickness: undefined,
+    ImageOrientationPatient: undefined,
+    ImagePositionPatient: undefined,
+    SharedFunctionalGroupsSequence: [
+      {
+        PixelMeasuresSequence: [{ PixelSpacing: [0.5, 0.25], SliceThickness: 2 }],
+        PlaneOrientationSequence: [{ ImageOrientationPatient: [1, 0, 0, 0, 1, 0] }],
+      },
+    ],
+    PerFrameFunctionalGroupsSequence: [32, 34, 30].map((z, index) => ({
+      PlanePositionSequence: [{ ImagePositionPatient: [10, 20, z] }],
+      PixelValueTransformationSequence: [{ RescaleSlope: 1, RescaleIntercept: -1 - index }],
+    })),
+  });
+}
+
 function codes(instances: readonly SourceInstance[]): readonly string[] {
   return seriesFromInstances(instances).findings.map((finding) => `${finding.code} ${finding.outcome}`);
 }
@@ -78,7 +99,7 @@ describe("seriesFromInstances", () => {
   });
 
   test.each([
-    ["multi-frame", { NumberOfFrames: 10 }],
+    ["multi-frame", { NumberOfFrames: 10, PerFrameFunctionalGroupsSequence: [{}, {}] }],
     ["localizer", { ImageType: ["ORIGINAL", "PRIMARY", "LOCALIZER"] }],
     ["mixed-sizes", { Rows: 5 }],
     ["mixed-frames-of-reference", { FrameOfReferenceUID: "1.10" }],
@@ -88,6 +109,26 @@ describe("seriesFromInstances", () => {
     expect(series.findings).toMatchObject([{ code, outcome: "refused", sopInstanceUids: ["1.2.3.7"] }]);
     expect(series.kind).toBe("volume");
     expect(series.instances).toHaveLength(3);
+  });
+
+  test("an enhanced object is taken apart into its frames, each in its own plane", () => {
+    const series = seriesFromInstances([enhanced()]);
+    if (series.kind !== "volume") throw new Error(series.kind);
+    expect(series.instances.map((i) => [i.frameNumber, i.position?.[2], i.rescaleIntercept])).toEqual([
+      [3, 30, -3],
+      [1, 32, -1],
+      [2, 34, -2],
+    ]);
+    expect(series.volume.size).toEqual([6, 4, 3]);
+    expect(series.findings).toMatchObject([{ code: "multi-frame", outcome: "handled", sopInstanceUids: ["1.2.3.0"] }]);
+    expect(series.instances[0]).toMatchObject({ spacingMm: { x: 0.25, y: 0.5 }, sliceThicknessMm: 2 });
+  });
+
+  test("a cine without planes is one projection per frame, in order", () => {
+    const planeless = { ImagePositionPatient: undefined, ImageOrientationPatient: undefined };
+    const series = seriesFromInstances([instance(0, { ...planeless, NumberOfFrames: 3 })]);
+    expect(series.kind).toBe("projections");
+    expect(series.instances.map((i) => i.frameNumber)).toEqual([1, 2, 3]);
   });
 
   test("colour, missing and uncalibrated spacing are handled and said", () => {
@@ -103,9 +144,9 @@ describe("seriesFromInstances", () => {
     expect(seriesFromInstances([instance(0, projection)]).kind).toBe("projections");
   });
 
-  test("a series of nothing but localizers is segmented; one of multi-frames is not", () => {
+  test("a series of nothing but localizers is segmented; one of damaged multi-frames is not", () => {
     expect(codes(stack(2, () => ({ ImageType: ["DERIVED", "PRIMARY", "LOCALIZER"] })))).toEqual(["localizer handled"]);
-    for (const nothing of [[], stack(2, () => ({ NumberOfFrames: 3 }))]) {
+    for (const nothing of [[], stack(2, () => ({ NumberOfFrames: 2e9 }))]) {
       let error: unknown;
       try {
         seriesFromInstances(nothing);

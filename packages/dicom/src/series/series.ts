@@ -10,7 +10,7 @@ import {
   scale,
   subtract,
 } from "./plane.ts";
-import type { Orientation, SourceInstance, Vector3 } from "./source-instance.ts";
+import { framesOf, type Orientation, type SourceInstance, type Vector3 } from "./source-instance.ts";
 
 /** Deviation of a position from the regular grid that is still rounding: this part of the slice step, or 0.01 mm. */
 const REGULAR_PART = 0.01;
@@ -47,7 +47,7 @@ export interface SeriesFinding {
 }
 
 interface SeriesBase {
-  /** The instances that take part, ascending along the normal (projections: by instance number). */
+  /** The images that take part (instances, or frames of them), ascending along the normal (projections: by number). */
   readonly instances: readonly SourceInstance[];
   readonly findings: readonly SeriesFinding[];
 }
@@ -68,7 +68,7 @@ export type Series =
   | (SeriesBase & { readonly kind: "projections" });
 
 function uidsOf(instances: readonly SourceInstance[]): readonly string[] {
-  return instances.map((instance) => instance.sopInstanceUid);
+  return [...new Set(instances.map((instance) => instance.sopInstanceUid))];
 }
 
 /** Splits off what does not share the value of the majority; the first seen wins a draw. */
@@ -93,9 +93,26 @@ function selectComparable(instances: readonly SourceInstance[], findings: Series
   const refuse = (code: SeriesFindingCode, others: readonly SourceInstance[], message: string): void => {
     if (others.length > 0) findings.push({ code, outcome: "refused", message, sopInstanceUids: uidsOf(others) });
   };
-  const multiFrame = instances.filter((instance) => instance.numberOfFrames > 1);
-  refuse("multi-frame", multiFrame, `${multiFrame.length} multi-frame instances; only single frames are segmented.`);
-  let kept: readonly SourceInstance[] = instances.filter((instance) => instance.numberOfFrames <= 1);
+  const multiFrame = instances.filter(
+    ({ numberOfFrames, frameNumber }) => numberOfFrames !== 1 && frameNumber === undefined,
+  );
+  const [readable, broken] = [true, false].map((wanted) =>
+    multiFrame.filter((instance) => framesOf(instance).length > 0 === wanted),
+  ) as [SourceInstance[], SourceInstance[]];
+  refuse(
+    "multi-frame",
+    broken,
+    `${broken.length} multi-frame instances describe another number of frames than they have.`,
+  );
+  let kept: readonly SourceInstance[] = instances.flatMap(framesOf);
+  if (readable.length > 0) {
+    findings.push({
+      code: "multi-frame",
+      outcome: "handled",
+      message: "Multi-frame images; every frame is segmented as an image of its own.",
+      sopInstanceUids: uidsOf(readable),
+    });
+  }
 
   const isOrdinary = kept.some((instance) => !instance.isLocalizer);
   const localizers = kept.filter((instance) => instance.isLocalizer);
@@ -159,7 +176,8 @@ function isPlaced(instance: SourceInstance): instance is Placed {
 function byNumber(a: SourceInstance, b: SourceInstance): number {
   return (
     (a.instanceNumber ?? 0) - (b.instanceNumber ?? 0) ||
-    (a.sopInstanceUid < b.sopInstanceUid ? -1 : a.sopInstanceUid > b.sopInstanceUid ? 1 : 0)
+    (a.sopInstanceUid < b.sopInstanceUid ? -1 : a.sopInstanceUid > b.sopInstanceUid ? 1 : 0) ||
+    (a.frameNumber ?? 0) - (b.frameNumber ?? 0)
   );
 }
 
@@ -288,7 +306,8 @@ function volumeOf(sorted: readonly Placed[]): VolumeGeometry | undefined {
 
 /**
  * Puts the instances of one series in order and says how they lie in space. Order comes from the planes, never from
- * instance numbers. What cannot take part is refused by name, the rest is handled; see {@link SeriesFinding}.
+ * instance numbers. Multi-frame instances are taken apart into their frames. What cannot take part is refused by name, the
+ * rest is handled; see {@link SeriesFinding}.
  * @throws RefineError `unsupported-dicom` when no instance is left, with the findings in the message.
  */
 export function seriesFromInstances(instances: readonly SourceInstance[]): Series {

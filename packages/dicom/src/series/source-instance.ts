@@ -26,7 +26,10 @@ export interface SourceInstance {
   readonly instanceNumber: number | undefined;
   readonly rows: number;
   readonly columns: number;
+  /** Of the file, also where this is one frame of it. */
   readonly numberOfFrames: number;
+  /** 1-based frame of a multi-frame file that this is; absent for a file as a whole. */
+  readonly frameNumber?: number;
   /** Image Position (Patient): centre of the first pixel, LPS millimetres. */
   readonly position: Vector3 | undefined;
   readonly orientation: Orientation | undefined;
@@ -51,28 +54,30 @@ export interface SourceInstance {
   readonly attributes: Attributes;
 }
 
-/** The plane of a single frame of an enhanced object: shared functional groups stand in for the top level. */
-function functionalGroup(attributes: Attributes, macro: string): Attributes | undefined {
-  for (const groups of ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]) {
-    const item = itemsOf(itemsOf(attributes, groups)[0] ?? {}, macro)[0];
-    if (item !== undefined) return item;
-  }
-  return undefined;
+/** Item of a functional group macro: the frame's own, or the one that all frames share (PS3.3 C.7.6.16.2). */
+function functionalGroup(attributes: Attributes, macro: string, frameNumber: number): Attributes | undefined {
+  const own = itemsOf(attributes, "PerFrameFunctionalGroupsSequence")[frameNumber - 1] ?? {};
+  const shared = itemsOf(attributes, "SharedFunctionalGroupsSequence")[0] ?? {};
+  return itemsOf(own, macro)[0] ?? itemsOf(shared, macro)[0];
 }
 
 /**
  * The facts of one instance, from a data set of {@link readPart10} or from naturalised DICOMweb metadata as a viewer
  * holds it.
+ * @param frameNumber 1-based; makes it the facts of that frame of a multi-frame instance (enhanced CT and MR, cine), with
+ * the plane and the rescaling of its functional groups. Absent = the file as a whole; {@link framesOf} gives all frames.
  * @throws RefineError `unsupported-dicom` when a UID, Rows or Columns is missing.
  */
-export function sourceInstanceOf(attributes: Attributes): SourceInstance {
-  const measures = functionalGroup(attributes, "PixelMeasuresSequence") ?? attributes;
+export function sourceInstanceOf(attributes: Attributes, frameNumber?: number): SourceInstance {
+  const group = (macro: string): Attributes | undefined => functionalGroup(attributes, macro, frameNumber ?? 1);
+  const measures = group("PixelMeasuresSequence") ?? attributes;
+  const transformation = group("PixelValueTransformationSequence") ?? {};
   const position =
     numbersOf(attributes, "ImagePositionPatient", 3) ??
-    numbersOf(functionalGroup(attributes, "PlanePositionSequence") ?? {}, "ImagePositionPatient", 3);
+    numbersOf(group("PlanePositionSequence") ?? {}, "ImagePositionPatient", 3);
   const orientation =
     numbersOf(attributes, "ImageOrientationPatient", 6) ??
-    numbersOf(functionalGroup(attributes, "PlaneOrientationSequence") ?? {}, "ImageOrientationPatient", 6);
+    numbersOf(group("PlaneOrientationSequence") ?? {}, "ImageOrientationPatient", 6);
   const pixelSpacing = numbersOf(attributes, "PixelSpacing", 2) ?? numbersOf(measures, "PixelSpacing", 2);
   const imagerSpacing = numbersOf(attributes, "ImagerPixelSpacing", 2);
   const spacing = pixelSpacing ?? imagerSpacing;
@@ -89,6 +94,7 @@ export function sourceInstanceOf(attributes: Attributes): SourceInstance {
     rows: requireNumber(attributes, "Rows"),
     columns: requireNumber(attributes, "Columns"),
     numberOfFrames: numberOf(attributes, "NumberOfFrames") ?? 1,
+    ...(frameNumber === undefined ? {} : { frameNumber }),
     position: position as Vector3 | undefined,
     orientation: orientation as Orientation | undefined,
     spacingMm: isUsable ? { x: across, y: between } : undefined,
@@ -102,10 +108,31 @@ export function sourceInstanceOf(attributes: Attributes): SourceInstance {
     bitsAllocated,
     bitsStored: numberOf(attributes, "BitsStored") ?? bitsAllocated,
     isSigned: numberOf(attributes, "PixelRepresentation") === 1,
-    rescaleSlope: numberOf(attributes, "RescaleSlope") ?? 1,
-    rescaleIntercept: numberOf(attributes, "RescaleIntercept") ?? 0,
+    rescaleSlope: numberOf(attributes, "RescaleSlope") ?? numberOf(transformation, "RescaleSlope") ?? 1,
+    rescaleIntercept: numberOf(attributes, "RescaleIntercept") ?? numberOf(transformation, "RescaleIntercept") ?? 0,
     pixelPaddingValue: numberOf(attributes, "PixelPaddingValue"),
     pixelPaddingRangeLimit: numberOf(attributes, "PixelPaddingRangeLimit"),
     attributes,
   };
+}
+
+/** More frames than any scanner makes in one file; a damaged Number of Frames must not fill the memory. */
+const MOST_FRAMES = 100_000;
+
+/**
+ * The frames of a multi-frame instance, each as an image of its own; a single-frame instance is its own only frame.
+ * Empty when Number of Frames contradicts the functional groups.
+ */
+export function framesOf(instance: SourceInstance): readonly SourceInstance[] {
+  const { numberOfFrames: count, attributes } = instance;
+  if (count === 1 || instance.frameNumber !== undefined) return [instance];
+  const described = itemsOf(attributes, "PerFrameFunctionalGroupsSequence").length;
+  const isPlausible = Number.isInteger(count) && count > 0 && count <= MOST_FRAMES;
+  if (!isPlausible || (described > 0 && described !== count)) return [];
+  return Array.from({ length: count }, (_, index) => sourceInstanceOf(attributes, index + 1));
+}
+
+/** Tells images apart: frames of one file share its UID. */
+export function imageKeyOf(sopInstanceUid: string | undefined, frameNumber: number | undefined): string {
+  return `${sopInstanceUid ?? ""}#${frameNumber ?? ""}`;
 }
