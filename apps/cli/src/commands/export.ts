@@ -14,6 +14,7 @@ interface ExportOptions extends CommonOptions {
   readonly to: string;
   readonly labels?: readonly string[];
   readonly source?: string;
+  readonly onto?: string;
   readonly dataset?: string;
   readonly name?: string;
   readonly ignoreBelow?: number;
@@ -29,6 +30,7 @@ export function registerExport(program: Command, context: CommandContext): void 
     .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
     .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI label map", parseList)
     .option("--source <folder>", "with a DICOM SEG (.dcm) on either side: the study that it is drawn on")
+    .option("--onto <uid>", "with a DICOM SEG to read: the series to lay it on, resampled if its voxels are others")
     .option("--dataset <folder>", "with a folder: the data set that the images come from")
     .option("--name <name>", "with a folder: name of the new data set")
     .option(
@@ -68,7 +70,7 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   }
   const segmentation =
     formatOf(options.from) === "dicom"
-      ? await readDicomSegmentation(options.from, requireSource(options), context.signal)
+      ? await readDicomSegmentation(options.from, requireSource(options), context, options.onto)
       : await readSegmentation(options.from, options.labels ?? []);
   if (formatOf(options.to) === "dicom") {
     await writeDicomSegmentation(options.to, segmentation, requireSource(options), context.signal);

@@ -1,12 +1,12 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeSeg, matchToSeries } from "@samrefine/dicom";
+import { decodeSeg, matchToSeries, writePart10 } from "@samrefine/dicom";
 import { readNifti } from "@samrefine/formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readStudy } from "../dicom/read-study.ts";
 import { writeThresholdModel } from "../testing/bright-disks.ts";
-import { writeDiskStudy } from "../testing/dicom-slices.ts";
+import { ctSlice, writeDiskFrames, writeDiskStudy } from "../testing/dicom-slices.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 let root: string;
@@ -54,6 +54,50 @@ test("the disk is found on its slice, and the SEG lies on the source", async () 
   ).toMatchObject({ exitCode: 0 });
   const back = decodeSeg(await readFile(again));
   expect([...back.frame(0)]).toEqual([...match.mask(1, 1)!]);
+});
+
+test("frames of an enhanced CT are segmented, and the SEG names the frame that the disk is on", async () => {
+  await writeDiskFrames(at("enhanced"));
+  const run = await runCommand([
+    ...["segment", "--study", at("enhanced"), "--series", "2.25.223", "--preset", "raw"],
+    ...["--model", model, "--out", at("frames.dcm")],
+  ]);
+  expect(run).toMatchObject({ exitCode: 0 });
+  const seg = decodeSeg(await readFile(at("frames.dcm")));
+  // Frame 1 of the file is the middle slice.
+  expect(seg.frames).toMatchObject([{ sourceSopInstanceUid: "2.25.3001", sourceFrameNumber: 1, position: [0, 0, 4] }]);
+  expect(seg.referencedSopInstanceUids).toEqual(["2.25.3001"]);
+  const nifti = at("frames.nii.gz");
+  expect(
+    await runCommand(["export", "--from", at("frames.dcm"), "--to", nifti, "--source", at("enhanced")]),
+  ).toMatchObject({ exitCode: 0 });
+  const { volume } = readNifti(await readFile(nifti));
+  expect(volume.data.subarray(60 * 48, 2 * 60 * 48)).toEqual(seg.frame(0));
+});
+
+test("a SEG is resampled onto another series when that is asked for, and not otherwise", async () => {
+  // Pixels half as large: every pixel of the SEG becomes two by two.
+  await mkdir(at("fine"), { recursive: true });
+  const pixels = new Int16Array(120 * 96);
+  for (const index of [0, 1, 2]) {
+    const slice = ctSlice({ index, pixels, columns: 120, seriesNumber: 5 });
+    const position = [-0.375, -0.375, 4 * index];
+    const fine = { ...slice, PixelSpacing: [0.75, 0.75], ImagePositionPatient: position };
+    await writeFile(at("fine", `${index}.dcm`), writePart10(fine));
+  }
+  const to = at("fine.nii.gz");
+  const convert = (...more: readonly string[]) =>
+    runCommand(["export", "--from", at("seg.dcm"), "--to", to, "--source", at("fine"), ...more]);
+  expect((await convert()).exitCode).not.toBe(0);
+  const run = await convert("--onto", "2.25.225");
+  expect(run).toMatchObject({ exitCode: 0, noted: expect.stringContaining("Resampled onto the series") });
+  const { volume } = readNifti(await readFile(to));
+  const coarse = decodeSeg(await readFile(at("seg.dcm"))).frame(0);
+  const expected = Uint8Array.from({ length: 120 * 96 }, (_, n) => {
+    const [x, y] = [n % 120, Math.floor(n / 120)];
+    return coarse[(y >> 1) * 60 + (x >> 1)]!;
+  });
+  expect(volume.data.subarray(120 * 96, 2 * 120 * 96)).toEqual(expected);
 });
 
 test("a study without a fitting series, an unknown series, a folder without DICOM, a SEG without its source", async () => {

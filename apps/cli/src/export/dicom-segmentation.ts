@@ -10,32 +10,43 @@ import {
   verifySeg,
 } from "@samrefine/dicom";
 import { reorderingBetween, reorderVoxels, type SegmentVoxels, type SegNrrd } from "@samrefine/formats";
-import { writeOutput } from "../command-context.ts";
+import { type CommandContext, writeOutput } from "../command-context.ts";
 import { readStudy } from "../dicom/read-study.ts";
 import { classColor } from "../report/class-colors.ts";
 
 type VolumeSeries = Extract<Series, { readonly kind: "volume" }>;
 
 /**
- * Reads a DICOM SEG onto the grid of the series that it was drawn on.
+ * Reads a DICOM SEG onto the grid of the series that it was drawn on, or of another one.
+ * @param onto Series Instance UID; asks for resampling where the voxels differ, which is noted.
  * @throws RefineError `unsupported-dicom` when it lies on no series of the study, with the differences; when the series is
  * no regular volume.
  */
-export async function readDicomSegmentation(path: string, studyFolder: string, signal: AbortSignal): Promise<SegNrrd> {
+export async function readDicomSegmentation(
+  path: string,
+  studyFolder: string,
+  { signal, terminal }: Pick<CommandContext, "signal" | "terminal">,
+  onto?: string,
+): Promise<SegNrrd> {
   const seg = decodeSeg(await readFile(path));
   const study = await readStudy(studyFolder, signal);
-  const referenced = study.series.find(({ uid }) => uid === seg.referencedSeriesInstanceUid);
-  if (referenced === undefined) {
-    throw new RefineError("unsupported-dicom", `${studyFolder} does not hold the series that ${path} was drawn on.`, {
-      hint: `Give the folder with series ${seg.referencedSeriesInstanceUid ?? "(not named)"} to --source.`,
+  const wanted = onto ?? seg.referencedSeriesInstanceUid;
+  const found = study.series.find(({ uid }) => uid === wanted);
+  if (found === undefined) {
+    const which = onto === undefined ? `the series that ${path} was drawn on` : `series ${onto}`;
+    throw new RefineError("unsupported-dicom", `${studyFolder} does not hold ${which}.`, {
+      hint: `Give the folder with series ${wanted ?? "(not named)"} to --source, or another series to --onto.`,
     });
   }
-  const series = requireVolume(seriesFromInstances(referenced.instances.map(({ source }) => source)));
-  const match = matchToSeries(seg, series.instances);
+  const series = requireVolume(seriesFromInstances(found.instances.map(({ source }) => source)));
+  const match = matchToSeries(seg, series.instances, { resample: onto !== undefined });
   if (match.kind === "refused") {
     throw new RefineError("unsupported-dicom", `${path}: ${match.reasons.map(({ message }) => message).join(" ")}`, {
-      hint: "Export it with the series that it was drawn on.",
+      hint: "Export it with the series that it was drawn on, or name a series to --onto to have it resampled.",
     });
+  }
+  if (match.differences.length > 0) {
+    terminal.note(`Resampled onto the series: ${match.differences.map(({ message }) => message).join(" ")}`);
   }
   const [columns, rows, slices] = series.volume.size;
   const segments = seg.segments.map((segment): SegmentVoxels => {

@@ -43,13 +43,52 @@ export function ctSlice({ index, pixels, columns = 3, seriesNumber = 1 }: SliceO
   };
 }
 
+/** The same three slices of {@link writeDiskStudy} as frames of one enhanced CT, the disk in the frame that comes first. */
+export async function writeDiskFrames(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const order = [1, 2, 0];
+  const pixels = Int16Array.from(order.flatMap((index) => [...diskPixels(index)]));
+  const {
+    PixelSpacing,
+    SliceThickness,
+    ImagePositionPatient: _,
+    ImageOrientationPatient,
+    ...slice
+  } = ctSlice({
+    index: 0,
+    pixels,
+    columns: 60,
+    seriesNumber: 3,
+  });
+  const enhanced = {
+    ...slice,
+    SOPClassUID: "1.2.840.10008.5.1.4.1.1.2.1",
+    Rows: 48,
+    NumberOfFrames: order.length,
+    SharedFunctionalGroupsSequence: [
+      {
+        PixelMeasuresSequence: [{ PixelSpacing, SliceThickness }],
+        PlaneOrientationSequence: [{ ImageOrientationPatient }],
+      },
+    ],
+    PerFrameFunctionalGroupsSequence: order.map((index) => ({
+      PlanePositionSequence: [{ ImagePositionPatient: [0, 0, 4 * index] }],
+    })),
+  };
+  await writeFile(join(folder, "enhanced.dcm"), writePart10(enhanced));
+}
+
 /** Three slices of 60 x 48 pixels with a bright disk of radius 12 around (30, 24) in the middle one. */
 export async function writeDiskStudy(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   for (const index of [2, 0, 1]) {
-    const pixels = Int16Array.from({ length: 60 * 48 }, (_, n) =>
-      index === 1 && Math.hypot((n % 60) - 30, Math.floor(n / 60) - 24) < 12 ? 220 : 30,
-    );
-    await writeFile(join(folder, `${9 - index}.dcm`), writePart10(ctSlice({ index, pixels, columns: 60 })));
+    const slice = ctSlice({ index, pixels: diskPixels(index), columns: 60 });
+    await writeFile(join(folder, `${9 - index}.dcm`), writePart10(slice));
   }
+}
+
+function diskPixels(index: number): Int16Array {
+  return Int16Array.from({ length: 60 * 48 }, (_, n) =>
+    index === 1 && Math.hypot((n % 60) - 30, Math.floor(n / 60) - 24) < 12 ? 220 : 30,
+  );
 }
