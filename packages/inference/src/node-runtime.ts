@@ -3,7 +3,7 @@ import { RefineError } from "@samrefine/core";
 import type { InferenceSession, Tensor } from "onnxruntime-common";
 import type { BackendReport } from "./contract.ts";
 import { probeModel } from "./engine/probe-model.ts";
-import type { OnnxRuntime } from "./engine/runtime.ts";
+import { type OnnxRuntime, tensorTypeOf } from "./engine/runtime.ts";
 
 export type NodeProvider = "cpu" | "webgpu" | "wasm";
 
@@ -59,7 +59,7 @@ function nodeRuntime(ort: OrtModule, backend: BackendReport): OnnxRuntime {
         // 3: errors. Exporters leave harmless warnings in nearly every graph.
         logSeverityLevel: 3,
       }),
-    tensor: (data, dims) => new ort.Tensor("float32", data, dims),
+    tensor: (data, dims) => new ort.Tensor(tensorTypeOf(data), data, dims),
   };
 }
 

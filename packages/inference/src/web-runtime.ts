@@ -1,6 +1,6 @@
 import { RefineError } from "@samrefine/core";
 import { probeModel } from "./engine/probe-model.ts";
-import type { OnnxRuntime } from "./engine/runtime.ts";
+import { type OnnxRuntime, tensorTypeOf } from "./engine/runtime.ts";
 
 /** Where onnxruntime-web's two files lie, as absolute URLs. The bundler or the server of the page knows. */
 export interface WasmPaths {
@@ -46,7 +46,7 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
         // 3: errors. Exporters leave harmless warnings in nearly every graph.
         logSeverityLevel: 3,
       }),
-    tensor: (data, dims) => new ort.Tensor("float32", data, dims),
+    tensor: (data, dims) => new ort.Tensor(tensorTypeOf(data), data, dims),
   };
   try {
     await (await runtime.createSession(probeModel())).release();

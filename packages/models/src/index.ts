@@ -1,4 +1,5 @@
 export * from "./digest.ts";
 export * from "./manifest.ts";
 export * from "./model-index.ts";
+export * from "./promptable-family.ts";
 export * from "./series-match.ts";

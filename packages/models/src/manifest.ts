@@ -96,25 +96,62 @@ export const segmentationManifestSchema = v.strictObject({
   ),
 });
 
-export const promptableManifestSchema = v.strictObject({
+const rgb = v.tuple([v.number(), v.number(), v.number()]);
+
+const promptable = {
   ...common,
   task: v.literal("promptable-segmentation"),
-  /** Interface family of methods.md section 6. "sam-cut" is the official decoder after surgery (four tokens, batched). */
-  family: v.picklist(["sam-cut", "sam-official"]),
-  encoder: v.strictObject({ input: v.string(), output: v.string() }),
   /** Side of the square frame and of the low-resolution masks. */
   frame: positiveInteger,
   lowRes: positiveInteger,
   /** In 0..255 units, RGB. */
-  mean: v.tuple([v.number(), v.number(), v.number()]),
-  standardDeviation: v.tuple([v.number(), v.number(), v.number()]),
+  mean: rgb,
+  standardDeviation: rgb,
+  /** How the image lies in the frame. Default: as the family was trained, see {@link frameFit}. */
+  fit: v.optional(v.picklist(["letterbox", "stretch"])),
+  /** What comes before mean and standard deviation: the window's bytes, or these stretched to 0..255 (MedSAM). */
+  contrast: v.optional(v.picklist(["window", "min-max"])),
+  /** What is interpolated on the way back to the image: logits (default), or their sigmoid (MedSAM). */
+  interpolate: v.optional(v.picklist(["logits", "probabilities"])),
+  /** What the weights were trained to understand, when that is less than the graph takes. */
+  prompts: v.optional(v.array(v.picklist(["points", "background-points", "box", "mask"]))),
+  /** Whether several prompts share a run, when that differs from what is known of the family. */
+  batch: v.optional(v.boolean()),
+  /** What a GPU must offer, to be checked before anything is loaded. */
+  gpu: v.optional(
+    v.strictObject({ storageBufferBytes: v.optional(positiveInteger), shaderF16: v.optional(v.boolean()) }),
+  ),
+};
+
+/** Exports with the official decoder; the encoder's names vary. */
+const officialManifestSchema = v.strictObject({
+  ...promptable,
+  /** "sam-cut" is the official decoder after surgery (four tokens, batched). */
+  family: v.picklist(["sam-cut", "sam-official"]),
+  encoder: v.strictObject({
+    input: v.string(),
+    output: v.string(),
+    /** "interleaved": [rows, columns, 3] of the scaled image; the graph pads (methods.md 6.1). Default "planar". */
+    layout: v.optional(v.picklist(["planar", "interleaved"])),
+  }),
 });
+
+/** Exports whose tensors all have the names of their family (methods.md 6.2, 6.3, 6.4). */
+const namedManifestSchema = v.strictObject({
+  ...promptable,
+  family: v.picklist(["transformers-sam", "transformers-sam2", "sam2", "efficient-sam"]),
+});
+
+export const promptableManifestSchema = v.variant("family", [officialManifestSchema, namedManifestSchema]);
 
 export const manifestSchema = v.variant("task", [segmentationManifestSchema, promptableManifestSchema]);
 
 export type SegmentationManifest = v.InferOutput<typeof segmentationManifestSchema>;
 export type PromptableManifest = v.InferOutput<typeof promptableManifestSchema>;
 export type ModelManifest = SegmentationManifest | PromptableManifest;
+/** A promptable model with the official decoder, as it was exported or cut. */
+export type OfficialSamManifest = v.InferOutput<typeof officialManifestSchema>;
+export type PromptableFamily = PromptableManifest["family"];
 export type ModelFile = ModelManifest["files"][number];
 export type SeriesRule = SegmentationManifest["appliesTo"][number];
 

@@ -1,8 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { EmbeddingCache, type StoredEmbedding } from "./embedding-cache.ts";
+import type { StoredEmbedding } from "./embedding.ts";
+import { EmbeddingCache } from "./embedding-cache.ts";
 
-const embedding = (floats: number): StoredEmbedding => ({ data: new Float32Array(floats), dims: [1, floats] });
+const embedding = (floats: number): StoredEmbedding => ({
+  tensors: { image_embeddings: { data: new Float32Array(floats), dims: [1, floats] } },
+});
 
 describe("EmbeddingCache", () => {
   test("the least recently used goes first, and a look-up counts as use", () => {
@@ -43,7 +46,7 @@ describe("EmbeddingCache", () => {
           } else if (step.kind === "take") {
             takes++;
             const found = model.find((entry) => entry.key === step.key);
-            expect(cache.take(String(step.key))?.data.length).toBe(found?.floats);
+            expect(cache.take(String(step.key))?.tensors.image_embeddings?.data.length).toBe(found?.floats);
             if (found) model = [...model.filter((entry) => entry !== found), found];
           } else {
             cache.put(String(step.key), embedding(step.floats));

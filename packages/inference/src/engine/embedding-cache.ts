@@ -1,8 +1,4 @@
-/** An image embedding as the encoder gave it, [1, 256, 64, 64] for SAM. */
-export interface StoredEmbedding {
-  readonly data: Float32Array;
-  readonly dims: readonly number[];
-}
+import { embeddingBytes, type StoredEmbedding } from "./embedding.ts";
 
 /**
  * Least recently used embeddings, bounded by bytes. Keys are content hashes: of pixels, window and weights, never a name
@@ -57,7 +53,7 @@ export class EmbeddingCache {
   /** Evicts the least recently used until the new one fits. One that is larger than the limit is not kept at all. */
   put(key: string, embedding: StoredEmbedding): void {
     this.#remove(key);
-    const bytes = embedding.data.byteLength;
+    const bytes = embeddingBytes(embedding);
     if (bytes > this.#limitBytes) return;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes + bytes <= this.#limitBytes) break;
@@ -76,6 +72,6 @@ export class EmbeddingCache {
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
-    this.#bytes -= entry.data.byteLength;
+    this.#bytes -= embeddingBytes(entry);
   }
 }

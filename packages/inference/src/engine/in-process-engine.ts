@@ -1,12 +1,20 @@
 import { RefineError } from "@samrefine/core";
-import { modelDigest, type PromptableManifest, type SegmentationManifest } from "@samrefine/models";
+import {
+  modelDigest,
+  type PromptableManifest,
+  recogniseDecoder,
+  type SegmentationManifest,
+  type TensorNames,
+} from "@samrefine/models";
 import type { BackendReport, InferenceEngine, InferenceStats, LoadOptions } from "../contract.ts";
+import { decoderInterface } from "../sam/family.ts";
 import { type SamEmbedding, SamSegmenter } from "../sam/sam-segmenter.ts";
 import { UnetSegmenter } from "../unet/unet-segmenter.ts";
+import { type EmbeddingPrecision, embeddingBytes } from "./embedding.ts";
 import { EmbeddingCache } from "./embedding-cache.ts";
 import { requireAlive } from "./lifetime.ts";
 import { type ReadFile, readModelFile } from "./model-files.ts";
-import { ModelSession, type RunMeter } from "./model-session.ts";
+import { type ExpectedTensors, ModelSession, type RunMeter } from "./model-session.ts";
 import { RunQueue } from "./run-queue.ts";
 import type { OnnxRuntime } from "./runtime.ts";
 
@@ -16,6 +24,8 @@ export interface InProcessEngineOptions {
   readonly runtime: OnnxRuntime;
   readonly readFile: ReadFile;
   readonly cacheBytes?: number | undefined;
+  /** Default "float32". */
+  readonly precision?: EmbeddingPrecision | undefined;
 }
 
 interface LoadedModel {
@@ -30,6 +40,7 @@ export class InProcessEngine implements InferenceEngine {
   readonly #readFile: ReadFile;
   readonly #queue = new RunQueue();
   readonly #cache: EmbeddingCache;
+  readonly #precision: EmbeddingPrecision;
   readonly #meter: RunMeter = { unet: 0, encoder: 0, decoder: 0 };
   readonly #models = new Set<LoadedModel>();
   readonly #held = new Set<SamEmbedding>();
@@ -39,6 +50,7 @@ export class InProcessEngine implements InferenceEngine {
     this.#runtime = options.runtime;
     this.#readFile = options.readFile;
     this.#cache = new EmbeddingCache(options.cacheBytes ?? defaultCacheBytes);
+    this.#precision = options.precision ?? "float32";
     this.backend = options.runtime.backend;
   }
 
@@ -51,7 +63,7 @@ export class InProcessEngine implements InferenceEngine {
     const { bytes, origin } = await readModelFile(manifest.files, "model", manifestUrl, this.#readFile, options);
     const { input, output } = manifest.tensors;
     const session = await this.#session(
-      { model: bytes, role: "unet", origin, inputs: [input], outputs: [output] },
+      { model: bytes, role: "unet", origin, expected: () => ({ inputs: [input], outputs: [output] }) },
       options,
     );
     const segmenter = new UnetSegmenter({
@@ -73,13 +85,21 @@ export class InProcessEngine implements InferenceEngine {
     options: LoadOptions = {},
   ): Promise<SamSegmenter> {
     this.#begin(options);
-    const { encoder: names } = manifest;
     const encoderFile = await readModelFile(manifest.files, "encoder", manifestUrl, this.#readFile, options);
     const decoderFile = await readModelFile(manifest.files, "decoder", manifestUrl, this.#readFile, options);
     const decoderModel =
       manifest.family === "sam-official" ? await cutDecoder(decoderFile.bytes, decoderFile.origin) : decoderFile.bytes;
     const encoder = await this.#session(
-      { ...encoderFile, model: encoderFile.bytes, role: "encoder", inputs: [names.input], outputs: [names.output] },
+      {
+        ...encoderFile,
+        model: encoderFile.bytes,
+        role: "encoder",
+        expected: () => {
+          // What a family's encoder is called does not depend on its decoder's variant.
+          const { encoderInput, embedding } = decoderInterface(manifest, { inputs: [], outputs: [] });
+          return { inputs: [encoderInput], outputs: Object.keys(embedding) };
+        },
+      },
       options,
     );
     let decoder: ModelSession;
@@ -89,8 +109,7 @@ export class InProcessEngine implements InferenceEngine {
           ...decoderFile,
           model: decoderModel,
           role: "decoder",
-          inputs: ["image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input"],
-          outputs: ["low_res_masks", "iou_predictions"],
+          expected: (found) => expectedOfDecoder(manifest, found),
         },
         options,
       );
@@ -104,9 +123,11 @@ export class InProcessEngine implements InferenceEngine {
       encoderDigest: manifest.files.find((file) => file.role === "encoder")!.sha256,
       encoder,
       decoder,
+      decoderInterface: decoderInterface(manifest, decoder.tensorNames),
       runtime: this.#runtime,
       queue: this.#queue,
       cache: this.#cache,
+      precision: this.#precision,
       held: this.#held,
       onDispose: () => this.#models.delete(entry),
     });
@@ -118,14 +139,14 @@ export class InProcessEngine implements InferenceEngine {
   async stats(): Promise<InferenceStats> {
     const alive = new Set(this.#cache.values());
     for (const handle of this.#held) alive.add(handle.stored);
-    let embeddingBytes = 0;
-    for (const embedding of alive) embeddingBytes += embedding.data.byteLength;
+    let bytes = 0;
+    for (const embedding of alive) bytes += embeddingBytes(embedding);
     let sessions = 0;
     for (const model of this.#models) sessions += model.sessions;
     return {
       sessions,
       embeddings: alive.size,
-      embeddingBytes,
+      embeddingBytes: bytes,
       cacheHits: this.#cache.hits,
       cacheMisses: this.#cache.misses,
       runMs: { ...this.#meter },
@@ -163,6 +184,20 @@ export class InProcessEngine implements InferenceEngine {
     signal?.throwIfAborted();
     throw new RefineError("disposed", "The inference engine was disposed while a model was loading.", {});
   }
+}
+
+function expectedOfDecoder(manifest: PromptableManifest, found: TensorNames): ExpectedTensors {
+  const { embedding, inputs, optionalInputs, outputs } = decoderInterface(manifest, found);
+  const recognised = recogniseDecoder(found);
+  return {
+    inputs: [...Object.values(embedding), ...inputs],
+    optionalInputs,
+    outputs,
+    hint:
+      recognised && recognised !== manifest.family
+        ? `These are the tensors of the family "${recognised}"; the manifest says "${manifest.family}".`
+        : undefined,
+  };
 }
 
 /** The graph editor and its protobuf codec are only loaded by those who bring an uncut decoder. */

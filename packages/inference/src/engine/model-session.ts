@@ -1,4 +1,5 @@
 import { RefineError } from "@samrefine/core";
+import type { TensorNames } from "@samrefine/models";
 import type { Tensor } from "onnxruntime-common";
 import { requireAlive } from "./lifetime.ts";
 import type { OnnxRuntime, OnnxSession } from "./runtime.ts";
@@ -14,21 +15,32 @@ export interface ModelSessionOptions {
   readonly role: ModelRole;
   /** URL or path of the file, for messages. */
   readonly origin: string;
-  readonly inputs: readonly string[];
-  readonly outputs: readonly string[];
+  /** What the manifest says, in view of what the file has: some families have variants. */
+  readonly expected: (found: TensorNames) => ExpectedTensors;
   readonly meter: RunMeter;
+}
+
+export interface ExpectedTensors {
+  readonly inputs: readonly string[];
+  /** Inputs that may be there; they are fed when they are. */
+  readonly optionalInputs?: readonly string[];
+  readonly outputs: readonly string[];
+  /** What to say to someone whose file has other tensors. */
+  readonly hint?: string | undefined;
 }
 
 /** A session whose tensor names were checked, whose time is metered and whose failures are ours. */
 export class ModelSession {
   readonly role: ModelRole;
   readonly origin: string;
+  readonly tensorNames: TensorNames;
   readonly #session: OnnxSession;
   readonly #meter: RunMeter;
   #released = false;
 
   private constructor(session: OnnxSession, options: ModelSessionOptions) {
     this.#session = session;
+    this.tensorNames = { inputs: session.inputNames, outputs: session.outputNames };
     this.#meter = options.meter;
     this.role = options.role;
     this.origin = options.origin;
@@ -46,19 +58,21 @@ export class ModelSession {
     } catch (cause) {
       throw runtimeError(`ONNX Runtime could not load ${origin} (${model.length} bytes)`, { origin }, cause);
     }
+    const expected = options.expected({ inputs: session.inputNames, outputs: session.outputNames });
+    const accepted = [...expected.inputs, ...(expected.optionalInputs ?? [])];
     for (const [kind, wanted, found] of [
-      ["input", options.inputs, session.inputNames],
-      ["output", options.outputs, session.outputNames],
+      ["input", expected.inputs, session.inputNames],
+      ["output", expected.outputs, session.outputNames],
     ] as const) {
       const missing = wanted.filter((name) => !found.includes(name));
-      const unfed = kind === "input" ? found.filter((name) => !wanted.includes(name)) : [];
+      const unfed = kind === "input" ? found.filter((name) => !accepted.includes(name)) : [];
       if (missing.length === 0 && unfed.length === 0) continue;
       await session.release();
       throw new RefineError(
         "shape-mismatch",
         `The model ${origin} has the ${kind}s ${found.join(", ")}, but its manifest names ${wanted.join(", ")}.`,
         {
-          hint: "Correct the tensor names in the manifest, or give the file that it was written for.",
+          hint: expected.hint ?? "Correct the tensor names in the manifest, or give the file that it was written for.",
           details: { origin, found: [...found], expected: [...wanted] },
         },
       );

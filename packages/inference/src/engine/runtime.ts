@@ -1,6 +1,14 @@
 import type { Tensor } from "onnxruntime-common";
 import type { BackendReport } from "../contract.ts";
 
+/** The class says the tensor's type: float32, int64 or int32. */
+export type TensorData = Float32Array | BigInt64Array | Int32Array;
+
+export function tensorTypeOf(data: TensorData): "float32" | "int64" | "int32" {
+  if (data instanceof Float32Array) return "float32";
+  return data instanceof Int32Array ? "int32" : "int64";
+}
+
 /** The part of an onnxruntime session that is used, the same in onnxruntime-node and onnxruntime-web. */
 export interface OnnxSession {
   readonly inputNames: readonly string[];
@@ -14,5 +22,5 @@ export interface OnnxRuntime {
   readonly backend: BackendReport;
   createSession(model: Uint8Array): Promise<OnnxSession>;
   /** The tensor borrows `data` until the run that it is fed to has ended. */
-  tensor(data: Float32Array, dims: readonly number[]): Tensor;
+  tensor(data: TensorData, dims: readonly number[]): Tensor;
 }

@@ -57,7 +57,7 @@ test("a batch holds one number of tokens, masks or none, and at most so many pro
     { box },
   ].map((prompt, index) => decoderPrompt({ segment: 1, geometry, ...prompt }, index, frame));
   const indices = (largest: number) =>
-    groupForBatching(prompts, largest).map((batch) => batch.map(({ index }) => index));
+    groupForBatching(prompts, () => largest).map((batch) => batch.map(({ index }) => index));
   expect(indices(8)).toEqual([[0, 1, 4], [2], [3]]);
   expect(indices(2)).toEqual([[0, 1], [4], [2], [3]]);
 });

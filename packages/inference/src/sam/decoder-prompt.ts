@@ -1,4 +1,5 @@
 import { type ImageGeometry, type PointPrompt, type Prompt, RefineError } from "@samrefine/core";
+import type { DecoderInterface } from "./decoder-interface.ts";
 import { type SamFrame, toFrame } from "./frame.ts";
 
 /** A prompt as the decoder takes it. */
@@ -14,13 +15,19 @@ export interface DecoderPrompt {
 
 /**
  * Points first, then the two corners of the box, as SamPredictor orders them. A prompt without a box gets one "no point"
- * token at (0, 0), which PyTorch's predictor adds and an exported decoder leaves to its caller (methods.md 6.1 item 1).
+ * token at (0, 0), which PyTorch's predictor adds and the official decoder leaves to its caller (methods.md 6.1 item 1);
+ * where the graph pads, only a mask without points gets it, since no list of tokens may be empty.
  * A box that reaches over the border is clipped to the image.
  *
  * @throws RefineError `prompt-out-of-bounds` when a point or a whole box lies outside, or is not a number; `configuration`
  * when there is nothing in the prompt.
  */
-export function decoderPrompt(prompt: Prompt, index: number, frame: SamFrame): DecoderPrompt {
+export function decoderPrompt(
+  prompt: Prompt,
+  index: number,
+  frame: SamFrame,
+  padding: DecoderInterface["padding"] = "caller",
+): DecoderPrompt {
   const points = prompt.points ?? [];
   if (points.length === 0 && !prompt.box && !prompt.maskInput) {
     throw new RefineError(
@@ -44,7 +51,7 @@ export function decoderPrompt(prompt: Prompt, index: number, frame: SamFrame): D
     coordinates.push(...toFrame(frame, prompt.geometry, box.xMin, box.yMin));
     coordinates.push(...toFrame(frame, prompt.geometry, box.xMax, box.yMax));
     labels.push(2, 3);
-  } else {
+  } else if (padding === "caller" || labels.length === 0) {
     coordinates.push(0, 0);
     labels.push(-1);
   }
@@ -55,18 +62,21 @@ export function decoderPrompt(prompt: Prompt, index: number, frame: SamFrame): D
  * Prompts that can share one run: the same number of tokens, and all with a mask or all without. Shorter lists are not
  * filled up with "no point" tokens, because those are learned embeddings that the decoder attends to: they change the mask.
  */
-export function groupForBatching(prompts: readonly DecoderPrompt[], largestBatch: number): DecoderPrompt[][] {
+export function groupForBatching(
+  prompts: readonly DecoderPrompt[],
+  largestBatch: (prompt: Prompt) => number,
+): DecoderPrompt[][] {
   const groups = new Map<string, DecoderPrompt[]>();
   for (const prompt of prompts) {
-    const key = `${prompt.labels.length}${prompt.prompt.maskInput ? "+mask" : ""}`;
+    const key = `${prompt.labels.length}${prompt.prompt.maskInput ? "+mask" : ""}/${largestBatch(prompt.prompt)}`;
     const group = groups.get(key);
     if (group) group.push(prompt);
     else groups.set(key, [prompt]);
   }
   const batches: DecoderPrompt[][] = [];
   for (const group of groups.values()) {
-    for (let start = 0; start < group.length; start += largestBatch)
-      batches.push(group.slice(start, start + largestBatch));
+    const size = largestBatch(group[0]!.prompt);
+    for (let start = 0; start < group.length; start += size) batches.push(group.slice(start, start + size));
   }
   return batches;
 }

@@ -7,6 +7,7 @@ import { sha256Hex } from "@samrefine/models";
 import { inspectModel } from "@samrefine/models/onnx";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { unpackEmbedding } from "../engine/embedding.ts";
 import { createNodeEngine, type InferenceEngine, prepareDefaultSam } from "../node.ts";
 import { diskImage } from "../testing/disk-image.ts";
 import type { SamEmbedding } from "./sam-segmenter.ts";
@@ -238,9 +239,9 @@ describe("the cut decoder against the full graph", () => {
 
 function decoderFeeds(coordinates: Float32Array, codes: readonly number[]): Record<string, Tensor> {
   const tensor = (data: Float32Array, dims: readonly number[]) => new Tensor("float32", data, dims);
-  const { stored } = embedding as SamEmbedding;
+  const { image_embeddings: stored } = unpackEmbedding((embedding as SamEmbedding).stored);
   return {
-    image_embeddings: tensor(stored.data, stored.dims),
+    image_embeddings: tensor(stored!.data, stored!.dims),
     point_coords: tensor(coordinates, [1, codes.length, 2]),
     point_labels: tensor(Float32Array.from(codes), [1, codes.length]),
     mask_input: tensor(new Float32Array(256 * 256), [1, 1, 256, 256]),

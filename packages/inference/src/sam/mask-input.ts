@@ -5,19 +5,19 @@ import {
   requireGridLength,
   resizeAntialiased,
 } from "@samrefine/core";
-import { letterbox } from "./frame.ts";
+import { frameOf, type SamFrame } from "./frame.ts";
 
 /**
  * A mask prompt as the decoder's `mask_input` [side, side]. SAM's own logits pass as they are. Logits on another grid over
- * the extent of the image are resized with antialiasing to the image's place in the letterboxed frame; the padding is zero
+ * the extent of the image are resized with antialiasing to the image's place in the frame; the padding is zero
  * (methods.md 1.5 step 3).
  *
- * @param image columns and rows of the image: the grid of dense logits may have another aspect.
+ * @param frame of the image: the grid of dense logits may have another aspect.
  * @throws RefineError `shape-mismatch`.
  */
 export function maskInput(
   mask: LowResLogits | DenseLogits,
-  image: { readonly columns: number; readonly rows: number },
+  frame: Pick<SamFrame, "fit" | "image">,
   side: number,
 ): Float32Array {
   if (!("geometry" in mask)) {
@@ -32,7 +32,7 @@ export function maskInput(
     );
   }
   requireGridLength("Mask prompt", mask.data.length, mask.geometry);
-  const { scaled } = letterbox(image, side);
+  const { scaled } = frameOf(frame.image, side, frame.fit);
   const resized = resizeAntialiased(mask.data, mask.geometry, scaled);
   const result = new Float32Array(side * side);
   for (let row = 0; row < scaled.rows; row++) {

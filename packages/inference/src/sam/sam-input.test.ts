@@ -53,15 +53,15 @@ describe("the encoder's input", () => {
 describe("a mask prompt", () => {
   test("SAM's own logits pass unchanged, those of another size do not", () => {
     const data = new Float32Array(16).fill(3);
-    expect(maskInput({ width: 4, height: 4, data }, { columns: 9, rows: 9 }, 4)).toBe(data);
-    expect(() => maskInput({ width: 2, height: 8, data }, { columns: 9, rows: 9 }, 4)).toThrow(
+    expect(maskInput({ width: 4, height: 4, data }, letterbox({ columns: 9, rows: 9 }, 16), 4)).toBe(data);
+    expect(() => maskInput({ width: 2, height: 8, data }, letterbox({ columns: 9, rows: 9 }, 16), 4)).toThrow(
       expect.objectContaining({ code: "shape-mismatch" }),
     );
   });
 
   test("dense logits take the image's place in the frame, whatever their own grid, and the padding is zero", () => {
     const dense = { geometry: { rows: 3, columns: 3 }, data: new Float32Array(9).fill(-6) };
-    const result = maskInput(dense, { columns: 100, rows: 50 }, 4);
+    const result = maskInput(dense, letterbox({ columns: 100, rows: 50 }, 16), 4);
     expect([...result]).toEqual([-6, -6, -6, -6, -6, -6, -6, -6, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
 });

@@ -5,28 +5,35 @@ import {
   type ImageEmbedding,
   type ImageGeometry,
   type MaskCandidate,
+  type MaskChoice,
   type Prompt,
   type PromptableSegmenter,
   type PromptCapabilities,
   RefineError,
+  requirePromptCapabilities,
 } from "@samrefine/core";
-import type { PromptableManifest } from "@samrefine/models";
-import type { EmbeddingCache, StoredEmbedding } from "../engine/embedding-cache.ts";
+import { frameFit, type PromptableManifest } from "@samrefine/models";
+import type { Tensor } from "onnxruntime-common";
+import {
+  type EmbeddingPrecision,
+  type FloatTensor,
+  packEmbedding,
+  type StoredEmbedding,
+  unpackEmbedding,
+} from "../engine/embedding.ts";
+import type { EmbeddingCache } from "../engine/embedding-cache.ts";
 import { embeddingKey } from "../engine/embedding-key.ts";
 import { requireAlive } from "../engine/lifetime.ts";
 import { float32Output, type ModelSession } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
-import { type DecoderPrompt, decoderPrompt, groupForBatching } from "./decoder-prompt.ts";
-import { fillEncoderInput } from "./encoder-input.ts";
-import { letterbox, type SamFrame } from "./frame.ts";
-import { maskInput } from "./mask-input.ts";
+import type { DecodeBatch, DecoderInterface } from "./decoder-interface.ts";
+import { decoderPrompt, groupForBatching } from "./decoder-prompt.ts";
+import { encoderInputLength, fillEncoderInput, type PixelRecipe } from "./encoder-input.ts";
+import { declaredCapabilities } from "./family.ts";
+import { frameOf, type SamFrame } from "./frame.ts";
 import { chooseToken } from "./token-choice.ts";
-import { planUpsampling, type UpsamplePlan, upsample } from "./upsample.ts";
-
-const maskTokens = 4;
-/** Bounds memory (a prompt's logits are 1 MiB, its attention several) and the time until a cancellation takes effect. */
-const largestBatch = 8;
+import { planUpsampling, type UpsamplePlan, upsampleAs } from "./upsample.ts";
 
 export interface SamParts {
   readonly manifest: PromptableManifest;
@@ -35,9 +42,11 @@ export interface SamParts {
   readonly encoderDigest: string;
   readonly encoder: ModelSession;
   readonly decoder: ModelSession;
+  readonly decoderInterface: DecoderInterface;
   readonly runtime: OnnxRuntime;
   readonly queue: RunQueue;
   readonly cache: EmbeddingCache;
+  readonly precision: EmbeddingPrecision;
   /** Embeddings that handles hold, for the statistics. */
   readonly held: Set<SamEmbedding>;
   readonly onDispose: () => void;
@@ -78,18 +87,14 @@ export class SamEmbedding implements ImageEmbedding {
   }
 }
 
-/** SAM with the official decoder, cut to its four tokens (`cutSamDecoder`). Only this folder knows the 1024 frame. */
+/** SAM of any family: pixels, places and masks here, names and codes in its {@link DecoderInterface}. */
 export class SamSegmenter implements PromptableSegmenter {
   readonly modelId: string;
   readonly digest: string;
-  readonly capabilities: PromptCapabilities = {
-    box: true,
-    backgroundPoints: true,
-    maskInput: true,
-    singleMaskToken: true,
-    batch: true,
-  };
+  readonly capabilities: PromptCapabilities;
   readonly #parts: SamParts;
+  /** What was decoded last, in full precision: clicks follow each other on one image. */
+  #unpacked: { readonly of: StoredEmbedding; readonly tensors: Readonly<Record<string, FloatTensor>> } | undefined;
   /** Lent to one encoder run after another; the queue lets only one be under way. */
   #encoderInput: Float32Array | undefined;
   #disposed = false;
@@ -98,6 +103,7 @@ export class SamSegmenter implements PromptableSegmenter {
     this.#parts = parts;
     this.modelId = parts.manifest.id;
     this.digest = parts.digest;
+    this.capabilities = declaredCapabilities(parts.manifest, parts.decoderInterface.capabilities);
   }
 
   /**
@@ -125,7 +131,8 @@ export class SamSegmenter implements PromptableSegmenter {
   /**
    * Prompts with the same number of tokens share a run. Masks are exactly those of the reference's two bilinear steps.
    *
-   * @throws RefineError `prompt-out-of-bounds` `configuration` `shape-mismatch` `inference` `out-of-memory` `disposed`.
+   * @throws RefineError `prompt-out-of-bounds` `missing-capability` `configuration` `shape-mismatch` `inference`
+   * `out-of-memory` `disposed`.
    */
   async decode(
     embedding: ImageEmbedding,
@@ -139,22 +146,28 @@ export class SamSegmenter implements PromptableSegmenter {
         hint: "Encode the image with the same model that decodes.",
       });
     }
-    const { manifest, queue } = this.#parts;
+    const { manifest, queue, decoderInterface } = this.#parts;
     const { stored } = embedding;
-    const frame = letterbox(embedding.geometry, manifest.frame);
+    const frame = this.#frameOf(embedding.geometry);
     const geometry = options.outputGeometry ?? embedding.geometry;
     const plan = planUpsampling(frame, manifest.lowRes, geometry);
-    const asked = prompts.map((prompt, index) => decoderPrompt(prompt, index, frame));
+    const asked = prompts.map((prompt, index) => {
+      this.#requireUnderstood(prompt, options.maskChoice);
+      return decoderPrompt(prompt, index, frame, decoderInterface.padding);
+    });
+    const { batch: canBatch } = this.capabilities;
+    const largestBatch = (prompt: Prompt) => (canBatch ? decoderInterface.largestBatch(prompt) : 1);
     const answers: MaskCandidate[] = [];
     let completed = 0;
-    for (const batch of groupForBatching(asked, largestBatch)) {
-      const feeds = this.#decoderFeeds(stored, batch, frame);
+    for (const group of groupForBatching(asked, largestBatch)) {
+      const batch: DecodeBatch = { prompts: group, frame, lowRes: manifest.lowRes };
+      const feeds = this.#decoderFeeds(stored, batch);
       const outputs = await queue.enqueue(() => this.#parts.decoder.run(feeds), options.signal);
       options.signal?.throwIfAborted();
       for (const [index, candidate] of this.#candidates(outputs, batch, plan, geometry, options)) {
         answers[index] = candidate;
       }
-      completed += batch.length;
+      completed += group.length;
       options.onProgress?.({ stage: "Refining", completed, total: prompts.length, unit: "segment" });
     }
     return answers;
@@ -171,68 +184,96 @@ export class SamSegmenter implements PromptableSegmenter {
       await decoder.release();
     });
     this.#encoderInput = undefined;
+    this.#unpacked = undefined;
   }
 
   async #runEncoder(image: Image2D, options: EncodeOptions): Promise<StoredEmbedding> {
-    const { manifest, encoder, runtime } = this.#parts;
-    const { frame: side } = manifest;
-    this.#encoderInput ??= new Float32Array(3 * side * side);
-    fillEncoderInput(this.#encoderInput, image, options.displayRange, letterbox(image.geometry, side), manifest);
-    const input = runtime.tensor(this.#encoderInput, [1, 3, side, side]);
-    const outputs = await encoder.run({ [manifest.encoder.input]: input });
-    const { output } = manifest.encoder;
-    const data = float32Output(outputs, output, [1, -1, -1, -1], encoder.origin);
-    return { data, dims: [...outputs[output]!.dims] };
+    const { encoder, runtime, decoderInterface, precision } = this.#parts;
+    const frame = this.#frameOf(image.geometry);
+    const recipe = this.#recipe;
+    const length = encoderInputLength(frame, recipe.layout);
+    if (this.#encoderInput?.length !== length) this.#encoderInput = new Float32Array(length);
+    fillEncoderInput(this.#encoderInput, image, options.displayRange, frame, recipe);
+    const { side, scaled } = frame;
+    const dims = recipe.layout === "interleaved" ? [scaled.rows, scaled.columns, 3] : [1, 3, side, side];
+    const input = runtime.tensor(this.#encoderInput, dims);
+    const outputs = await encoder.run({ [decoderInterface.encoderInput]: input });
+    const tensors = Object.entries(decoderInterface.embedding).map(([output, name]): [string, FloatTensor] => {
+      const data = float32Output(outputs, output, [1, -1, -1, -1], encoder.origin);
+      return [name, { data, dims: [...outputs[output]!.dims] }];
+    });
+    return packEmbedding(Object.fromEntries(tensors), precision);
   }
 
-  #decoderFeeds(stored: StoredEmbedding, batch: readonly DecoderPrompt[], frame: SamFrame) {
-    const { manifest, runtime } = this.#parts;
-    const tokens = batch[0]!.labels.length;
-    const side = manifest.lowRes;
-    const coordinates = new Float32Array(batch.length * tokens * 2);
-    const labels = new Float32Array(batch.length * tokens);
-    const masks = new Float32Array(batch.length * side * side);
-    for (const [row, { coordinates: xy, labels: codes, prompt }] of batch.entries()) {
-      coordinates.set(xy, row * tokens * 2);
-      labels.set(codes, row * tokens);
-      if (prompt.maskInput) masks.set(maskInput(prompt.maskInput, frame.image, side), row * side * side);
+  get #recipe(): PixelRecipe {
+    const { manifest } = this.#parts;
+    return { ...manifest, layout: "encoder" in manifest ? manifest.encoder.layout : undefined };
+  }
+
+  #frameOf(image: ImageGeometry): SamFrame {
+    const { manifest } = this.#parts;
+    return frameOf(image, manifest.frame, frameFit(manifest));
+  }
+
+  /** @throws RefineError `missing-capability` `configuration`. */
+  #requireUnderstood(prompt: Prompt, maskChoice: MaskChoice | undefined): void {
+    const { manifest, decoderInterface } = this.#parts;
+    requirePromptCapabilities(prompt, maskChoice, this);
+    if (prompt.points?.length && manifest.prompts?.includes("points") === false) {
+      throw new RefineError(
+        "missing-capability",
+        `${this.modelId} was not trained for points, which the prompt needs.`,
+        {
+          hint: "Draw a box instead, or choose another model.",
+          details: { capability: "points", modelId: this.modelId },
+        },
+      );
     }
-    const hasMask = batch[0]!.prompt.maskInput ? 1 : 0;
-    return {
-      image_embeddings: runtime.tensor(stored.data, stored.dims),
-      point_coords: runtime.tensor(coordinates, [batch.length, tokens, 2]),
-      point_labels: runtime.tensor(labels, [batch.length, tokens]),
-      mask_input: runtime.tensor(masks, [batch.length, 1, side, side]),
-      has_mask_input: runtime.tensor(Float32Array.of(hasMask), [1]),
-    };
+    const tokens = (prompt.points?.length ?? 0) + (prompt.box ? 2 : 0);
+    const { mostTokens = tokens } = decoderInterface;
+    if (tokens <= mostTokens) return;
+    throw new RefineError(
+      "configuration",
+      `The prompt for segment ${prompt.segment} has ${tokens} points (a box counts as two), but ${this.modelId} takes at most ${mostTokens}.`,
+      { hint: "Delete some points, or choose another model.", details: { found: tokens, most: mostTokens } },
+    );
+  }
+
+  #decoderFeeds(stored: StoredEmbedding, batch: DecodeBatch): Record<string, Tensor> {
+    const { runtime, decoderInterface } = this.#parts;
+    if (this.#unpacked?.of !== stored) this.#unpacked = { of: stored, tensors: unpackEmbedding(stored) };
+    const feeds = { ...this.#unpacked.tensors, ...decoderInterface.feeds(batch) };
+    return Object.fromEntries(
+      Object.entries(feeds).map(([name, { data, dims }]) => [name, runtime.tensor(data, dims)]),
+    );
   }
 
   *#candidates(
     outputs: Awaited<ReturnType<ModelSession["run"]>>,
-    batch: readonly DecoderPrompt[],
+    batch: DecodeBatch,
     plan: UpsamplePlan,
     geometry: ImageGeometry,
     options: DecodeOptions,
   ): Generator<readonly [index: number, candidate: MaskCandidate]> {
-    const { manifest, decoder } = this.#parts;
+    const { manifest, decoder, decoderInterface } = this.#parts;
+    const { tokens } = decoderInterface;
     const side = manifest.lowRes;
     const size = side * side;
-    const masks = float32Output(outputs, "low_res_masks", [batch.length, maskTokens, side, side], decoder.origin);
-    const ious = float32Output(outputs, "iou_predictions", [batch.length, maskTokens], decoder.origin);
-    for (const [row, { index, prompt }] of batch.entries()) {
-      const claims = ious.subarray(row * maskTokens, (row + 1) * maskTokens);
-      const token = chooseToken(options.maskChoice ?? "auto", prompt, claims);
-      const start = (row * maskTokens + token) * size;
+    const { masks, ious } = decoderInterface.read(outputs, batch, decoder.origin);
+    for (const [row, { index, prompt }] of batch.prompts.entries()) {
+      const claims = ious.subarray(row * tokens.length, (row + 1) * tokens.length);
+      const place = chooseToken(options.maskChoice ?? "auto", prompt, claims, tokens);
+      const start = (row * tokens.length + place) * size;
       const data = masks.slice(start, start + size);
-      const { mask, logits } = upsample(data, plan, options.logits !== "omit");
+      const { mask, logits } = upsampleAs(manifest.interpolate ?? "logits", data, plan, options.logits !== "omit");
       yield [
         index,
         {
           mask: { geometry, data: mask },
           logits,
           lowResLogits: { width: side, height: side, data },
-          predictedIou: claims[token]!,
-          token,
+          predictedIou: claims[place]!,
+          token: tokens[place]!,
         },
       ];
     }

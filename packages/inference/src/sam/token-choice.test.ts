@@ -2,22 +2,28 @@ import { expect, test } from "vitest";
 import { chooseToken } from "./token-choice.ts";
 
 const ious = Float32Array.of(0.99, 0.6, 0.7, 0.5);
+const all = [0, 1, 2, 3];
 const geometry = { rows: 9, columns: 9 };
 const point = { x: 1, y: 1, label: "foreground" as const };
 
 // methods.md section 9, vector 13: the single-mask export's rule.
 test("auto answers like the single-mask export for clicks, and by token 0 for a box", () => {
   const click = { segment: 1, geometry, points: [point] };
-  expect(chooseToken("auto", click, ious)).toBe(2);
-  expect(chooseToken("auto", { ...click, points: [point, point] }, ious)).toBe(0);
+  expect(chooseToken("auto", click, ious, all)).toBe(2);
+  expect(chooseToken("auto", { ...click, points: [point, point] }, ious, all)).toBe(0);
   const box = { segment: 1, geometry, box: { xMin: 0, yMin: 0, xMax: 2, yMax: 2 } };
-  expect(chooseToken("auto", box, ious)).toBe(0);
+  expect(chooseToken("auto", box, ious, all)).toBe(0);
   const lowRes = { width: 1, height: 1, data: Float32Array.of(0) };
-  expect(chooseToken("auto", { ...click, maskInput: lowRes }, ious)).toBe(0);
+  expect(chooseToken("auto", { ...click, maskInput: lowRes }, ious, all)).toBe(0);
 });
 
 test("a fixed choice holds for every prompt", () => {
   const click = { segment: 1, geometry, points: [point] };
-  expect(chooseToken("token0", click, ious)).toBe(0);
-  expect(chooseToken("bestOf3", { ...click, points: [point, point] }, ious)).toBe(2);
+  expect(chooseToken("token0", click, ious, all)).toBe(0);
+  expect(chooseToken("bestOf3", { ...click, points: [point, point] }, ious, all)).toBe(2);
+});
+
+test("without a single-mask token the best of the others answers", () => {
+  const box = { segment: 1, geometry, box: { xMin: 0, yMin: 0, xMax: 2, yMax: 2 } };
+  expect(chooseToken("auto", box, Float32Array.of(0.6, 0.7, 0.5), [1, 2, 3])).toBe(1);
 });

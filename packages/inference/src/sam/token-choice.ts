@@ -1,15 +1,25 @@
 import type { MaskChoice, Prompt } from "@samrefine/core";
 
 /**
- * Which of the four mask tokens answers a prompt: 0 is trained for unambiguous prompts, 1 to 3 for whole, part and subpart.
- * "auto" takes token 0 when the prompt holds a box, a mask or more than one point.
+ * Which of the mask tokens answers a prompt: 0 is trained for unambiguous prompts, 1 to 3 for whole, part and subpart.
+ * "auto" takes token 0 when the prompt holds a box, a mask or more than one point, and the decoder gives it.
  *
- * @param ious the model's claims for tokens 0 to 3.
+ * @param ious the model's claims, one per token.
+ * @param tokens the numbers of the tokens that the decoder gives, in the order of the claims.
+ * @returns position of the token in `tokens`.
  */
-export function chooseToken(choice: MaskChoice, prompt: Prompt, ious: ArrayLike<number>): number {
+export function chooseToken(
+  choice: MaskChoice,
+  prompt: Prompt,
+  ious: ArrayLike<number>,
+  tokens: readonly number[],
+): number {
   const isClear = prompt.box !== undefined || prompt.maskInput !== undefined || (prompt.points?.length ?? 0) > 1;
-  if (choice === "token0" || (choice === "auto" && isClear)) return 0;
-  let best = 1;
-  for (let token = 2; token < ious.length; token++) if (ious[token]! > ious[best]!) best = token;
+  const single = tokens.indexOf(0);
+  if (single >= 0 && (choice === "token0" || (choice === "auto" && isClear))) return single;
+  let best = -1;
+  for (let i = 0; i < tokens.length; i++) {
+    if (i !== single && (best < 0 || ious[i]! > ious[best]!)) best = i;
+  }
   return best;
 }

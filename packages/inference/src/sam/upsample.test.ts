@@ -1,8 +1,8 @@
 import { type GridSize, resizeBilinear, resizeNearest } from "@samrefine/core";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { letterbox } from "./frame.ts";
-import { planUpsampling, upsample } from "./upsample.ts";
+import { frameOf, letterbox } from "./frame.ts";
+import { planUpsampling, upsample, upsampleAs } from "./upsample.ts";
 
 /** methods.md 1.5 step 8, step by step: low resolution, frame, crop, image, and the nearest pixel of another grid. */
 function referenceLogits(lowRes: Float32Array, lowResSide: number, side: number, image: GridSize, output: GridSize) {
@@ -48,6 +48,36 @@ describe("upsample", () => {
       }),
       { numRuns: 200 },
     );
+  });
+
+  test("a stretched frame goes to the image in one bilinear step", () => {
+    fc.assert(
+      fc.property(blob, grid, grid, (lowRes, image, output) => {
+        const { logits } = upsample(lowRes, planUpsampling(frameOf(image, side, "stretch"), lowResSide, output), true);
+        const lowGrid = { rows: lowResSide, columns: lowResSide };
+        const expected = resizeNearest(resizeBilinear(lowRes, lowGrid, image), image, output);
+        for (let i = 0; i < expected.length; i++) expect(Math.abs(logits[i]! - expected[i]!)).toBeLessThan(1e-5);
+      }),
+    );
+  });
+
+  test("interpolated probabilities cut at a half, and come back as logits", () => {
+    const image = { rows: 40, columns: 30 };
+    const plan = planUpsampling(frameOf(image, side, "stretch"), lowResSide, image);
+    const lowRes = Float32Array.from({ length: lowResSide ** 2 }, (_, i) => 6 * Math.sin(i));
+    const { mask, logits } = upsampleAs("probabilities", lowRes, plan, true);
+    const lowGrid = { rows: lowResSide, columns: lowResSide };
+    const probabilities = resizeBilinear(
+      lowRes.map((v) => 1 / (1 + Math.exp(-v))),
+      lowGrid,
+      image,
+    );
+    for (const [i, p] of probabilities.entries()) {
+      expect(mask[i]).toBe(p > 0.5 ? 1 : 0);
+      expect(logits[i]).toBeCloseTo(Math.log(p / (1 - p)), 3);
+    }
+    // It is another answer than that of interpolated logits.
+    expect(mask).not.toEqual(upsample(lowRes, plan, false).mask);
   });
 
   test("without logits the mask is the same, though only a part of it is computed", () => {

@@ -25,13 +25,29 @@ interface AxisTaps {
 
 export function planUpsampling(frame: SamFrame, lowResSide: number, output: GridSize): UpsamplePlan {
   const axis = (image: number, scaled: number, target: number) =>
-    axisTaps({ lowRes: lowResSide, side: frame.side, scaled, image, target });
+    frame.fit === "stretch"
+      ? stretchedTaps({ lowRes: lowResSide, image, target })
+      : axisTaps({ lowRes: lowResSide, side: frame.side, scaled, image, target });
   return {
     lowResSide,
     output,
     x: axis(frame.image.columns, frame.scaled.columns, output.columns),
     y: axis(frame.image.rows, frame.scaled.rows, output.rows),
   };
+}
+
+/** A stretched frame has no padding to crop: one bilinear step from the low resolution to the image (methods.md 6.3). */
+function stretchedTaps({ lowRes, image, target }: Pick<AxisSizes, "lowRes" | "image" | "target">): AxisTaps {
+  const starts = new Int32Array(target);
+  const weights = new Float64Array(target * 3);
+  for (let i = 0; i < target; i++) {
+    const tap = linearTap(nearestPixel(i, image, target), image, lowRes);
+    const start = Math.min(tap.low, lowRes - 3);
+    starts[i] = start;
+    weights[i * 3 + tap.low - start] = 1 - tap.weight;
+    if (tap.weight > 0) weights[i * 3 + tap.high - start] = tap.weight;
+  }
+  return { starts, weights };
 }
 
 interface AxisSizes {
@@ -47,8 +63,7 @@ function axisTaps({ lowRes, side, scaled, image, target }: AxisSizes): AxisTaps 
   const weights = new Float64Array(target * 3);
   const frameTaps = new Float64Array(4);
   for (let i = 0; i < target; i++) {
-    const pixel = Math.min(Math.floor(((i + 0.5) * image) / target), image - 1);
-    const inFrame = linearTap(pixel, image, scaled);
+    const inFrame = linearTap(nearestPixel(i, image, target), image, scaled);
     let first = -1;
     frameTaps.fill(0);
     for (const [index, weight] of [
@@ -66,6 +81,11 @@ function axisTaps({ lowRes, side, scaled, image, target }: AxisSizes): AxisTaps 
     for (let t = 0; t < 3 - (first - start); t++) weights[i * 3 + t + first - start] = frameTaps[t]!;
   }
   return { starts, weights };
+}
+
+/** The image's pixel that lies nearest to a sample of another grid over the same extent. */
+function nearestPixel(index: number, image: number, target: number): number {
+  return Math.min(Math.floor(((index + 0.5) * image) / target), image - 1);
 }
 
 /** Bilinear, half-pixel centres, edges repeated: output sample `index` of `target` in a source of `source` samples. */
@@ -113,6 +133,25 @@ export function upsample(lowRes: Float32Array, plan: UpsamplePlan, withLogits: b
     }
   }
   return { mask, logits };
+}
+
+/**
+ * The same, where a model was trained to have its probabilities interpolated (MedSAM, methods.md 6.4): weights add up to 1,
+ * so that an interpolated probability exceeds 0.5 exactly where the interpolated difference to 0.5 exceeds 0.
+ */
+export function upsampleAs(
+  interpolate: "logits" | "probabilities",
+  lowRes: Float32Array,
+  plan: UpsamplePlan,
+  withLogits: boolean,
+): UpsampledMask {
+  if (interpolate === "logits") return upsample(lowRes, plan, withLogits);
+  const { mask, logits } = upsample(
+    lowRes.map((logit) => 1 / (1 + Math.exp(-logit)) - 0.5),
+    plan,
+    withLogits,
+  );
+  return { mask, logits: logits.map((value) => Math.log((0.5 + value) / (0.5 - value))) };
 }
 
 interface Region {

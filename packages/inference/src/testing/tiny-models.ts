@@ -158,7 +158,11 @@ export async function writeTinySam(folder: string): Promise<TinyModel<Promptable
   return writeModel(folder, manifest, { "encoder.onnx": encoder, "decoder.onnx": decoder });
 }
 
-async function writeModel<M>(folder: string, manifest: M, files: Record<string, Uint8Array>): Promise<TinyModel<M>> {
+export async function writeModel<M>(
+  folder: string,
+  manifest: M,
+  files: Record<string, Uint8Array>,
+): Promise<TinyModel<M>> {
   await mkdir(folder, { recursive: true });
   for (const [name, bytes] of Object.entries(files)) await writeFile(join(folder, name), bytes);
   const manifestPath = join(folder, "manifest.json");
