@@ -1,6 +1,6 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import { sigmoid } from "../kernels/scalar.ts";
-import type { Mask } from "../mask/mask.ts";
+import type { Mask, SegmentNumber } from "../mask/mask.ts";
 import { maskAbove } from "../mask/measure.ts";
 import type { FusionKind } from "./plan.ts";
 
@@ -57,6 +57,14 @@ export function probabilitiesOf(logits: Float32Array): Float32Array {
   const result = new Float32Array(logits.length);
   for (let i = 0; i < result.length; i++) result[i] = sigmoid(logits[i] as number);
   return result;
+}
+
+/** For `priority`: rank 0 is served first; classes that are not named come last, in their order. */
+export function classRanks(numbers: readonly SegmentNumber[], priority: readonly SegmentNumber[] = []): number[] {
+  return numbers.map((number, index) => {
+    const place = priority.indexOf(number);
+    return place === -1 ? priority.length + index : place;
+  });
 }
 
 /**

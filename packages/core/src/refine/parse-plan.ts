@@ -46,6 +46,9 @@ export function parsePlan(value: unknown): RefinementPlan {
   if (parsed.priority !== undefined && parsed.fusion !== "priority") {
     throw invalidPlan("priority", parsed.priority, `nothing unless fusion is "priority"`);
   }
+  if (parsed.volume?.mode === "propagate" && parsed.passes.length === 0) {
+    throw invalidPlan("volume.mode", "propagate", "a plan with passes, because without SAM nothing follows the image");
+  }
   if (parsed.quality === "calibrated" && parsed.qualityModel === undefined) {
     throw invalidPlan("qualityModel", undefined, `a fitted model, because quality is "calibrated"`);
   }

@@ -12,6 +12,7 @@ import { requireCapabilities } from "./capabilities.ts";
 import { createPromptSource, type PromptUnit } from "./derive-prompts.ts";
 import {
   blendLogits,
+  classRanks,
   compareLogits,
   masksOfLogits,
   probabilitiesOf,
@@ -92,7 +93,8 @@ export async function refine(
     output,
   });
   const logits = decisions.map((decision) => decision.logits);
-  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", rankOfClasses(prepared, plan));
+  const numbers = prepared.map(({ number }) => number);
+  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? { geometry: output, data: new Uint8Array(output.columns * output.rows) };
     if (options.probabilities === false) return { number, mask };
@@ -109,14 +111,6 @@ export async function refine(
     outcomes: new Map(outcomes),
     ...(plan.accept && { ignore: ignoredPixels(plan.accept, { prepared, decisions, masks, output }) }),
   };
-}
-
-/** Rank 0 is served first; classes that the plan does not name come last, in their order. */
-function rankOfClasses(prepared: readonly PreparedSegment[], { priority = [] }: RefinementPlan): readonly number[] {
-  return prepared.map(({ number }, index) => {
-    const place = priority.indexOf(number);
-    return place === -1 ? priority.length + index : place;
-  });
 }
 
 /** See `RefinementResult.ignore`. */

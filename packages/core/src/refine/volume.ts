@@ -1,0 +1,31 @@
+import type { Image2D } from "../image/image.ts";
+import type { SegmentNumber, SegmentStack } from "../mask/mask.ts";
+import type { RefinementResult, RefineOptions } from "./result.ts";
+
+/** A volume as slices, with the network's proposal for each. */
+export interface VolumeToRefine {
+  /** Ascending k, all of one grid. */
+  readonly slices: readonly Image2D[];
+  /** One per slice, on the network's grid, with the same classes in the same order. */
+  readonly initial: readonly SegmentStack[];
+  /** Between voxel centres along i, j, k, in any one unit; planes across the slices are stretched by it. Default 1, 1, 1. */
+  readonly spacing?: readonly [i: number, j: number, k: number] | undefined;
+}
+
+/** Without what belongs to one slice. */
+export type RefineVolumeOptions = Omit<RefineOptions, "embedding" | "outputGeometry" | "secondOpinion">;
+
+export interface VolumeSlice {
+  readonly k: number;
+  /** On the slice's own grid. */
+  readonly result: RefinementResult;
+  /** Classes whose mask was carried over from a neighbouring slice, because the network was not asked or saw nothing. */
+  readonly propagated: readonly SegmentNumber[];
+  /** Classes whose way ended here, with the reason; they are absent on this slice. */
+  readonly stopped: ReadonlyMap<SegmentNumber, StopReason>;
+}
+
+/** Why a class was not carried on to a slice. */
+export type StopReason =
+  /** SAM found nothing, or was overruled by the plan. */
+  "not-found" | "too-small" | "low-predicted-iou" | "unlike-neighbour" | "jumped-away";
