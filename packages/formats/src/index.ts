@@ -1,3 +1,11 @@
+export {
+  type LabelMapOptions,
+  niftiOfSegmentation,
+  type OnOverlap,
+  pngOfSlice,
+  type SliceSegmentation,
+  segNrrdOfSegmentation,
+} from "./download/slice-segmentation.ts";
 export { type NiftiDatatype, type NiftiHeader, parseNiftiHeader } from "./nifti/nifti-header.ts";
 export { type NiftiFile, readNifti } from "./nifti/read-nifti.ts";
 export { type WriteNiftiOptions, writeNifti } from "./nifti/write-nifti.ts";
@@ -10,4 +18,5 @@ export {
 export { type NrrdFile, readNrrd } from "./nrrd/read-nrrd.ts";
 export { readSegNrrd, type SegmentVoxels, type SegNrrd, segNrrdFromLabelmap, writeSegNrrd } from "./nrrd/seg-nrrd.ts";
 export { writeNrrd } from "./nrrd/write-nrrd.ts";
+export { type GreyImage, writeGreyPng } from "./png/write-png.ts";
 export { reorderingBetween, reorderVoxels, type VoxelReordering } from "./reorient.ts";

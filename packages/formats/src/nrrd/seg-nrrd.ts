@@ -28,16 +28,33 @@ export interface SegNrrd {
  * @see https://slicer.readthedocs.io/en/latest/user_guide/modules/segmentations.html#segmentation-file-format
  */
 export function writeSegNrrd({ geometry, segments }: SegNrrd): Uint8Array {
+  return writeSegNrrdLazily(
+    geometry,
+    segments.map(({ description }) => description),
+    (index) => segments[index]!.data,
+  );
+}
+
+/** {@link writeSegNrrd} with one segment's voxels alive at a time: `voxelsOf` is asked once per segment, by index. */
+export function writeSegNrrdLazily(
+  geometry: VolumeGeometry,
+  descriptions: readonly SegmentDescription[],
+  voxelsOf: (index: number) => Uint8Array,
+): Uint8Array {
   const voxels = geometry.size[0] * geometry.size[1] * geometry.size[2];
-  checkSegments(segments, voxels);
-  const layers = assignLayers(segments, voxels);
-  const count = Math.max(1, ...layers.map((layer) => layer + 1));
-  const isWide = segments.some(({ description }) => description.number > 255);
-  const data = isWide ? new Uint16Array(voxels * count) : new Uint8Array(voxels * count);
-  segments.forEach((segment, index) => {
-    const layer = layers[index]!;
-    for (let n = 0; n < voxels; n++) if (segment.data[n] !== 0) data[n * count + layer] = segment.description.number;
+  checkNumbers(descriptions);
+  const isWide = descriptions.some(({ number }) => number > 255);
+  const layers: (Uint8Array | Uint16Array)[] = [];
+  const segmentHeaders = descriptions.flatMap((description, index) => {
+    const data = voxelsOf(index);
+    if (data.length !== voxels) throw wrongSize(description, data.length, voxels);
+    const layer = layerFor(data, layers, () => (isWide ? new Uint16Array(voxels) : new Uint8Array(voxels)));
+    const labels = layers[layer]!;
+    for (let n = 0; n < voxels; n++) if (data[n] !== 0) labels[n] = description.number;
+    return segmentLines({ description, data }, index, layer, geometry);
   });
+  const count = Math.max(1, layers.length);
+  const data = interleaveLayers(layers, voxels);
   const header = [
     "NRRD0004",
     "# Complete NRRD file format specification at:",
@@ -51,7 +68,7 @@ export function writeSegNrrd({ geometry, segments }: SegNrrd): Uint8Array {
     "endian: little",
     "encoding: gzip",
     `space origin: ${directionOf(geometry, 3)}`,
-    ...segments.flatMap((segment, index) => segmentLines(segment, index, layers[index]!, geometry)),
+    ...segmentHeaders,
     "Segmentation_ContainedRepresentationNames:=Binary labelmap|",
     "Segmentation_ConversionParameters:=",
     "Segmentation_MasterRepresentation:=Binary labelmap",
@@ -60,7 +77,7 @@ export function writeSegNrrd({ geometry, segments }: SegNrrd): Uint8Array {
     "",
   ].join("\n");
   const head = strToU8(header);
-  const body = deflateGzip(new Uint8Array(data.buffer));
+  const body = deflateGzip(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   const file = new Uint8Array(head.length + body.length);
   file.set(head);
   file.set(body, head.length);
@@ -128,16 +145,13 @@ export function readSegNrrd(bytes: Uint8Array): SegNrrd {
   };
 }
 
-function checkSegments(segments: readonly SegmentVoxels[], voxels: number): void {
+function wrongSize({ number, label }: SegmentDescription, found: number, voxels: number): RefineError {
+  return new RefineError("shape-mismatch", `Segment ${number} (${label}) has ${found} voxels, the grid has ${voxels}.`);
+}
+
+function checkNumbers(descriptions: readonly SegmentDescription[]): void {
   const numbers = new Set<number>();
-  for (const { description, data } of segments) {
-    const { number, label } = description;
-    if (data.length !== voxels) {
-      throw new RefineError(
-        "shape-mismatch",
-        `Segment ${number} (${label}) has ${data.length} voxels, the grid has ${voxels}.`,
-      );
-    }
+  for (const { number, label } of descriptions) {
     if (!Number.isInteger(number) || number < 1 || number > 0xffff || numbers.has(number)) {
       throw new RefineError("configuration", `Segment number ${number} (${label}) is repeated or not in 1 to 65535.`, {
         hint: "Number the segments 1, 2, 3, ...",
@@ -147,16 +161,22 @@ function checkSegments(segments: readonly SegmentVoxels[], voxels: number): void
   }
 }
 
-/** First layer in which the segment meets no other; a layer's occupancy is one byte per voxel. */
-function assignLayers(segments: readonly SegmentVoxels[], voxels: number): readonly number[] {
-  const occupied: Uint8Array[] = [];
-  return segments.map(({ data }) => {
-    let layer = occupied.findIndex((taken) => !data.some((value, n) => value !== 0 && taken[n] !== 0));
-    if (layer < 0) layer = occupied.push(new Uint8Array(voxels)) - 1;
-    const taken = occupied[layer]!;
-    for (let n = 0; n < voxels; n++) if (data[n] !== 0) taken[n] = 1;
-    return layer;
-  });
+/** First layer in which the segment meets no other; a new one is added where there is none. */
+function layerFor<T extends Uint8Array | Uint16Array>(data: Uint8Array, layers: T[], create: () => T): number {
+  const free = layers.findIndex((labels) => !data.some((value, n) => value !== 0 && labels[n] !== 0));
+  return free >= 0 ? free : layers.push(create()) - 1;
+}
+
+/** The layers of a voxel together, as the list axis in front wants them. */
+function interleaveLayers(layers: readonly (Uint8Array | Uint16Array)[], voxels: number): Uint8Array | Uint16Array {
+  const [first = new Uint8Array(voxels)] = layers;
+  if (layers.length <= 1) return first;
+  const length = voxels * layers.length;
+  const data = first instanceof Uint16Array ? new Uint16Array(length) : new Uint8Array(length);
+  for (const [layer, labels] of layers.entries()) {
+    for (let n = 0; n < voxels; n++) data[n * layers.length + layer] = labels[n]!;
+  }
+  return data;
 }
 
 /** Column of the affine as an NRRD vector; full precision, so that reading gives the same numbers. */
