@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import type { Attributes } from "../dataset/attributes.ts";
 import { readPart10, writePart10 } from "../part10.ts";
 import { seriesFromInstances } from "../series/series.ts";
-import { type SourceInstance, sourceInstanceOf, type Vector3 } from "../series/source-instance.ts";
+import { framesOf, type SourceInstance, sourceInstanceOf, type Vector3 } from "../series/source-instance.ts";
 import { uidFromSeed } from "../uid.ts";
 import { decodeSeg } from "./decode.ts";
 import { encodeSeg } from "./encode.ts";
@@ -26,8 +26,20 @@ interface Scene {
   /** Extra distance before each slice, mm. */
   readonly gaps: readonly number[];
   readonly origin: Vector3;
+  /** All slices as frames of one file. */
+  readonly isEnhanced: boolean;
   readonly seed: number;
 }
+
+/**
+ * Cases of the property suite, shared by its kinds and transfer syntaxes. `npm run property:dicom -- --runs 100000` asks for
+ * more, with other seeds.
+ */
+const { SAMREFINE_PROPERTY_RUNS, SAMREFINE_PROPERTY_SEED } =
+  (globalThis as { readonly process?: { readonly env: Readonly<Record<string, string | undefined>> } }).process?.env ??
+  {};
+const propertyRuns = Number(SAMREFINE_PROPERTY_RUNS ?? "1020");
+const propertySeed = SAMREFINE_PROPERTY_SEED === undefined ? {} : { seed: Number(SAMREFINE_PROPERTY_SEED) };
 
 const small = fc.double({ min: -0.9, max: 0.9, noNaN: true });
 const spacing = fc.double({ min: 0.1, max: 6, noNaN: true });
@@ -53,6 +65,7 @@ const scenes: fc.Arbitrary<Scene> = fc.record({
     },
   ),
   origin: fc.tuple(coordinate, coordinate, coordinate),
+  isEnhanced: fc.boolean(),
   seed: fc.nat(),
 });
 
@@ -71,28 +84,49 @@ function sourcesOf(scene: Scene): readonly SourceInstance[] {
   const signed = (v: Vector3, flip: boolean): number[] => v.map((value) => (flip ? -value : value));
   const [row, column] = [signed(x, scene.flips[0]), signed(y, scene.flips[1])];
   let distance = 0;
-  return Array.from({ length: scene.slices }, (_, k) => {
+  const positions = Array.from({ length: scene.slices }, (_, k) => {
     distance += (k === 0 ? 0 : scene.spacing[2]) + (scene.gaps[k] ?? 0);
     const along = scene.flips[2] ? -distance : distance;
-    const dataset: Attributes = {
+    return scene.origin.map((o, i) => o + z[i]! * along + column[i]! * scene.tilt * k);
+  });
+  const measures = { PixelSpacing: [scene.spacing[1], scene.spacing[0]], SliceThickness: scene.spacing[2] };
+  const orientation = { ImageOrientationPatient: [...row, ...column] };
+  const common: Attributes = {
+    StudyInstanceUID: uidFromSeed(scene.seed, "study"),
+    SeriesInstanceUID: uidFromSeed(scene.seed, "series"),
+    FrameOfReferenceUID: uidFromSeed(scene.seed, "frame"),
+    PatientID: "P",
+    PatientName: "Test^Case",
+    Modality: "CT",
+    Rows: scene.rows,
+    Columns: scene.columns,
+  };
+  // Through a file, so that the coordinates are what a file can hold.
+  const throughFile = (dataset: Attributes): SourceInstance =>
+    sourceInstanceOf(readPart10(writePart10(dataset)).dataset);
+  if (scene.isEnhanced && scene.slices > 1) {
+    const enhanced = throughFile({
+      ...common,
+      SOPClassUID: "1.2.840.10008.5.1.4.1.1.2.1",
+      SOPInstanceUID: uidFromSeed(scene.seed, "enhanced"),
+      NumberOfFrames: scene.slices,
+      SharedFunctionalGroupsSequence: [{ PixelMeasuresSequence: [measures], PlaneOrientationSequence: [orientation] }],
+      PerFrameFunctionalGroupsSequence: positions.map((position) => ({
+        PlanePositionSequence: [{ ImagePositionPatient: position }],
+      })),
+    });
+    return framesOf(enhanced);
+  }
+  return positions.map((position, k) =>
+    throughFile({
+      ...common,
+      ...measures,
+      ...orientation,
       SOPClassUID: "1.2.840.10008.5.1.4.1.1.2",
       SOPInstanceUID: uidFromSeed(scene.seed, "image", k),
-      StudyInstanceUID: uidFromSeed(scene.seed, "study"),
-      SeriesInstanceUID: uidFromSeed(scene.seed, "series"),
-      FrameOfReferenceUID: uidFromSeed(scene.seed, "frame"),
-      PatientID: "P",
-      PatientName: "Test^Case",
-      Modality: "CT",
-      Rows: scene.rows,
-      Columns: scene.columns,
-      PixelSpacing: [scene.spacing[1], scene.spacing[0]],
-      SliceThickness: scene.spacing[2],
-      ImageOrientationPatient: [...row, ...column],
-      ImagePositionPatient: scene.origin.map((o, i) => o + z[i]! * along + column[i]! * scene.tilt * k),
-    };
-    // Through a file, so that the coordinates are what a file can hold.
-    return sourceInstanceOf(readPart10(writePart10(dataset)).dataset);
-  });
+      ImagePositionPatient: position,
+    }),
+  );
 }
 
 function segmentsOf(count: number): readonly SegSegment[] {
@@ -172,32 +206,37 @@ const cases = [
 ] as const;
 
 describe("write and read give the same voxels in the same place", () => {
-  test.each(cases)("%s, %s", (kind, transferSyntax) => {
-    fc.assert(
-      fc.property(scenes, (scene) => {
-        const request = requestOf(scene, kind, { transferSyntax });
-        const encoded = encodeOrNothing(request);
-        if (encoded === undefined) return;
-        expect(verifySeg(encoded.bytes, request).frames).toBe(encoded.frameCount);
+  test.each(cases)(
+    "%s, %s",
+    (kind, transferSyntax) => {
+      fc.assert(
+        fc.property(scenes, (scene) => {
+          const request = requestOf(scene, kind, { transferSyntax });
+          const encoded = encodeOrNothing(request);
+          if (encoded === undefined) return;
+          expect(verifySeg(encoded.bytes, request).frames).toBe(encoded.frameCount);
 
-        // Laid over the series in any order: by planes, not by the order of frames or of instances.
-        const reordered = [...request.sources].reverse();
-        const match = matchToSeries(decodeSeg(encoded.bytes), reordered);
-        if (match.kind === "refused") throw new Error(JSON.stringify(match.reasons));
-        expect(match.unmatchedFrames).toEqual([]);
-        for (const { number } of request.segments) {
-          reordered.forEach((source, index) => {
-            const asked = request.masks(number, request.sources.indexOf(source));
-            const got = kind === "FRACTIONAL" ? match.probability(number, index) : match.mask(number, index);
-            const nothing = asked === undefined || !asked.some((value) => value > 0);
-            if (nothing) expect(got).toBeUndefined();
-            else expect(got).toEqual(asked);
-          });
-        }
-      }),
-      { numRuns: 170 },
-    );
-  });
+          // Laid over the series in any order: by planes, not by the order of frames or of instances.
+          const reordered = [...request.sources].reverse();
+          const match = matchToSeries(decodeSeg(encoded.bytes), reordered);
+          if (match.kind === "refused") throw new Error(JSON.stringify(match.reasons));
+          expect(match.unmatchedFrames).toEqual([]);
+          for (const { number } of request.segments) {
+            reordered.forEach((source, index) => {
+              const asked = request.masks(number, request.sources.indexOf(source));
+              const got = kind === "FRACTIONAL" ? match.probability(number, index) : match.mask(number, index);
+              const nothing = asked === undefined || !asked.some((value) => value > 0);
+              if (nothing) expect(got).toBeUndefined();
+              else expect(got).toEqual(asked);
+            });
+          }
+        }),
+        { numRuns: Math.ceil(propertyRuns / cases.length), ...propertySeed },
+      );
+      // A thousand cases take seconds, a hundred thousand many minutes.
+    },
+    60_000 + propertyRuns * 20,
+  );
 });
 
 const scene: Scene = {
@@ -211,6 +250,7 @@ const scene: Scene = {
   tilt: 0,
   gaps: [0, 0, 0, 0, 0],
   origin: [10, -20, 30],
+  isEnhanced: false,
   seed: 11,
 };
 
@@ -242,6 +282,20 @@ describe("encodeSeg", () => {
         ],
       },
     ]);
+  });
+
+  test("a frame of a multi-frame source is referenced by its number, its file once", () => {
+    const request = requestOf({ ...scene, isEnhanced: true }, "BINARY", {
+      masks: (_, index) => (index === 0 ? undefined : new Uint8Array(20).fill(1)),
+    });
+    const { bytes, dataset } = encodeSeg(request);
+    const seg = decodeSeg(bytes);
+    expect(seg.frames.map((frame) => frame.sourceFrameNumber)).toEqual([2, 3, 2, 3]);
+    const [series] = dataset.ReferencedSeriesSequence as { readonly ReferencedInstanceSequence: unknown[] }[];
+    expect(series?.ReferencedInstanceSequence).toHaveLength(1);
+    expect(
+      thrownBy(() => encodeSeg({ ...request, sources: [request.sources[0]!, request.sources[0]!] })),
+    ).toBeDefined();
   });
 
   test("a label map describes its background and names it in Pixel Padding Value", () => {
