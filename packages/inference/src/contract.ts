@@ -1,5 +1,6 @@
 import type { Progress, PromptableSegmenter, Releasable, Segmenter, TaskOptions } from "@samrefine/core";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import type { CacheStats } from "./cache/tiered-cache.ts";
 
 /** What runs, and why, in words a user understands. */
 export interface BackendReport {
@@ -10,12 +11,16 @@ export interface BackendReport {
   readonly onnxruntimeVersion: string;
 }
 
+export type { CacheStats } from "./cache/tiered-cache.ts";
+
 export interface InferenceStats {
   readonly sessions: number;
   readonly embeddings: number;
   readonly embeddingBytes: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
+  /** The same by tier, with bounds and bytes. */
+  readonly cache?: CacheStats;
   /** Milliseconds spent in `session.run` since the start, by model role, for the overhead benchmark. */
   readonly runMs: { readonly unet: number; readonly encoder: number; readonly decoder: number };
 }
@@ -38,6 +43,6 @@ export interface InferenceEngine extends Releasable {
     options?: LoadOptions,
   ): Promise<PromptableSegmenter>;
   stats(): Promise<InferenceStats>;
-  /** Forgets all cached embeddings. */
+  /** Forgets all cached embeddings, those of earlier sessions too. */
   clearCache(): Promise<void>;
 }

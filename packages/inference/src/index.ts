@@ -1,3 +1,4 @@
+export type { EmbeddingPrecision } from "./cache/embedding.ts";
 export * from "./contract.ts";
 export type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "./raw-session.ts";
 export type { WasmPaths } from "./web-runtime.ts";

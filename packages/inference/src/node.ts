@@ -1,5 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
+import { diskFolder } from "./cache/disk-folder.ts";
+import type { EmbeddingPrecision } from "./cache/embedding.ts";
+import { dayMs, StoredEmbeddings } from "./cache/stored-embeddings.ts";
 import type { InferenceEngine } from "./contract.ts";
 import { InProcessEngine } from "./engine/in-process-engine.ts";
 import { fetchError, fetchFile, type ReadOptions } from "./engine/model-files.ts";
@@ -13,6 +16,14 @@ export { createRawSession } from "./raw-session-node.ts";
 export interface NodeEngineOptions extends NodeRuntimeOptions {
   /** Bound of the embedding cache in bytes, default 64 MiB (16 embeddings of SAM); 0 keeps none. */
   readonly cacheBytes?: number | undefined;
+  /** Folder where embeddings outlive the process; default none. */
+  readonly storedCacheFolder?: string | undefined;
+  /** Bound of that folder in bytes, default 1 GiB. */
+  readonly storedCacheBytes?: number | undefined;
+  /** Days until a stored embedding is deleted, default 30. */
+  readonly storedCacheDays?: number | undefined;
+  /** Precision of embeddings, also of those that no cache keeps. Default "float32", as the reference computes. */
+  readonly embeddingPrecision?: EmbeddingPrecision | undefined;
 }
 
 /**
@@ -23,7 +34,15 @@ export interface NodeEngineOptions extends NodeRuntimeOptions {
  */
 export async function createNodeEngine(options: NodeEngineOptions = {}): Promise<InferenceEngine> {
   const runtime = await createNodeRuntime(options);
-  return new InProcessEngine({ runtime, readFile: readFileOrUrl, cacheBytes: options.cacheBytes });
+  const { cacheBytes, embeddingPrecision: precision, storedCacheFolder } = options;
+  const stored =
+    storedCacheFolder === undefined
+      ? undefined
+      : new StoredEmbeddings(diskFolder(storedCacheFolder), {
+          limitBytes: options.storedCacheBytes ?? 2 ** 30,
+          maxAgeMs: (options.storedCacheDays ?? 30) * dayMs,
+        });
+  return new InProcessEngine({ runtime, readFile: readFileOrUrl, cacheBytes, precision, stored });
 }
 
 async function readFileOrUrl(url: string, options: ReadOptions): Promise<Uint8Array> {

@@ -1,6 +1,5 @@
 import { expose } from "comlink";
-import { InProcessEngine } from "./engine/in-process-engine.ts";
-import { fetchFile } from "./engine/model-files.ts";
+import { createWebEngine } from "./web-engine.ts";
 import { createWebRuntime } from "./web-runtime.ts";
 import { installTransferHandlers } from "./worker/transfer-handlers.ts";
 import { WorkerServer } from "./worker/worker-server.ts";
@@ -9,8 +8,8 @@ import { WorkerServer } from "./worker/worker-server.ts";
 // package with a side effect, and package.json says so.
 installTransferHandlers();
 expose(
-  new WorkerServer(async ({ wasmPaths, threads, cacheBytes }) => {
+  new WorkerServer(async ({ wasmPaths, threads, ...cache }) => {
     const runtime = await createWebRuntime({ wasmPaths, threads });
-    return new InProcessEngine({ runtime, readFile: fetchFile, cacheBytes });
+    return createWebEngine(runtime, cache);
   }),
 );

@@ -6,12 +6,14 @@ import {
   type SegmentationManifest,
   type TensorNames,
 } from "@samrefine/models";
+import { type EmbeddingPrecision, embeddingBytes } from "../cache/embedding.ts";
+import { EmbeddingCache } from "../cache/embedding-cache.ts";
+import type { StoredEmbeddings } from "../cache/stored-embeddings.ts";
+import { TieredCache } from "../cache/tiered-cache.ts";
 import type { BackendReport, InferenceEngine, InferenceStats, LoadOptions } from "../contract.ts";
 import { decoderInterface } from "../sam/family.ts";
 import { type SamEmbedding, SamSegmenter } from "../sam/sam-segmenter.ts";
 import { UnetSegmenter } from "../unet/unet-segmenter.ts";
-import { type EmbeddingPrecision, embeddingBytes } from "./embedding.ts";
-import { EmbeddingCache } from "./embedding-cache.ts";
 import { requireAlive } from "./lifetime.ts";
 import { type ReadFile, readModelFile } from "./model-files.ts";
 import { type ExpectedTensors, ModelSession, type RunMeter } from "./model-session.ts";
@@ -24,6 +26,8 @@ export interface InProcessEngineOptions {
   readonly runtime: OnnxRuntime;
   readonly readFile: ReadFile;
   readonly cacheBytes?: number | undefined;
+  /** Where embeddings outlive the engine; default nowhere. */
+  readonly stored?: StoredEmbeddings | undefined;
   /** Default "float32". */
   readonly precision?: EmbeddingPrecision | undefined;
 }
@@ -39,7 +43,7 @@ export class InProcessEngine implements InferenceEngine {
   readonly #runtime: OnnxRuntime;
   readonly #readFile: ReadFile;
   readonly #queue = new RunQueue();
-  readonly #cache: EmbeddingCache;
+  readonly #cache: TieredCache;
   readonly #precision: EmbeddingPrecision;
   readonly #meter: RunMeter = { unet: 0, encoder: 0, decoder: 0 };
   readonly #models = new Set<LoadedModel>();
@@ -49,7 +53,7 @@ export class InProcessEngine implements InferenceEngine {
   constructor(options: InProcessEngineOptions) {
     this.#runtime = options.runtime;
     this.#readFile = options.readFile;
-    this.#cache = new EmbeddingCache(options.cacheBytes ?? defaultCacheBytes);
+    this.#cache = new TieredCache(new EmbeddingCache(options.cacheBytes ?? defaultCacheBytes), options.stored);
     this.#precision = options.precision ?? "float32";
     this.backend = options.runtime.backend;
   }
@@ -137,31 +141,35 @@ export class InProcessEngine implements InferenceEngine {
   }
 
   async stats(): Promise<InferenceStats> {
-    const alive = new Set(this.#cache.values());
+    const alive = new Set(this.#cache.memory.values());
     for (const handle of this.#held) alive.add(handle.stored);
     let bytes = 0;
     for (const embedding of alive) bytes += embeddingBytes(embedding);
+    const cache = await this.#cache.stats();
+    // A miss in memory that storage answered.
+    const storedHits = cache.stored?.hits ?? 0;
     let sessions = 0;
     for (const model of this.#models) sessions += model.sessions;
     return {
       sessions,
       embeddings: alive.size,
       embeddingBytes: bytes,
-      cacheHits: this.#cache.hits,
-      cacheMisses: this.#cache.misses,
+      cacheHits: cache.memory.hits + storedHits,
+      cacheMisses: cache.memory.misses - storedHits,
+      cache,
       runMs: { ...this.#meter },
     };
   }
 
   async clearCache(): Promise<void> {
-    this.#cache.clear();
+    await this.#cache.clear();
   }
 
   /** Disposes every model and embedding that is still alive. */
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    this.#cache.clear();
+    await this.#cache.dispose();
     await Promise.all([...this.#models].map((model) => model.dispose()));
   }
 

@@ -7,7 +7,7 @@ import { sha256Hex } from "@samrefine/models";
 import { inspectModel } from "@samrefine/models/onnx";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { unpackEmbedding } from "../engine/embedding.ts";
+import { unpackEmbedding } from "../cache/embedding.ts";
 import { createNodeEngine, type InferenceEngine, prepareDefaultSam } from "../node.ts";
 import { diskImage } from "../testing/disk-image.ts";
 import type { SamEmbedding } from "./sam-segmenter.ts";

@@ -20,9 +20,10 @@ import {
   packEmbedding,
   type StoredEmbedding,
   unpackEmbedding,
-} from "../engine/embedding.ts";
-import type { EmbeddingCache } from "../engine/embedding-cache.ts";
-import { embeddingKey } from "../engine/embedding-key.ts";
+} from "../cache/embedding.ts";
+
+import { embeddingKey } from "../cache/embedding-key.ts";
+import type { TieredCache } from "../cache/tiered-cache.ts";
 import { requireAlive } from "../engine/lifetime.ts";
 import { float32Output, type ModelSession } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
@@ -45,7 +46,7 @@ export interface SamParts {
   readonly decoderInterface: DecoderInterface;
   readonly runtime: OnnxRuntime;
   readonly queue: RunQueue;
-  readonly cache: EmbeddingCache;
+  readonly cache: TieredCache;
   readonly precision: EmbeddingPrecision;
   /** Embeddings that handles hold, for the statistics. */
   readonly held: Set<SamEmbedding>;
@@ -117,7 +118,7 @@ export class SamSegmenter implements PromptableSegmenter {
     const key = await embeddingKey(image, options.displayRange, encoderDigest);
     // The look-up waits its turn too: the same image may be the one that is encoded right now.
     const [stored, origin] = await queue.enqueue(async () => {
-      const cached = cache.take(key);
+      const cached = await cache.take(key);
       if (cached) return [cached, "cache"] as const;
       const encoded = await this.#runEncoder(image, options);
       cache.put(key, encoded);

@@ -10,6 +10,7 @@ import type {
   SegmentStack,
 } from "@samrefine/core";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import type { EmbeddingPrecision } from "../cache/embedding.ts";
 import type { BackendReport, InferenceStats } from "../contract.ts";
 import type { WasmPaths } from "../web-runtime.ts";
 import type { TaskLink } from "./task-link.ts";
@@ -21,6 +22,9 @@ export interface WorkerConfiguration {
   readonly wasmPaths?: WasmPaths | undefined;
   readonly threads?: number | undefined;
   readonly cacheBytes?: number | undefined;
+  readonly storedCacheBytes?: number | undefined;
+  readonly storedCacheDays?: number | undefined;
+  readonly embeddingPrecision?: EmbeddingPrecision | undefined;
 }
 
 /** Names a model or an embedding that lives in the worker. */

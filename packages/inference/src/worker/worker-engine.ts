@@ -19,6 +19,7 @@ import {
 } from "@samrefine/core";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import { transfer } from "comlink";
+import type { EmbeddingPrecision } from "../cache/embedding.ts";
 import type { BackendReport, InferenceEngine, InferenceStats, LoadOptions } from "../contract.ts";
 import { requireAlive } from "../engine/lifetime.ts";
 import type { WasmPaths } from "../web-runtime.ts";
@@ -36,10 +37,22 @@ export interface WorkerEngineOptions {
   readonly wasmPaths?: WasmPaths | undefined;
   /** Default: one per core, at most 8; always 1 on a page without cross-origin isolation. */
   readonly threads?: number | undefined;
-  /** Bound of the embedding cache in bytes, default 64 MiB (16 embeddings of SAM); 0 keeps none. */
+  /** Bound of the embedding cache in bytes, default 64 MiB (32 embeddings of SAM as half floats); 0 keeps none. */
   readonly cacheBytes?: number | undefined;
+  /**
+   * Bound in bytes of the embeddings that the browser keeps in the origin's private file system beyond this page; a study
+   * that is opened again is then not encoded again. Default 256 MiB; 0 keeps none. Their names are content hashes;
+   * {@link InferenceEngine.clearCache} deletes them.
+   */
+  readonly storedCacheBytes?: number | undefined;
+  /** Days until a stored embedding is deleted, default 7. */
+  readonly storedCacheDays?: number | undefined;
+  /** Default "float16"; what an engine decodes does not depend on whether the cache was hit. */
+  readonly embeddingPrecision?: EmbeddingPrecision | undefined;
   readonly logger?: Logger | undefined;
 }
+
+const defaultStoredCacheBytes = 256 * 2 ** 20;
 
 /**
  * The engine in a worker of its own, so that the page stays usable. When the worker is lost, the calls under way reject
@@ -88,9 +101,9 @@ class WorkerEngine implements InferenceEngine {
   }
 
   async #open(): Promise<WorkerConnection> {
-    const { createWorker, wasmPaths, threads, cacheBytes } = this.#options;
+    const { createWorker, logger: _, storedCacheBytes = defaultStoredCacheBytes, ...others } = this.#options;
     try {
-      const connection = await WorkerConnection.open(createWorker, { wasmPaths, threads, cacheBytes });
+      const connection = await WorkerConnection.open(createWorker, { ...others, storedCacheBytes });
       this.#current = connection;
       this.#backend = connection.backend;
       this.#options.logger?.debug(`Inference worker ready: ${connection.backend.description}`);

@@ -5,7 +5,7 @@ import { embeddingBytes, type StoredEmbedding } from "./embedding.ts";
  * or a UID. Handles keep an embedding alive past its eviction, so that eviction never breaks work under way.
  */
 export class EmbeddingCache {
-  readonly #limitBytes: number;
+  readonly limitBytes: number;
   /** In order of use, the oldest first: a Map iterates in order of insertion. */
   readonly #entries = new Map<string, StoredEmbedding>();
   #bytes = 0;
@@ -14,7 +14,7 @@ export class EmbeddingCache {
 
   /** @param limitBytes 0 keeps nothing. */
   constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+    this.limitBytes = limitBytes;
   }
 
   get bytes(): number {
@@ -54,9 +54,9 @@ export class EmbeddingCache {
   put(key: string, embedding: StoredEmbedding): void {
     this.#remove(key);
     const bytes = embeddingBytes(embedding);
-    if (bytes > this.#limitBytes) return;
+    if (bytes > this.limitBytes) return;
     for (const oldest of this.#entries.keys()) {
-      if (this.#bytes + bytes <= this.#limitBytes) break;
+      if (this.#bytes + bytes <= this.limitBytes) break;
       this.#remove(oldest);
     }
     this.#entries.set(key, embedding);
