@@ -65,9 +65,7 @@ describe("an embedding as a file", () => {
       fc.asyncProperty(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), async (place, change) => {
         const damaged = bytes.slice();
         damaged[place] = damaged[place]! ^ change;
-        const found = await embeddingFromBytes(damaged);
-        // A blank that fills up the header, or the tensor's name, may change without harm to the numbers.
-        if (found) expect(Object.values(found.tensors)[0]?.data).toEqual(long.tensors.image_embeddings!.data);
+        expect(await embeddingFromBytes(damaged)).toBeUndefined();
         expect(await embeddingFromBytes(bytes.subarray(0, place))).toBeUndefined();
       }),
       { numRuns: 60 },
