@@ -1,5 +1,6 @@
 export * from "./cohort/cohort.ts";
 export * from "./cohort/paired.ts";
+export * from "./quality/fit-quality.ts";
 export * from "./statistics/association.ts";
 export * from "./statistics/bootstrap.ts";
 export * from "./statistics/descriptive.ts";

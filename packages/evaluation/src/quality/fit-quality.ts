@@ -1,0 +1,152 @@
+import {
+  predictQuality,
+  QUALITY_FEATURES,
+  type QualityFeatures,
+  type QualityMethodId,
+  type QualityModel,
+  type QualityTerm,
+} from "@samrefine/core";
+import { areaUnderCurve, spearman } from "../statistics/association.ts";
+import { quantile } from "../statistics/descriptive.ts";
+
+/** One mask with what was measured of it and its true Dice. */
+export interface QualitySample {
+  /** Masks of one case are left out together. */
+  readonly caseId: string;
+  readonly features: QualityFeatures;
+  readonly dice: number;
+}
+
+/** Fewer masks or cases than this fit nothing that would hold elsewhere. */
+const MINIMUM_SAMPLES = 20;
+const MINIMUM_CASES = 5;
+
+/**
+ * Fits the logit of the true Dice by a linear combination of standardised features, with a ridge that keeps small samples
+ * from following noise.
+ *
+ * @returns undefined for fewer than 20 masks or 5 cases, or when nothing varies.
+ */
+export function fitQualityModel(samples: readonly QualitySample[], id: string): QualityModel | undefined {
+  if (samples.length < MINIMUM_SAMPLES || new Set(samples.map(({ caseId }) => caseId)).size < MINIMUM_CASES) {
+    return undefined;
+  }
+  return fitAll(samples, id);
+}
+
+function fitAll(samples: readonly QualitySample[], id: string): QualityModel | undefined {
+  const targets = samples.map(({ dice }) => logitOf(dice));
+  const intercept = targets.reduce((a, b) => a + b, 0) / targets.length;
+  const scales = QUALITY_FEATURES.flatMap((feature): Omit<QualityTerm, "weight">[] => {
+    const values = samples.flatMap(({ features }) => features[feature] ?? []);
+    // What is known of a few masks only says more about them than about quality.
+    if (values.length < samples.length / 2) return [];
+    const mean = values.reduce((a, b) => a + b, 0) / values.length;
+    const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+    return deviation > 1e-6 ? [{ feature, mean, deviation }] : [];
+  });
+  if (scales.length === 0) return undefined;
+  const rows = samples.map(({ features }) =>
+    scales.map(({ feature, mean, deviation }) => ((features[feature] ?? mean) - mean) / deviation),
+  );
+  const ridge = 1 + 0.05 * samples.length;
+  const matrix = scales.map((_, i) =>
+    scales.map((_, j) => rows.reduce((sum, row) => sum + row[i]! * row[j]!, i === j ? ridge : 0)),
+  );
+  const right = scales.map((_, i) => rows.reduce((sum, row, n) => sum + row[i]! * (targets[n]! - intercept), 0));
+  const weights = solveSymmetric(matrix, right);
+  return { id, intercept, terms: scales.map((scale, i) => ({ ...scale, weight: weights[i]! })) };
+}
+
+/** A Dice of 0 or 1 has no logit; beyond these all are alike to someone who looks for doubtful masks. */
+function logitOf(dice: number): number {
+  const clipped = Math.min(Math.max(dice, 0.02), 0.98);
+  return Math.log(clipped / (1 - clipped));
+}
+
+/** Gaussian elimination; the ridge keeps pivots above zero. */
+function solveSymmetric(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
+  const rows = matrix.map((row, i) => [...row, right[i]!]);
+  for (let i = 0; i < rows.length; i++) {
+    for (let below = i + 1; below < rows.length; below++) {
+      const factor = rows[below]![i]! / rows[i]![i]!;
+      for (let j = i; j <= rows.length; j++) rows[below]![j]! -= factor * rows[i]![j]!;
+    }
+  }
+  const solution = new Array<number>(rows.length).fill(0);
+  for (let i = rows.length - 1; i >= 0; i--) {
+    let value = rows[i]![rows.length]!;
+    for (let j = i + 1; j < rows.length; j++) value -= rows[i]![j]! * solution[j]!;
+    solution[i] = value / rows[i]![i]!;
+  }
+  return solution;
+}
+
+/** How well an estimate finds doubtful masks. */
+export interface QualityRanking {
+  readonly method: QualityMethodId;
+  readonly masks: number;
+  /** Rank correlation with the true Dice; null when it does not exist. */
+  readonly spearman: number | null;
+  /** For the worst quarter by true Dice; 0.5 = chance. */
+  readonly areaUnderCurveWorstQuarter: number | null;
+  readonly meanAbsoluteError: number;
+}
+
+export interface QualityChoice {
+  readonly method: QualityMethodId;
+  /** With `calibrated`. */
+  readonly model: QualityModel | undefined;
+  readonly rankings: readonly QualityRanking[];
+}
+
+/** Correlation by which a fitted estimate must beat the network's own. */
+const MINIMUM_GAIN = 0.02;
+
+/**
+ * The estimate that a plan should use: the network's soft Dice, unless the fitted combination orders masks of cases that it
+ * was not fitted on (leave one case out) better by 0.02 in rank correlation.
+ */
+export function chooseQuality(samples: readonly QualitySample[], id: string): QualityChoice {
+  const soft = rankingOf(
+    "soft-dice",
+    samples,
+    samples.map(({ features }) => features.softDice),
+  );
+  const model = fitQualityModel(samples, id);
+  if (model === undefined) return { method: "soft-dice", model: undefined, rankings: [soft] };
+  const estimates = samples.map((sample) => {
+    const others = samples.filter(({ caseId }) => caseId !== sample.caseId);
+    return predictQuality(fitAll(others, id) ?? model, sample.features);
+  });
+  const calibrated = rankingOf("calibrated", samples, estimates);
+  const isBetter = (calibrated.spearman ?? 0) >= (soft.spearman ?? 0) + MINIMUM_GAIN;
+  return {
+    method: isBetter ? "calibrated" : "soft-dice",
+    model: isBetter ? model : undefined,
+    rankings: [soft, calibrated],
+  };
+}
+
+function rankingOf(
+  method: QualityMethodId,
+  samples: readonly QualitySample[],
+  estimates: readonly number[],
+): QualityRanking {
+  const actual = samples.map(({ dice }) => dice);
+  const quarter = quantile(actual, 0.25);
+  const errors = estimates.map((value, n) => Math.abs(value - actual[n]!));
+  return {
+    method,
+    masks: samples.length,
+    spearman: spearman(estimates, actual),
+    areaUnderCurveWorstQuarter:
+      quarter === null
+        ? null
+        : areaUnderCurve(
+            estimates.map((value) => -value),
+            actual.map((value) => value <= quarter),
+          ),
+    meanAbsoluteError: errors.reduce((a, b) => a + b, 0) / Math.max(1, errors.length),
+  };
+}
