@@ -79,22 +79,21 @@ test("a plan without SAM runs where no SAM was loaded; a plan with SAM says that
 
 test("where two segments overlap the more probable one is shown and the other one is kept as hidden", () => {
   const grid = { columns: 4, rows: 1 };
-  const segment = (number: number, mask: number[], probability: number[]) => ({
+  const segment = (number: number, mask: number[]) => ({
     number,
     mask: { geometry: grid, data: Uint8Array.from(mask) },
-    probability: Float32Array.from(probability),
   });
   const kept = { kind: "kept-initial", reason: "plan-without-sam", prompts: [], quality: { value: 0.9 } };
   const result = {
     planId: "raw",
     stack: {
       geometry: grid,
-      segments: [
-        segment(1, [1, 1, 1, 0], [0.9, 0.9, 0.6, 0.1]),
-        segment(2, [0, 1, 1, 1], [0.1, 0.8, 0.7, 0.9]),
-        segment(3, [0, 0, 0, 0], [0, 0, 0, 0]),
-      ],
+      segments: [segment(1, [1, 1, 1, 0]), segment(2, [0, 1, 1, 1]), segment(3, [0, 0, 0, 0])],
     },
+    logits: new Map([
+      [1, Float32Array.of(30, 40, 0.5, -1)],
+      [2, Float32Array.of(-2, 20, 1, 2)],
+    ]),
     outcomes: new Map<number, unknown>([
       [1, kept],
       [2, kept],

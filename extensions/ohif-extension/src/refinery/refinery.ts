@@ -155,6 +155,9 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
         signal: options.signal,
         displayRange: displayRangeOf(manifest, intensity),
         outputGeometry: image.geometry,
+        // The logits decide between overlapping classes as well, and cost nothing.
+        probabilities: false,
+        logits: true,
       });
       return sliceResult(result, request.plan.passes.length);
     },
@@ -209,11 +212,17 @@ export function displayRangeOf(manifest: SegmentationManifest, intensity: Intens
  * Overlapping masks become exclusive labels for the screen (the more probable segment is shown); what lies underneath is kept
  * beside them, so that the stored SEG holds every segment whole.
  *
+ * @param result With its logits.
  * @param passCount Of the plan: the prompts of one object follow each other, one per pass.
  */
 export function sliceResult(result: RefinementResult, passCount: number): SliceResult {
-  const present = result.stack.segments.filter(({ number }) => outcomeOf(result, number).kind !== "absent");
-  const fused = fuseToLabels({ ...result.stack, segments: present }, { kind: "highest-probability" });
+  const { stack, logits } = result;
+  // A probability grows with its logit, so that the rule may as well compare logits.
+  const present = stack.segments.flatMap(({ number, mask }) => {
+    const probability = logits?.get(number);
+    return probability === undefined ? [] : [{ number, mask, probability }];
+  });
+  const fused = fuseToLabels({ ...stack, segments: present }, { kind: "highest-probability" });
   const labels = fused instanceof Uint8Array ? fused : Uint8Array.from(fused);
   const hidden: HiddenPixels[] = [];
   const segments: SegmentResult[] = [];

@@ -95,6 +95,18 @@ describe("refine without SAM", () => {
     expect(box).toEqual({ xMin: 16, yMin: 8, xMax: 47, yMax: 15 });
   });
 
+  test("hands out the logits of present classes where they are asked for, positive on the mask", async () => {
+    const stack = stackOf(...one.segments, segment(2, drawMask(".....", ".....", ".....")));
+    const [image, plan] = [imageOf(stack.geometry), presetPlan("raw")];
+    const asked = await refine(image, stack, plan, undefined, { displayRange, logits: true });
+    expect(asked.logits?.size).toBe(1);
+    for (const { number, mask } of asked.stack.segments) {
+      const logits = asked.logits?.get(number);
+      expect(Uint8Array.from(logits ?? mask.data, (value) => Number(value > 0))).toEqual(mask.data);
+    }
+    expect((await refine(image, stack, plan, undefined, { displayRange })).logits).toBeUndefined();
+  });
+
   test("on its own grid raw is the identity, whatever the probabilities", async () => {
     await fc.assert(
       fc.asyncProperty(anyMask(), fc.constantFrom(0.51, 0.9, 1), async (mask, inside) => {

@@ -108,9 +108,22 @@ export async function refine(
   return {
     planId: plan.id,
     stack: { geometry: output, segments },
+    ...(options.logits && { logits: logitsByNumber(numbers, logits) }),
     outcomes: new Map(outcomes),
     ...(plan.accept && { ignore: ignoredPixels(plan.accept, { prepared, decisions, masks, output }) }),
   };
+}
+
+function logitsByNumber(
+  numbers: readonly SegmentNumber[],
+  logits: readonly (Float32Array | undefined)[],
+): ReadonlyMap<SegmentNumber, Float32Array> {
+  return new Map(
+    numbers.flatMap((number, index): [SegmentNumber, Float32Array][] => {
+      const values = logits[index];
+      return values === undefined ? [] : [[number, values]];
+    }),
+  );
 }
 
 /** See `RefinementResult.ignore`. */

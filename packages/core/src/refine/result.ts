@@ -63,6 +63,11 @@ export interface RefinementResult {
   readonly planId: string;
   /** On the output geometry. Segments may overlap. Absent classes are there with an empty mask. */
   readonly stack: SegmentStack;
+  /**
+   * What the masks were cut from, on the output geometry; positive inside. Absent classes have none. They rank overlapping
+   * classes as their probabilities do, without the cost of a sigmoid per pixel and class. Only with `RefineOptions.logits`.
+   */
+  readonly logits?: ReadonlyMap<SegmentNumber, Float32Array>;
   readonly outcomes: ReadonlyMap<SegmentNumber, SegmentOutcome>;
   /**
    * Pixels that a pseudo label must not teach, on the output geometry: those of classes that were not accepted, as they
@@ -82,6 +87,8 @@ export interface RefineOptions extends TaskOptions {
    * only the masks are wanted, as for many classes on a large radiograph.
    */
   readonly probabilities?: boolean | undefined;
+  /** Hand the classes' final logits out. Default false. They exist anyhow, but live as long as the result then does. */
+  readonly logits?: boolean | undefined;
   /**
    * The same classes from another view of the image (its mirror image, another network), on the grid of the initial
    * segmentation. Only measured, for `augmentation-agreement`.
