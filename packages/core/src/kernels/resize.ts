@@ -62,6 +62,16 @@ function resizeRowLinear(
   axis: AxisWeights,
   result: Float64Array,
 ): void {
+  const { starts, counts, weights } = axis;
+  if (channels === 1) {
+    // The common case without the inner loop: maps of one class are enlarged for every slice and class.
+    for (let column = 0; column < starts.length; column++) {
+      const a = weights[column * 2]!;
+      const first = offset + starts[column]!;
+      result[column] = a * data[first]! + (1 - a) * data[first + counts[column]! - 1]!;
+    }
+    return;
+  }
   let i = 0;
   for (let column = 0; column < axis.starts.length; column++) {
     const a = axis.weights[column * 2]!;
