@@ -37,6 +37,8 @@ export function judgeIod(dciodvfy: string, file: string): IodVerdict {
 export interface FrameFacts {
   readonly segment: number | null;
   readonly source: string | null;
+  /** Of a multi-frame source. */
+  readonly sourceFrame?: number;
   readonly position: readonly number[] | null;
   readonly orientation: readonly number[] | null;
   readonly spacing: readonly number[] | null;
@@ -47,7 +49,14 @@ export interface SegmentationFacts {
   readonly kind: string;
   readonly frames: readonly FrameFacts[];
   /** null when highdicom cannot read the file; `highdicomError` says why. */
-  readonly bySource: readonly { readonly segment: number; readonly source: string; readonly sha256: string }[] | null;
+  readonly bySource:
+    | readonly {
+        readonly segment: number;
+        readonly source: string;
+        readonly sourceFrame?: number;
+        readonly sha256: string;
+      }[]
+    | null;
   readonly highdicomError?: string;
 }
 

@@ -1,5 +1,6 @@
-// What is written for the judges: {study} x {kind} x {one segment, three, overlapping}, on real series.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+// What is written for the judges: {study} x {kind} x {one segment, three, overlapping}, on real
+// series and on the demo's drawn ones.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import {
@@ -11,14 +12,25 @@ import {
   type SourceInstance,
   seriesFromInstances,
   sourceInstanceOf,
+  uidFromSeed,
+  writePart10,
 } from "@samrefine/dicom";
+import { abdominalCtStudyFiles, handStudyFiles } from "@samrefine/phantoms";
 
 export const dataFolder: string = join(
   process.env.SAMREFINE_DATA ?? fileURLToPath(new URL("../../../shared/data", import.meta.url)),
   "dicom",
 );
 
-export const studies = [
+/** A real study of the data folder, or one that is drawn here. */
+type Study =
+  | { readonly name: string; readonly folder: string; readonly only?: RegExp }
+  | { readonly name: string; readonly draw: () => readonly Uint8Array[] };
+
+/** The demo's abdomen, with fewer and coarser slices: what is judged does not depend on their number. */
+const abdomen = { seed: 1, matrix: 128, slices: 8 };
+
+export const studies: readonly Study[] = [
   { name: "CT body", folder: "ct_body_20slices" },
   { name: "tilted head CT", folder: "ct_head_tilt_ge" },
   { name: "liver CT", folder: "dcmqi_ct3slice_liver", only: /^\d+\.dcm$/ },
@@ -26,7 +38,37 @@ export const studies = [
   { name: "teeth DX", folder: "teeth_dx/pan001" },
   { name: "chest CR", folder: "chest_cr/cxr001" },
   { name: "DX with spacing", folder: "cr_dx_single", only: /^dx_image/ },
-] as const;
+  { name: "demo hand DX", draw: () => handStudyFiles({ seed: 1, images: 2 }) },
+  { name: "demo abdominal CT", draw: () => abdominalCtStudyFiles(abdomen) },
+  { name: "enhanced CT", draw: () => [enhancedCt(abdominalCtStudyFiles(abdomen))] },
+];
+
+/** The slices of a series as frames of one Enhanced CT Image (PS3.3 A.38), as far as a source for a SEG needs it. */
+function enhancedCt(slices: readonly Uint8Array[]): Uint8Array {
+  const datasets = slices.map((slice) => readPart10(slice).dataset);
+  const { PixelSpacing, SliceThickness, ImageOrientationPatient, ...first } = datasets[0] ?? {};
+  const { ImagePositionPatient: _, RescaleSlope, RescaleIntercept, RescaleType, SliceLocation: __, ...common } = first;
+  const size = Number(common.Rows) * Number(common.Columns) * 2;
+  const pixels = new Uint8Array(size * datasets.length);
+  for (const [index, { PixelData }] of datasets.entries()) pixels.set(PixelData as Uint8Array, index * size);
+  return writePart10({
+    ...common,
+    SOPClassUID: "1.2.840.10008.5.1.4.1.1.2.1",
+    SOPInstanceUID: uidFromSeed("enhanced CT"),
+    NumberOfFrames: datasets.length,
+    SharedFunctionalGroupsSequence: [
+      {
+        PixelMeasuresSequence: [{ PixelSpacing, SliceThickness }],
+        PlaneOrientationSequence: [{ ImageOrientationPatient }],
+        PixelValueTransformationSequence: [{ RescaleSlope, RescaleIntercept, RescaleType }],
+      },
+    ],
+    PerFrameFunctionalGroupsSequence: datasets.map(({ ImagePositionPatient }) => ({
+      PlanePositionSequence: [{ ImagePositionPatient }],
+    })),
+    PixelData: pixels,
+  });
+}
 
 export const kinds: readonly SegKind[] = ["BINARY", "LABELMAP", "FRACTIONAL"];
 export const scenarios = ["1 segment", "3 segments", "overlapping"] as const;
@@ -38,19 +80,35 @@ export interface StudyOnDisk {
   readonly series: Series;
 }
 
-/** undefined, with a printed reason, where the real data is absent. */
-export function openStudy(study: (typeof studies)[number]): StudyOnDisk | undefined {
+/**
+ * undefined, with a printed reason, where the real data is absent.
+ * @param scratch folder for the files of studies that are drawn.
+ */
+export function openStudy(study: Study, scratch: string): StudyOnDisk | undefined {
+  const files = "draw" in study ? drawnFiles(study, scratch) : realFiles(study);
+  if (files === undefined) return undefined;
+  const instances = files.map((file) => sourceInstanceOf(readPart10(readFileSync(file)).dataset));
+  return { name: study.name, files, series: seriesFromInstances(instances) };
+}
+
+function realFiles(study: Extract<Study, { readonly folder: string }>): readonly string[] | undefined {
   const folder = join(dataFolder, study.folder);
   if (!existsSync(folder)) {
     console.warn(`Skipped: ${study.name} is not there (${folder}); set SAMREFINE_DATA.`);
     return undefined;
   }
-  const pattern = "only" in study ? study.only : /\.dcm$/;
-  const files = readdirSync(folder)
+  const pattern = study.only ?? /\.dcm$/;
+  return readdirSync(folder)
     .filter((name) => pattern.test(name))
     .map((name) => join(folder, name));
-  const instances = files.map((file) => sourceInstanceOf(readPart10(readFileSync(file)).dataset));
-  return { name: study.name, files, series: seriesFromInstances(instances) };
+}
+
+function drawnFiles(study: Extract<Study, { readonly draw: unknown }>, scratch: string): readonly string[] {
+  return study.draw().map((bytes, index) => {
+    const file = join(scratch, `${study.name.replaceAll(" ", "-")}-${index}.source.dcm`);
+    writeFileSync(file, bytes);
+    return file;
+  });
 }
 
 const SEGMENTS: readonly SegSegment[] = [

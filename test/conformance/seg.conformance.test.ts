@@ -34,7 +34,7 @@ if (python === undefined) console.warn("Skipped: no .venv-judges; run test/confo
 
 const folder = mkdtempSync(join(tmpdir(), "samrefine-conformance-"));
 const cases: readonly Case[] = studies
-  .flatMap((study) => openStudy(study) ?? [])
+  .flatMap((study) => openStudy(study, folder) ?? [])
   .flatMap((study) =>
     kinds.flatMap((kind) =>
       scenarios.flatMap((scenario) => {
@@ -138,7 +138,9 @@ describe.skipIf(python === undefined || cases.length === 0)("pydicom and highdic
     if (found === undefined) throw new Error("not judged");
     const problems: string[] = [];
     for (const [index, frame] of found.frames.entries()) {
-      const at = request.sources.findIndex((source) => source.sopInstanceUid === frame.source);
+      const at = request.sources.findIndex(
+        (source) => source.sopInstanceUid === frame.source && source.frameNumber === frame.sourceFrame,
+      );
       const source = request.sources[at];
       if (source === undefined) {
         problems.push(`frame ${index} names no source`);
@@ -164,10 +166,11 @@ describe.skipIf(python === undefined || cases.length === 0)("pydicom and highdic
     for (const { number } of request.segments) {
       request.sources.forEach((source, index) => {
         const values = storedValues(request, number, index);
-        if (values?.some(Boolean)) expected.set(`${number} ${source.sopInstanceUid}`, digest(values));
+        if (values?.some(Boolean))
+          expected.set(`${number} ${source.sopInstanceUid} ${source.frameNumber}`, digest(values));
       });
     }
-    const read = new Map((found.bySource ?? []).map((f) => [`${f.segment} ${f.source}`, f.sha256]));
+    const read = new Map((found.bySource ?? []).map((f) => [`${f.segment} ${f.source} ${f.sourceFrame}`, f.sha256]));
     const differing = [...new Set([...expected.keys(), ...read.keys()])].filter(
       (key) => expected.get(key) !== read.get(key),
     );

@@ -4,6 +4,7 @@ Usage: python segmentation_facts.py FILE... > facts.json
 
 frames     (pydicom)   in file order: segment, source instance, position, orientation, spacing, digest of the stored values
 bySource   (highdicom) per segment and source instance, where it is not empty: count and digest of the voxels
+sourceFrame stands where a frame of a multi-frame source is referenced
 """
 
 import hashlib
@@ -51,33 +52,56 @@ def frame_facts(dataset):
                 "spacing": numbers(macro(dataset, index, "PixelMeasuresSequence").get("PixelSpacing")),
                 "nonZero": int(np.count_nonzero(values)),
                 "sha256": digest(values),
+                **source_frame(source),
             }
         )
     return facts
 
 
+def source_frame(source):
+    number = source.get("ReferencedFrameNumber")
+    return {} if number is None else {"sourceFrame": int(number)}
+
+
+def referenced_images(seg):
+    """Source instances, and the frames of those that are referenced by frame."""
+    images = {}
+    for index in range(int(seg.NumberOfFrames)):
+        source = (macro(seg, index, "DerivationImageSequence").get("SourceImageSequence") or [pydicom.Dataset()])[0]
+        uid, frame = source.get("ReferencedSOPInstanceUID"), source.get("ReferencedFrameNumber")
+        if uid is not None:
+            images.setdefault(str(uid), set()).update([] if frame is None else [int(frame)])
+    return sorted((uid, frame) for uid, frames in images.items() for frame in (sorted(frames) or [None]))
+
+
 def source_facts(path):
     seg = highdicom.seg.segread(path)
-    uids = sorted({uid for _, _, uid in seg.get_source_image_uids()})
     facts = []
     for number in seg.segment_numbers:
-        for uid in uids:
-            values = seg.get_pixels_by_source_instance(
-                source_sop_instance_uids=[uid],
-                segment_numbers=[number],
-                combine_segments=False,
-                rescale_fractional=False,
+        for uid, frame in referenced_images(seg):
+            options = {
+                "segment_numbers": [number],
+                "combine_segments": False,
+                "rescale_fractional": False,
                 # Other writers leave Spatial Locations Preserved out although the grids are the same.
-                ignore_spatial_locations=True,
-                assert_missing_frames_are_empty=True,
-            )[0, :, :, 0].astype(np.uint8)
+                "ignore_spatial_locations": True,
+                "assert_missing_frames_are_empty": True,
+            }
+            if frame is None:
+                read = seg.get_pixels_by_source_instance(source_sop_instance_uids=[uid], **options)
+            else:
+                read = seg.get_pixels_by_source_frame(
+                    source_sop_instance_uid=uid, source_frame_numbers=[frame], **options
+                )
+            values = read[0, :, :, 0].astype(np.uint8)
             if values.any():
                 facts.append(
                     {
                         "segment": int(number),
-                        "source": str(uid),
+                        "source": uid,
                         "nonZero": int(np.count_nonzero(values)),
                         "sha256": digest(values),
+                        **({} if frame is None else {"sourceFrame": frame}),
                     }
                 )
     return facts
