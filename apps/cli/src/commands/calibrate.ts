@@ -80,14 +80,16 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     { openEngine, openSam, openUnet, needsSam },
     { runPlans },
     { scoreCase },
-    { chooseArm, toMarkdown },
+    { chooseArm, chooseQuality, toMarkdown },
     { trialEvidence, trialTable },
+    { qualitySamples, qualityTable, withQuality },
   ] = await Promise.all([
     import("../models/open-models.ts"),
     import("../compare/run-plans.ts"),
     import("../evaluation/score-case.ts"),
     import("@samrefine/evaluation"),
     import("../calibrate/trial-evidence.ts"),
+    import("../calibrate/choose-quality.ts"),
   ]);
   const plans = await menuOf(options);
   const dataset = await openDataset(options.dataset, { split: options.split });
@@ -101,11 +103,12 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     for (const { manifest } of [unet, ...folds]) requireSameLabels(dataset, manifest);
     const unseen = unseenNetworks({ networks: [unet, ...folds], ids, areLabeled: options.cases === "labeled" });
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
-    const task = { dataset, sam, plans, signal, slicesEvery: options.slicesEvery };
+    const task = { dataset, sam, plans, signal, slicesEvery: options.slicesEvery, measureAll: true };
     const { results, failures } = await runCases(`Trying ${plans.length} plans`, ids, context, async (id) => {
       const { image, reference, runs } = await runPlans(id, { ...task, unet: unseen.get(id)! });
       const scores = runs.map(({ labels }) => scoreCase(image, dataset, reference, labels, { distances: false }));
-      return { id, scores };
+      const samples = runs.map((run) => qualitySamples(id, run, reference));
+      return { id, scores, samples };
     });
     if (results.length === 0) {
       reportFailures(failures, ids.length, context);
@@ -126,15 +129,28 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
       command: commandLine(options, plans),
     };
     const chosen = plans.find(({ id }) => id === decision.chosen)!;
-    const plan: RefinementPlan = { ...chosen, evidence: trialEvidence(decision, facts) };
+    const index = plans.indexOf(chosen);
+    const quality = chooseQuality(
+      results.flatMap(({ samples }) => samples[index]!),
+      `${facts.model}, ${chosen.id}, ${facts.casesInWords} of ${facts.dataset}`,
+    );
+    const plan: RefinementPlan = { ...withQuality(chosen, quality), evidence: trialEvidence(decision, facts) };
     const table = trialTable(decision, facts);
     await writeJson(options.out, plan);
-    if (options.json !== undefined) await writeJson(options.json, { command: "calibrate", plan, decision, failures });
+    if (options.json !== undefined)
+      await writeJson(options.json, { command: "calibrate", plan, decision, quality, failures });
     terminal.print(
       formatTable(
         table.columns.map(({ header }) => header),
         table.rows.map((row) => row.map(String)),
       ),
+    );
+    const estimates = qualityTable(quality);
+    terminal.print(
+      `\n${formatTable(
+        estimates.columns.map(({ header }) => header),
+        estimates.rows.map((row) => row.map(String)),
+      )}`,
     );
     terminal.print(`\n${plan.evidence!.summary}\n${options.out}. Research use only.`);
     if (failures.length > 0) {

@@ -1,16 +1,18 @@
 import { basename, join } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
 import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
 import {
   addCommonOptions,
   type CommandContext,
   type CommonOptions,
+  parseInteger,
   parseList,
   writeJson,
   writeOutput,
 } from "../command-context.ts";
+import type { InitialSource } from "../compare/run-plans.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
 import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
@@ -24,6 +26,9 @@ interface CompareOptions extends CommonOptions, SamOptions {
   readonly dataset: string;
   readonly split?: string;
   readonly cases: CaseSelection;
+  readonly limit?: number;
+  readonly slicesEvery: number;
+  readonly initial: InitialSource;
   readonly out: string;
   readonly card?: boolean;
 }
@@ -48,6 +53,16 @@ export function registerCompare(program: Command, context: CommandContext): void
     .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set with references")
     .option("--split <file>", "another split than the data set's split.json")
     .addOption(casesOption("val"))
+    .option("--limit <number>", "only the first so many cases", parseInteger(1))
+    .option("--slices-every <number>", "look at one of so many slices of a volume", parseInteger(1), 1)
+    .addOption(
+      new Option(
+        "--initial <source>",
+        "what prompts are made of; with reference an annotator is simulated, and Dice is an upper bound, not a result",
+      )
+        .choices(["prediction", "reference"])
+        .default("prediction"),
+    )
     .requiredOption("--out <folder>", "where comparison.json, .csv, .md, .html and pictures go")
     .option("--card", "also write the table into the README.md beside the model's manifest");
   addCommonOptions(command).action((options: CompareOptions) => compare(options, context));
@@ -69,15 +84,16 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   ]);
   const plans = await chosenPlans(options);
   const dataset = await openDataset(options.dataset, { split: options.split });
-  const ids = selectCases(dataset, options.cases);
+  const ids = selectCases(dataset, options.cases).slice(0, options.limit);
   const { signal, terminal } = context;
+  const { out, slicesEvery, initial } = options;
   const engine = await openEngine(options);
   try {
     const unet = await openUnet(engine, options.model, context);
     requireSameLabels(dataset, unet.manifest);
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
     const { results, failures } = await runCases("Comparing", ids, context, (id) =>
-      compareCase(id, { dataset, unet, sam, plans, out: options.out, signal }),
+      compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial }),
     );
     if (results.length === 0) {
       reportFailures(failures, ids.length, context);
@@ -89,6 +105,8 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
       researchUseOnly: true,
       dataset: dataset.name,
       split: options.cases,
+      slicesEvery,
+      initial,
       labels: dataset.labels,
       model: { id: unet.manifest.id, version: unet.manifest.version, digest: unet.segmenter.digest },
       sam: sam === undefined ? null : { id: sam.modelId, digest: sam.digest },
@@ -151,7 +169,11 @@ function commandLine(options: CompareOptions): string {
     ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", options.model, ...presets, ...own],
     ...(options.sam === undefined ? [] : ["--sam", options.sam]),
     ...(options.split === undefined ? [] : ["--split", options.split]),
-    ...["--cases", options.cases, "--seed", String(options.seed), "--out", basename(options.out)],
+    ...["--cases", options.cases],
+    ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
+    ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),
+    ...(options.initial === "prediction" ? [] : ["--initial", options.initial]),
+    ...["--seed", String(options.seed), "--out", basename(options.out)],
     ...(options.card === true ? ["--card"] : []),
   ].join(" ");
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { DatasetCase, SegmentStack } from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import { writeOutput } from "../command-context.ts";
+import { maskDice } from "../evaluation/mask-dice.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
 import { describeOutcomes } from "../models/describe-outcome.ts";
 import { displayRangeOf, exclusiveLabels, toNativeGrid } from "../models/propose.ts";
@@ -77,15 +78,8 @@ function qualityPairs({ outcomes }: SliceOutcomes, found: Uint8Array, truth: Uin
   const pairs: QualityPair[] = [];
   for (const [number, outcome] of outcomes) {
     if (outcome.kind === "absent") continue;
-    let both = 0;
-    let sum = 0;
-    for (let n = 0; n < found.length; n++) {
-      const isFound = found[n] === number;
-      const isTrue = truth[n] === number;
-      both += Number(isFound && isTrue);
-      sum += Number(isFound) + Number(isTrue);
-    }
-    if (sum > 0) pairs.push({ estimated: outcome.quality.value, actual: (2 * both) / sum });
+    const actual = maskDice(found, truth, number);
+    if (actual !== undefined) pairs.push({ estimated: outcome.quality.value, actual });
   }
   return pairs;
 }

@@ -15,6 +15,10 @@ export interface ComparisonReport {
   readonly researchUseOnly: true;
   readonly dataset: string;
   readonly split: string;
+  /** One of so many slices of every volume was looked at. */
+  readonly slicesEvery: number;
+  /** `reference`: the prompts were made of what the results are measured against. */
+  readonly initial: "prediction" | "reference";
   readonly labels: readonly { readonly name: string; readonly value: number }[];
   readonly model: { readonly id: string; readonly version: string; readonly digest: string };
   readonly sam: { readonly id: string; readonly digest: string } | null;
@@ -33,7 +37,7 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
   const count = new Set(cases.map(({ caseId }) => caseId)).size;
   const classNames = withClasses ? classesToList(strategies) : [];
   return {
-    title: `${report.model.id} on ${report.dataset}: ${report.split}, ${count} cases`,
+    title: `${report.initial === "reference" ? "Simulated annotator" : report.model.id} on ${report.dataset}: ${report.split}, ${count} cases`,
     columns: [
       { header: "strategy" },
       { header: "Dice %" },
@@ -65,6 +69,10 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
     notes: [
       "Mean over cases of the mean over classes; 95 % bootstrap interval over cases in brackets.",
       "Δ in points. p: Wilcoxon signed-rank test, two-sided, over cases; in brackets with Bonferroni for the number of strategies.",
+      ...(report.initial === "reference"
+        ? ["Prompts were made of the reference itself (simulated annotator): upper bounds, not results."]
+        : []),
+      ...(report.slicesEvery > 1 ? [`One of ${report.slicesEvery} slices was looked at; Dice is over those.`] : []),
       `SAM used: masks that SAM's answer replaced. s per case: ${report.backend.description}.`,
       "Research use only.",
     ],

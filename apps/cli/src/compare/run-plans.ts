@@ -4,10 +4,13 @@ import {
   type RefinementPlan,
   type RefinementResult,
   refine,
+  refineVolume,
   type SegmentStack,
 } from "@samrefine/core";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
+import { spacingOf } from "../dataset/spacing.ts";
 import { displayRangeOf, exclusiveLabels, proposeCase, type Unet } from "../models/propose.ts";
+import { type Augmentation, secondView } from "../models/second-opinion.ts";
 import { SliceSam } from "../models/slice-sam.ts";
 
 export interface PlansTask {
@@ -18,7 +21,13 @@ export interface PlansTask {
   readonly signal: AbortSignal;
   /** Every how many slices of a volume are looked at; default 1. */
   readonly slicesEvery?: number;
+  /** What the prompts are made of: the network's prediction (default), or the reference, as an annotator would prompt. */
+  readonly initial?: InitialSource;
+  /** Measure every quality feature, for fitting. */
+  readonly measureAll?: boolean;
 }
+
+export type InitialSource = "prediction" | "reference";
 
 export type SliceOutcomes = Pick<RefinementResult, "outcomes">;
 
@@ -41,8 +50,6 @@ export interface CaseRun {
   readonly runs: readonly PlanRun[];
 }
 
-type Augmentation = RefinementPlan["testTimeAugmentation"];
-
 interface Proposal {
   readonly stacks: readonly SegmentStack[];
   readonly seconds: number;
@@ -54,9 +61,13 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
   const whole = await dataset.readCase(id);
   const labels = await dataset.readLabels(id);
   const chosen = chosenSlices(whole.slices.length, task.slicesEvery ?? 1);
-  const proposals = await proposeForAll(whole, chosen, task);
+  const reference = chosen.map((k) => labels.slices[k]!);
   const displayRange = displayRangeOf(whole, dataset.channelName);
   const image = thinned(whole, chosen, task.slicesEvery ?? 1);
+  const proposals =
+    task.initial === "reference"
+      ? proposalsOfReference(image, reference, task)
+      : await proposeForAll(whole, chosen, task);
   const sam = task.sam === undefined ? undefined : new SliceSam(task.sam);
   const runs = plans.map(
     (plan): PlanRun => ({
@@ -66,13 +77,17 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
       seconds: proposals.get(plan.testTimeAugmentation)!.seconds,
     }),
   );
+  const options = { displayRange, signal, measureAll: task.measureAll };
   try {
     for (const [index, slice] of image.slices.entries()) {
       for (const run of runs) {
+        if (goesThroughVolume(run.plan)) continue;
         signal.throwIfAborted();
         const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks[index]!;
+        const view = secondView(run.plan);
+        const secondOpinion = view && proposals.get(view)!.stacks[index];
         const work = async (): Promise<void> => {
-          const result = await refine(slice, initial, run.plan, sam, { displayRange, signal });
+          const result = await refine(slice, initial, run.plan, sam, { ...options, secondOpinion });
           run.outcomes.push({ outcomes: result.outcomes });
           run.labels.push(exclusiveLabels(result.stack));
         };
@@ -83,7 +98,43 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
   } finally {
     await sam?.dispose();
   }
-  return { image, reference: chosen.map((k) => labels.slices[k]!), proposals, runs };
+  for (const run of runs.filter(({ plan }) => goesThroughVolume(plan))) {
+    const started = performance.now();
+    const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks;
+    const view = secondView(run.plan);
+    const secondOpinion = view && proposals.get(view)!.stacks;
+    const volume = { slices: image.slices, initial, spacing: spacingOf(image), secondOpinion };
+    for await (const { k, result } of refineVolume(volume, run.plan, task.sam, options)) {
+      run.outcomes[k] = { outcomes: result.outcomes };
+      run.labels[k] = exclusiveLabels(result.stack);
+    }
+    run.seconds += (performance.now() - started) / 1000;
+  }
+  return { image, reference, proposals, runs };
+}
+
+/** Such a plan needs neighbouring slices, and cannot share a slice's encoding with other plans. */
+function goesThroughVolume({ volume }: RefinementPlan): boolean {
+  return volume !== undefined && (volume.mode !== "slice-wise" || volume.medianOverSlices === true);
+}
+
+/** The reference as a proposal on the image's own grid, certain of every pixel. */
+function proposalsOfReference(
+  { slices }: DatasetCase,
+  reference: readonly Uint8Array[],
+  { dataset, plans }: PlansTask,
+): ReadonlyMap<Augmentation, Proposal> {
+  const stacks = slices.map(
+    ({ geometry }, k): SegmentStack => ({
+      geometry,
+      segments: dataset.labels.map(({ value }) => ({
+        number: value,
+        mask: { geometry, data: Uint8Array.from(reference[k]!, (label) => Number(label === value)) },
+      })),
+    }),
+  );
+  const views = plans.flatMap((plan) => [plan.testTimeAugmentation, secondView(plan) ?? []].flat());
+  return new Map(views.map((view) => [view, { stacks, seconds: 0 }]));
 }
 
 /** Every `every`-th slice, beginning with the middle of the first so many. */
@@ -119,7 +170,9 @@ async function proposeForAll(
   { plans, unet, signal }: PlansTask,
 ): Promise<ReadonlyMap<Augmentation, Proposal>> {
   const proposals = new Map<Augmentation, Proposal>();
-  for (const { testTimeAugmentation } of plans) {
+  for (const testTimeAugmentation of plans.flatMap((plan) =>
+    [plan.testTimeAugmentation, secondView(plan) ?? []].flat(),
+  )) {
     if (proposals.has(testTimeAugmentation)) continue;
     const started = performance.now();
     const stacks = await proposeCase(image, unet, { testTimeAugmentation, signal, slices });

@@ -1,6 +1,7 @@
 import { compareLabels, type DatasetCase, type MetricGrid } from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
+import { spacingOf } from "../dataset/spacing.ts";
 
 /**
  * Compares label maps of one case, every class over the whole image or volume. Where the reference says `ignore`, nothing
@@ -25,11 +26,9 @@ export function scoreCase(
   return dataset.labels.map(({ name, value }) => ({ caseId: image.id, label: name, metrics: metrics.get(value)! }));
 }
 
-function metricGrid({ geometry, hasSpacing }: DatasetCase): MetricGrid {
-  if (!hasSpacing) return { size: geometry.size };
-  const m = geometry.indexToPatient;
-  const spacing = (axis: 0 | 1 | 2): number => Math.hypot(m[axis]!, m[4 + axis]!, m[8 + axis]!);
-  return { size: geometry.size, spacingMm: [spacing(0), spacing(1), spacing(2)] };
+function metricGrid(image: DatasetCase): MetricGrid {
+  const { size } = image.geometry;
+  return image.hasSpacing ? { size, spacingMm: spacingOf(image) } : { size };
 }
 
 function joinSlices(slices: readonly Uint8Array[]): Uint8Array {

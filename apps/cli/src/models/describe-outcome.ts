@@ -15,6 +15,8 @@ export interface ReportedSegment {
   readonly quality?: { readonly value: number; readonly method: string };
   readonly predictedIou?: number;
   readonly agreement?: number;
+  /** Whether the mask passes the plan's acceptance rule. */
+  readonly accepted?: boolean;
   readonly prompts: readonly ReportedPrompt[];
 }
 
@@ -31,6 +33,7 @@ export function describeOutcomes(
       outcome: outcome.kind,
       ...(outcome.kind === "kept-initial" ? { reason: outcome.reason } : {}),
       quality: { value: round(quality.value), method: quality.method },
+      accepted: outcome.accepted,
       ...(outcome.kind === "refined"
         ? { predictedIou: round(outcome.predictedIou), agreement: round(outcome.agreement) }
         : {}),

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { parsePlan, presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
@@ -41,4 +42,20 @@ export async function choosePlan(
 /** Which plan runs and, where a trial chose it, why. */
 export function explainPlan({ id, evidence }: RefinementPlan): string {
   return evidence === undefined ? `Plan ${id}.` : `Plan ${id}. ${evidence.summary}`;
+}
+
+/**
+ * SHA-256, hex, of what a plan does: its JSON with sorted keys, without name, note and evidence. Two plans with one digest
+ * make the same masks from the same models.
+ */
+export function planDigest({ id: _id, note: _note, evidence: _evidence, ...method }: RefinementPlan): string {
+  return createHash("sha256").update(canonicalJson(method)).digest("hex");
+}
+
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_key, part: unknown) =>
+    typeof part === "object" && part !== null && !Array.isArray(part)
+      ? Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : part,
+  );
 }

@@ -71,7 +71,9 @@ export async function writeBrightnessSam(folder: string, seen: "brighter" | "dar
       node("Add", ["perPrompt", "noLabel"], "labelled"),
       node("Add", ["labelled", "noPlace"], "placed"),
       node("Add", ["placed", "tokens"], "low_res_masks"),
-      node("ReduceMean", ["low_res_masks", "space"], "iou_predictions", { keepdims: { int: 0 } }),
+      // Means nothing, but lies in 0..1 as a claim of SAM does.
+      node("ReduceMean", ["low_res_masks", "space"], "mean_logit", { keepdims: { int: 0 } }),
+      node("Sigmoid", ["mean_logit"], "iou_predictions"),
     ],
   });
   const files = { "encoder.onnx": encoder, "decoder.onnx": decoder };

@@ -45,7 +45,7 @@ export async function* refineVolume(
 }
 
 async function* refineSlices(
-  { slices, initial }: VolumeToRefine,
+  { slices, initial, secondOpinion }: VolumeToRefine,
   plan: RefinementPlan,
   segmenter: PromptableSegmenter | undefined,
   options: RefineVolumeOptions,
@@ -53,7 +53,7 @@ async function* refineSlices(
   for (const [k, slice] of slices.entries()) {
     const proposal = initial[k];
     if (proposal === undefined) continue;
-    const result = await refine(slice, proposal, plan, segmenter, options);
+    const result = await refine(slice, proposal, plan, segmenter, { ...options, secondOpinion: secondOpinion?.[k] });
     yield { k, result, propagated: [], stopped: new Map() };
   }
 }

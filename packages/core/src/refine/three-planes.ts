@@ -27,7 +27,7 @@ export async function* refineThreePlanes(
   segmenter: PromptableSegmenter | undefined,
   options: RefineVolumeOptions,
 ): AsyncGenerator<VolumeSlice> {
-  const { slices, initial } = volume;
+  const { slices, initial, secondOpinion } = volume;
   const { geometry } = slices[0] as Image2D;
   const plane = geometry.columns * geometry.rows;
   const numbers = (initial[0]?.segments ?? []).map(({ number }) => number);
@@ -46,7 +46,10 @@ export async function* refineThreePlanes(
 
   const kept: Omit<VolumeSlice, "k">[] = [];
   for (const [k, slice] of slices.entries()) {
-    const { stack, ...result } = await refine(slice, initial[k] as SegmentStack, plan, segmenter, inner);
+    const { stack, ...result } = await refine(slice, initial[k] as SegmentStack, plan, segmenter, {
+      ...inner,
+      secondOpinion: secondOpinion?.[k],
+    });
     add(stack.segments, (pixel) => k * plane + pixel);
     // The masks are made anew from the sums; the outcomes stay.
     kept.push({ result: { ...result, stack: { geometry, segments: [] } }, propagated: [], stopped: new Map() });

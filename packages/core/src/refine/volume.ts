@@ -10,10 +10,12 @@ export interface VolumeToRefine {
   readonly initial: readonly SegmentStack[];
   /** Between voxel centres along i, j, k, in any one unit; planes across the slices are stretched by it. Default 1, 1, 1. */
   readonly spacing?: readonly [i: number, j: number, k: number] | undefined;
+  /** One per slice, see `RefineOptions.secondOpinion`; not looked at where slices are propagated. */
+  readonly secondOpinion?: readonly SegmentStack[] | undefined;
 }
 
 /** Without what belongs to one slice. */
-export type RefineVolumeOptions = Omit<RefineOptions, "embedding" | "outputGeometry" | "secondOpinion">;
+export type RefineVolumeOptions = Omit<RefineOptions, "embedding" | "outputGeometry" | "secondOpinion" | "logits">;
 
 export interface VolumeSlice {
   readonly k: number;
