@@ -138,6 +138,7 @@ export class OhifHost {
     segments: readonly ShownSegment[],
   ): Promise<string> {
     const service = this.#services.segmentationService;
+    await afterPendingFrames();
     const segmentationId = await service.createLabelmapForDisplaySet(displaySet, {
       label,
       segments: Object.fromEntries(
@@ -159,10 +160,18 @@ export class OhifHost {
     for (const viewportId of this.viewportIdsOf(displaySet)) {
       if (shown.includes(viewportId)) continue;
       await service.addSegmentationRepresentation(viewportId, { segmentationId, type: "Labelmap" });
-      for (const { number, colorRgb } of segments) {
-        service.setSegmentColor(viewportId, segmentationId, number, [...colorRgb, 255]);
-      }
+      this.#paint(viewportId, segmentationId, segments);
     }
+  }
+
+  /** Sets all colours and lets the host draw once, where its own call would draw once per segment. */
+  #paint(viewportId: string, segmentationId: string, segments: readonly ShownSegment[]): void {
+    const { getSegmentIndexColor, setSegmentIndexColor } = segmentation.config.color;
+    segments.forEach(({ number, colorRgb }, index) => {
+      const color: [number, number, number, number] = [...colorRgb, 255];
+      if (index < segments.length - 1) Object.assign(getSegmentIndexColor(viewportId, segmentationId, number), color);
+      else setSegmentIndexColor(viewportId, segmentationId, number, color);
+    });
   }
 
   segmentation(segmentationId: string): HostSegmentation | undefined {
@@ -274,3 +283,23 @@ export class OhifHost {
     return { unsubscribe: () => subscriptions.forEach((subscription) => void subscription.unsubscribe()) };
   }
 }
+
+/**
+ * Cornerstone 5.6 draws label maps from a queue, one entry per frame, and an entry for a segmentation that no viewport shows yet
+ * stops the queue. It makes such an entry for every new segmentation, unless nothing waits to be drawn.
+ */
+async function afterPendingFrames(): Promise<void> {
+  for (let frame = 0; frame < PENDING_FRAMES; frame++) {
+    await new Promise<void>((resolve) => {
+      // A tab in the background gets no frames.
+      const timer = setTimeout(resolve, LONGEST_FRAME_MS);
+      requestAnimationFrame(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}
+
+const PENDING_FRAMES = 4;
+const LONGEST_FRAME_MS = 500;

@@ -265,7 +265,7 @@ export class RefineSession {
       let flagged = 0;
       for (const { series, record, failedSlices } of outcome.series) {
         this.#failedSlices.set(series.displaySet.displaySetInstanceUID, failedSlices);
-        flagged += record.flagged(this.#configuration.flagBelowDice).length;
+        flagged += record?.flagged(this.#configuration.flagBelowDice).length ?? 0;
       }
       const { text, tone } = runSummary(outcome, flagged);
       this.#activity.say(text, tone);

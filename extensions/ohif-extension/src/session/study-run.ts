@@ -27,7 +27,8 @@ export interface StudyRun {
 /** What a run did to one series. */
 export interface SeriesOutcome {
   readonly series: SeriesSource;
-  readonly record: SegmentationRecord;
+  /** Undefined when the run ended before it came to the series. */
+  readonly record: SegmentationRecord | undefined;
   readonly finished: number;
   readonly failedSlices: ReadonlySet<number>;
   /** Left alone, because a person had corrected them. */
@@ -41,7 +42,6 @@ export interface StudyOutcome {
 
 interface SeriesTask {
   readonly series: SeriesSource;
-  readonly record: SegmentationRecord;
   readonly order: readonly number[];
   readonly reviewed: number;
 }
@@ -58,8 +58,7 @@ export async function segmentStudy(
   signal: AbortSignal,
 ): Promise<StudyOutcome> {
   const { activity, book, life, manifest } = run;
-  const tasks: SeriesTask[] = [];
-  for (const series of allSeries) tasks.push(await prepare(run, series));
+  const tasks = allSeries.map((series) => taskOf(run, series));
   const total = tasks.reduce((sum, { order }) => sum + order.length, 0);
   let before = 0;
   let firstFailure: { readonly error: unknown } | undefined;
@@ -68,7 +67,8 @@ export async function segmentStudy(
   try {
     for (const task of tasks) {
       if (signal.aborted || life.aborted) break;
-      const { series, record, order, reviewed } = task;
+      const { series, order, reviewed } = task;
+      const record = await book.forModel(series, manifest);
       const intensity = await measure(run, series, signal);
       const historyBefore = record.history;
       record.markHistory(
@@ -130,18 +130,19 @@ export async function segmentStudy(
     if (changes.length > 0 && !life.aborted) book.pushStep("auto-segment", changes);
   }
   if (firstFailure && changes.length === 0 && !signal.aborted) throw firstFailure.error;
-  for (const { series, record, reviewed } of tasks.slice(outcomes.length)) {
-    outcomes.push({ series, record, finished: 0, failedSlices: new Set(), reviewed });
+  for (const { series, reviewed } of tasks.slice(outcomes.length)) {
+    outcomes.push({ series, record: undefined, finished: 0, failedSlices: new Set(), reviewed });
   }
   return { series: outcomes, isCancelled: signal.aborted };
 }
 
-async function prepare({ book, manifest, visibleSlice }: StudyRun, series: SeriesSource): Promise<SeriesTask> {
-  const record = await book.forModel(series, manifest);
+function taskOf({ book, manifest, visibleSlice }: StudyRun, series: SeriesSource): SeriesTask {
+  const existing = book.of(series);
+  const reviewed = existing?.modelId === manifest.id ? existing : undefined;
   const order = outwardOrder(series.sliceCount, visibleSlice(series)).filter(
-    (slice) => !record.quality(slice)?.isReviewed,
+    (slice) => !reviewed?.quality(slice)?.isReviewed,
   );
-  return { series, record, order, reviewed: series.sliceCount - order.length };
+  return { series, order, reviewed: series.sliceCount - order.length };
 }
 
 function labelOf(seriesCount: number, index: number): string {
