@@ -1,6 +1,7 @@
 import type { Progress, PromptableSegmenter, Releasable, Segmenter, TaskOptions } from "@samrefine/core";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import type { CacheStats } from "./cache/tiered-cache.ts";
+import type { GpuFacts } from "./ladder/gpu-adapter.ts";
 
 /** What runs, and why, in words a user understands. */
 export interface BackendReport {
@@ -9,6 +10,8 @@ export interface BackendReport {
   /** E.g. "WebAssembly, 2 threads" or "WebAssembly, 1 thread: the page is not cross-origin isolated". */
   readonly description: string;
   readonly onnxruntimeVersion: string;
+  /** Of the GPU, with the provider "webgpu" in a browser. */
+  readonly gpu?: GpuFacts;
 }
 
 export type { CacheStats } from "./cache/tiered-cache.ts";

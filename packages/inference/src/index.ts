@@ -1,5 +1,15 @@
+export { type BrowserLadderOptions, createBrowserLadder } from "./browser-ladder.ts";
 export type { EmbeddingPrecision } from "./cache/embedding.ts";
 export * from "./contract.ts";
+export type { BackendDecision, BackendMemory, PreflightResult, PreflightStage } from "./ladder/backend-memory.ts";
+export type { GpuFacts } from "./ladder/gpu-adapter.ts";
+export {
+  type BackendChoice,
+  createLadderEngine,
+  type LadderEngine,
+  type LadderOptions,
+  type Rung,
+} from "./ladder/ladder-engine.ts";
 export type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "./raw-session.ts";
 export type { WasmPaths } from "./web-runtime.ts";
 export type { WorkerLike } from "./worker/worker-connection.ts";

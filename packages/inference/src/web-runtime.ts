@@ -48,6 +48,15 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
       }),
     tensor: (data, dims) => new ort.Tensor(tensorTypeOf(data), data, dims),
   };
+  await startRuntime(runtime, options.wasmPaths);
+  return runtime;
+}
+
+/**
+ * Makes a session of the smallest model, which loads and starts the runtime.
+ * @throws RefineError `backend-unavailable`.
+ */
+export async function startRuntime(runtime: OnnxRuntime, wasmPaths: WasmPaths | undefined): Promise<void> {
   try {
     await (await runtime.createSession(probeModel())).release();
   } catch (cause) {
@@ -55,13 +64,12 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
       "backend-unavailable",
       `ONNX Runtime could not start: ${cause instanceof Error ? cause.message : String(cause)}`,
       {
-        hint: "Check that ort-wasm-simd-threaded.wasm and .mjs are served beside the viewer, with the types application/wasm and text/javascript.",
-        details: { wasm: options.wasmPaths?.wasm ?? "", mjs: options.wasmPaths?.mjs ?? "" },
+        hint: "Check that ONNX Runtime's .wasm and .mjs files are served beside the viewer, with the types application/wasm and text/javascript.",
+        details: { wasm: wasmPaths?.wasm ?? "", mjs: wasmPaths?.mjs ?? "" },
         cause,
       },
     );
   }
-  return runtime;
 }
 
 /** Threads need SharedArrayBuffer, which browsers give only to cross-origin isolated pages. */

@@ -1,4 +1,4 @@
-import { RefineError } from "@samrefine/core";
+import { isRefineError, RefineError } from "@samrefine/core";
 import type { TensorNames } from "@samrefine/models";
 import type { Tensor } from "onnxruntime-common";
 import { requireAlive } from "./lifetime.ts";
@@ -35,11 +35,13 @@ export class ModelSession {
   readonly origin: string;
   readonly tensorNames: TensorNames;
   readonly #session: OnnxSession;
+  readonly #lost: Promise<never> | undefined;
   readonly #meter: RunMeter;
   #released = false;
 
   private constructor(session: OnnxSession, options: ModelSessionOptions) {
     this.#session = session;
+    this.#lost = options.runtime.lost;
     this.tensorNames = { inputs: session.inputNames, outputs: session.outputNames };
     this.#meter = options.meter;
     this.role = options.role;
@@ -82,14 +84,16 @@ export class ModelSession {
 
   /**
    * @throws RefineError `inference` or `out-of-memory` with name, type and dims of every feed, never data; `disposed` when
-   * the model was released between two runs of one task.
+   * the model was released between two runs of one task; `backend-unavailable` when the device was lost.
    */
   async run(feeds: Record<string, Tensor>): Promise<Record<string, Tensor>> {
     requireAlive(this.#released, `The model ${this.origin}`);
     const start = performance.now();
     try {
-      return await this.#session.run(feeds);
+      const run = this.#session.run(feeds);
+      return await (this.#lost ? Promise.race([run, this.#lost]) : run);
     } catch (cause) {
+      if (isRefineError(cause)) throw cause;
       const described = Object.entries(feeds).map(([name, tensor]) => `${name} ${tensor.type}[${tensor.dims}]`);
       throw runtimeError(
         `The model ${this.origin} failed on ${described.join(", ")}`,

@@ -20,6 +20,8 @@ export interface OnnxSession {
 /** ONNX Runtime with its provider chosen. The engine and the adapters know nothing more of it. */
 export interface OnnxRuntime {
   readonly backend: BackendReport;
+  /** Rejects when the device is lost, after which runs may never end; absent where no device can be lost. */
+  readonly lost?: Promise<never>;
   createSession(model: Uint8Array): Promise<OnnxSession>;
   /** The tensor borrows `data` until the run that it is fed to has ended. */
   tensor(data: TensorData, dims: readonly number[]): Tensor;
