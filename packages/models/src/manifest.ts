@@ -2,6 +2,7 @@ import { isRefineError, parsePlan, RefineError } from "@samrefine/core";
 import * as v from "valibot";
 
 const digest = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, "a SHA-256 in 64 lower-case hex digits"));
+const positive = v.pipe(v.number(), v.gtValue(0));
 const positiveInteger = v.pipe(v.number(), v.integer(), v.minValue(1));
 
 const fileSchema = v.strictObject({
@@ -65,6 +66,18 @@ export const segmentationManifestSchema = v.strictObject({
   tensors: v.strictObject({ input: v.string(), output: v.string() }),
   /** The network's grid; the image is stretched to it (bilinear, half-pixel centres), as in methods.md 1.2. */
   input: v.strictObject({ rows: positiveInteger, columns: positiveInteger, channels: positiveInteger }),
+  /**
+   * Pixel spacing that the network was trained at; the image is resampled to it and `input` is a window on the result.
+   * Absent: the image is stretched to `input`, or, with `tiling`, keeps its own pixels.
+   */
+  spacingMm: v.optional(v.strictObject({ x: positive, y: positive })),
+  /** How windows overlap where the grid exceeds `input`. Defaults: half, and Gaussian weights. */
+  tiling: v.optional(
+    v.strictObject({
+      overlap: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.95))),
+      blend: v.optional(v.picklist(["gaussian", "constant"])),
+    }),
+  ),
   intensity: intensitySchema,
   /** sigmoid: channels overlap; softmax: channel 0 is background and labels start at channel 1. */
   activation: v.picklist(["sigmoid", "softmax"]),

@@ -32,7 +32,7 @@ function probeImage(channels: number, nonce: number): Image2D {
     }
   }
   data[0] = nonce % 256;
-  return { geometry: { rows: side, columns: side }, channels, data };
+  return { geometry: { rows: side, columns: side, spacingMm: { x: 1, y: 1 } }, channels, data };
 }
 
 /** @param warm ask once before the one that counts: a GPU compiles its shaders during the first. */

@@ -102,6 +102,58 @@ describe("the U-Net adapter", () => {
     await unet.dispose();
   });
 
+  test("a sliding window over the image's own pixels sees what a network of that size would see", async () => {
+    const wide = { rows: 5, columns: 17 };
+    const data = Float32Array.from({ length: 5 * 17 }, (_, i) => Math.sin(i * 1.7) * 3);
+    const large: Image2D = { geometry: wide, channels: 1, data };
+    const whole = await writeTinyUnet(join(folder, "whole"), wide);
+    const window = await writeTinyUnet(join(folder, "window"), { rows: 4, columns: 6 });
+    const windowed = await engine.loadSegmenter(
+      { ...window.manifest, tiling: { overlap: 0.5, blend: "gaussian" } },
+      window.manifestPath,
+    );
+    const full = await engine.loadSegmenter(whole.manifest, whole.manifestPath);
+    const progress: number[] = [];
+    const stack = await windowed.segment(large, { intensity, onProgress: ({ completed }) => progress.push(completed) });
+    const expected = await full.segment(large, { intensity });
+    expect(stack.geometry).toEqual(wide);
+    const [found, wanted] = [stack.segments[0]!.probability!, expected.segments[0]!.probability!];
+    // The network looks one pixel to the left: only a window's first column lacks something, and the Gaussian gives it
+    // little weight. Everything that no first column covers is exact.
+    let exact = 0;
+    for (const [i, value] of wanted.entries()) {
+      expect(Math.abs(found[i]! - value)).toBeLessThan(0.06);
+      if (Math.abs(found[i]! - value) < 1e-6) exact++;
+    }
+    expect(exact).toBeGreaterThan(60);
+    // Two rows of five windows.
+    expect(progress).toEqual(Array.from({ length: 10 }, (_, i) => i + 1));
+    const flipped = await windowed.segment(large, { intensity, testTimeAugmentation: "horizontal-flip" });
+    const flippedWhole = await full.segment(large, { intensity, testTimeAugmentation: "horizontal-flip" });
+    for (const [i, value] of flippedWhole.segments[0]!.probability!.entries()) {
+      expect(Math.abs(flipped.segments[0]!.probability![i]! - value)).toBeLessThan(0.06);
+    }
+    await windowed.dispose();
+    await full.dispose();
+  });
+
+  test("a network with a spacing gets the image at that spacing, padded to its window", async () => {
+    const { manifest, manifestPath } = await writeTinyUnet(folder, { rows: 4, columns: 6 });
+    const unet = await engine.loadSegmenter({ ...manifest, spacingMm: { x: 1, y: 1 } }, manifestPath);
+    // 4 x 1 pixels of 2 x 3 mm are 8 x 3 pixels of 1 mm; the window is wider than neither, but higher.
+    const stack = await unet.segment({ ...image, data: Float32Array.of(1, 1, 1, 1) }, { intensity });
+    expect(stack.geometry).toEqual({ rows: 3, columns: 8, spacingMm: { x: 1, y: 1 } });
+    const { probability } = stack.segments[0]!;
+    // Left of the image is nothing, which counts as 0; elsewhere the left neighbour is 1. The second window begins at column
+    // 2 and sees nothing to its left either, but its border weighs little against the middle of the first.
+    const weight = (x: number) => Math.exp(-0.5 * ((x - 2.5) / 0.75) ** 2);
+    const mixed = (weight(2) * sigmoid(1) + weight(0) * sigmoid(0)) / (weight(2) + weight(0));
+    for (const [i, value] of [sigmoid(0), sigmoid(1), mixed].entries()) expect(probability![i]).toBeCloseTo(value, 5);
+    const noSpacing = { ...image, geometry: { rows: 1, columns: 4 } };
+    await expect(unet.segment(noSpacing, { intensity })).rejects.toMatchObject({ code: "invalid-geometry" });
+    await unet.dispose();
+  });
+
   test("refuses an image with other channels, and a result that is not a number", async () => {
     const { manifest, manifestPath } = await writeTinyUnet(folder, { channels: [{ weight: Number.NaN, bias: 0 }] });
     const unet = await engine.loadSegmenter(manifest, manifestPath);

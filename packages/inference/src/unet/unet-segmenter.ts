@@ -14,7 +14,9 @@ import { float32Output, type ModelSession } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import { type Flip, flipPlanes, flipsOf } from "./flip.ts";
+import { cropPlanes, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
 import { activate } from "./probabilities.ts";
+import { cutTile, planTiles, TileBlend, type Tiling } from "./tiles.ts";
 
 export interface UnetParts {
   readonly manifest: SegmentationManifest;
@@ -25,7 +27,7 @@ export interface UnetParts {
   readonly onDispose: () => void;
 }
 
-/** A U-Net of a manifest: stretch to the grid, run, activate, threshold. */
+/** A U-Net of a manifest: to its grid, window by window where it has one, run, activate, threshold. */
 export class UnetSegmenter implements Segmenter {
   readonly modelId: string;
   readonly digest: string;
@@ -40,16 +42,17 @@ export class UnetSegmenter implements Segmenter {
 
   /**
    * Segments of `sigmoid` models are where the probability exceeds 0.5 and may overlap; those of `softmax` models are where
-   * the class is the most probable one. With test-time augmentation the probabilities of all mirrored runs are averaged.
+   * the class is the most probable one. With test-time augmentation the probabilities of all mirrored runs are averaged,
+   * and those of overlapping windows by the manifest's weights.
    *
    * @returns stack on the network's grid, which covers the extent of the image.
-   * @throws RefineError `shape-mismatch` `inference` `out-of-memory` `disposed`.
+   * @throws RefineError `shape-mismatch` `invalid-geometry` `inference` `out-of-memory` `disposed`.
    */
   async segment(image: Image2D, options: SegmentTaskOptions): Promise<SegmentStack> {
     options.signal?.throwIfAborted();
     requireAlive(this.#disposed, `The U-Net ${this.modelId}`);
     const { manifest } = this.#parts;
-    const { rows, columns, channels } = manifest.input;
+    const { channels, ...window } = manifest.input;
     if (image.channels !== channels) {
       throw new RefineError(
         "shape-mismatch",
@@ -60,17 +63,33 @@ export class UnetSegmenter implements Segmenter {
         },
       );
     }
-    const input = networkInput(image, options.intensity, { rows, columns });
+    const place = padToWindow(networkGrid(image.geometry, manifest), window);
+    const input = padPlanes(networkInput(image, options.intensity, place.grid), place);
+    const { overlap = 0.5, blend: weighting = "gaussian" } = manifest.tiling ?? {};
+    const tiling = planTiles(place.padded, window, { overlap, blend: weighting });
     const flips = flipsOf(options.testTimeAugmentation ?? "none");
-    const sum = await this.#probabilities(input, flips[0]!, options);
-    options.onProgress?.({ stage: "Segmenting", completed: 1, total: flips.length, unit: "batch" });
-    for (const [index, flip] of flips.slice(1).entries()) {
-      const next = await this.#probabilities(input, flip, options);
-      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + next[i]!;
-      options.onProgress?.({ stage: "Segmenting", completed: index + 2, total: flips.length, unit: "batch" });
+    const total = tiling.corners.length * flips.length;
+    const run = async (corner: Tiling["corners"][number], done: number): Promise<Float32Array> => {
+      const tile = tiling.corners.length === 1 ? input : cutTile(input, place.padded, corner, window);
+      let mean: Float32Array | undefined;
+      for (const [index, flip] of flips.entries()) {
+        const next = await this.#probabilities(tile, flip, options);
+        if (mean) for (let i = 0; i < next.length; i++) mean[i] = mean[i]! + next[i]!;
+        mean ??= next;
+        options.onProgress?.({ stage: "Segmenting", completed: done + index + 1, total, unit: "batch" });
+      }
+      if (flips.length > 1) for (let i = 0; i < mean!.length; i++) mean![i] = mean![i]! / flips.length;
+      return mean!;
+    };
+    const [first, ...others] = tiling.corners;
+    let probabilities = await run(first!, 0);
+    if (others.length > 0) {
+      const blend = new TileBlend(place.padded, tiling, channelCount(manifest));
+      blend.add(probabilities, first!);
+      for (const [index, corner] of others.entries()) blend.add(await run(corner, (index + 1) * flips.length), corner);
+      probabilities = blend.finish();
     }
-    if (flips.length > 1) for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / flips.length;
-    return stackOf(sum, gridGeometry(image.geometry, { rows, columns }), manifest);
+    return stackOf(cropPlanes(probabilities, place), gridGeometry(image.geometry, place.grid), manifest);
   }
 
   async dispose(): Promise<void> {
