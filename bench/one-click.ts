@@ -2,7 +2,7 @@
 // models run bare in the same browser, in turns; what lies between the runs; long tasks of our code on the main thread; and
 // the tab's memory over series of different length. Prints tables and, with --json FILE, writes them.
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseManifest } from "@samrefine/models";
@@ -30,6 +30,8 @@ const { values: options } = parseArgs({
     only: { type: "string", default: "" },
     /** Clicks per case that are compared, instead of each case's own number. */
     clicks: { type: "string" },
+    /** Folder for the profiles of the last click of each case, as DevTools open them. */
+    profiles: { type: "string" },
   },
 });
 
@@ -196,7 +198,7 @@ async function measureCase(task: Case, folder: string): Promise<CaseReport> {
         ? { before, peak: await memory.peak(), after: await memory.now(), tab }
         : undefined;
     const mainThread = await longTasksOf(page, first.startedMs);
-    const processing = await profiledClick(page, async () => {
+    const processing = await profiledClick(page, task.name, async () => {
       await click();
       return watch.lastClick();
     });
@@ -240,6 +242,7 @@ async function longTasksOf({ watched }: ViewerPage, sinceMs: number): Promise<Ca
 /** One click with the sampling profiler on the page, on our worker and on the engine's. */
 async function profiledClick(
   { watched }: ViewerPage,
+  caseName: string,
   click: () => Promise<{ readonly startedMs: number; readonly endedMs: number }>,
 ): Promise<CaseReport["processing"]> {
   const session = await watched.context.newCDPSession(watched.page);
@@ -263,6 +266,10 @@ async function profiledClick(
   for (const [name, thread] of Object.entries(threads)) {
     const { profile } = (await thread.send("Profiler.stop")) as { readonly profile: CpuProfile };
     times[name] = await threadTime(profile);
+    if (options.profiles !== undefined) {
+      const file = `${caseName}, ${name}.cpuprofile`.replaceAll(/[^\w.-]+/g, "-");
+      await writeFile(join(options.profiles, file), JSON.stringify(profile));
+    }
   }
   await session.detach();
   return { wallMs: endedMs - startedMs, threads: times };
@@ -316,6 +323,7 @@ function print(report: CaseReport): void {
 }
 
 await buildViewer({ log: (message) => process.stdout.write(`${message}\n`) });
+if (options.profiles !== undefined) await mkdir(options.profiles, { recursive: true });
 const reports: CaseReport[] = [];
 for (const task of cases) {
   if ((options.quick && !task.isQuick) || !task.name.includes(options.only)) continue;

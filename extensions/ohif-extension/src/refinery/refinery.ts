@@ -1,7 +1,6 @@
 import {
   type BoxPrompt,
   type DisplayRange,
-  fuseToLabels,
   type ImageEmbedding,
   type IntensityPolicy,
   type IntensityTransform,
@@ -216,14 +215,7 @@ export function displayRangeOf(manifest: SegmentationManifest, intensity: Intens
  * @param passCount Of the plan: the prompts of one object follow each other, one per pass.
  */
 export function sliceResult(result: RefinementResult, passCount: number): SliceResult {
-  const { stack, logits } = result;
-  // A probability grows with its logit, so that the rule may as well compare logits.
-  const present = stack.segments.flatMap(({ number, mask }) => {
-    const probability = logits?.get(number);
-    return probability === undefined ? [] : [{ number, mask, probability }];
-  });
-  const fused = fuseToLabels({ ...stack, segments: present }, { kind: "highest-probability" });
-  const labels = fused instanceof Uint8Array ? fused : Uint8Array.from(fused);
+  const labels = shownLabels(result);
   const hidden: HiddenPixels[] = [];
   const segments: SegmentResult[] = [];
   for (const { number, mask } of result.stack.segments) {
@@ -257,6 +249,26 @@ export function sliceResult(result: RefinementResult, passCount: number): SliceR
     });
   }
   return { labels, hidden, segments };
+}
+
+/**
+ * The segment that is shown at every pixel: where several lie, the most probable one, the lowest number among equals. As
+ * `fuseToLabels` does it, but by runs, and by logits, which grow as probabilities do.
+ */
+function shownLabels({ stack: { geometry, segments }, logits }: RefinementResult): Uint8Array {
+  const labels = new Uint8Array(geometry.columns * geometry.rows);
+  for (const { number, mask } of segments.toSorted((a, b) => a.number - b.number)) {
+    const own = logits?.get(number);
+    if (own === undefined) continue;
+    forEachRun(mask.data, (value, start, end) => {
+      if (value === 0) return;
+      for (let i = start; i < end; i++) {
+        const rival = labels[i]!;
+        if (rival === 0 || own[i]! > logits!.get(rival)![i]!) labels[i] = number;
+      }
+    });
+  }
+  return labels;
 }
 
 function outcomeOf({ outcomes }: RefinementResult, number: SegmentNumber): SegmentOutcome {

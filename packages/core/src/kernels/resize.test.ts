@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isRefineError } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import type { GridSize } from "./grid.ts";
-import { resizeAntialiased, resizeBilinear, resizeNearest } from "./resize.ts";
+import { resizeAntialiased, resizeBilinear, resizeBilinearNear, resizeNearest } from "./resize.ts";
 
 const side = fc.integer({ min: 1, max: 13 });
 const grid = fc.record({ columns: side, rows: side });
@@ -153,5 +153,44 @@ describe("resize", () => {
     expect(() => resizeNearest(new Uint8Array(4), { columns: 2, rows: 2 }, { columns: 0, rows: 4 })).toThrow(
       /0 columns/,
     );
+  });
+});
+
+describe("resizeBilinearNear", () => {
+  test("is resizeBilinear wherever the box takes part, and keeps every sign of a map that is negative outside", () => {
+    fc.assert(
+      fc.property(grid, grid, grid, fc.integer(), (from, to, corner, seed) => {
+        const box = {
+          xMin: Math.min(corner.columns, from.columns) - 1,
+          yMin: Math.min(corner.rows, from.rows) - 1,
+          xMax: from.columns - 1,
+          yMax: Math.ceil(from.rows / 2) - 1,
+        };
+        const isInside = (_: unknown, i: number) => {
+          const [column, row] = [i % from.columns, Math.floor(i / from.columns)];
+          return column >= box.xMin && column <= box.xMax && row >= box.yMin && row <= box.yMax;
+        };
+        const values = Float32Array.from(noise(from, 1, seed), (value, i) =>
+          isInside(value, i) ? value - 100 : -1 - value,
+        );
+        const whole = resizeBilinear(values, from, to);
+        const near = resizeBilinearNear(values, from, to, box);
+        near.forEach((value, i) => {
+          if (value === Number.NEGATIVE_INFINITY) expect(whole[i]).toBeLessThan(0);
+          else expect(value).toBe(whole[i]);
+        });
+      }),
+    );
+  });
+
+  test("leaves what is far from the box alone", () => {
+    const near = resizeBilinearNear(
+      new Float32Array(16).fill(3),
+      { columns: 16, rows: 1 },
+      { columns: 32, rows: 1 },
+      { xMin: 4, yMin: 0, xMax: 5, yMax: 0 },
+    );
+    expect(near.filter((value) => value === 3)).toHaveLength(6);
+    expect(near.filter((value) => value === Number.NEGATIVE_INFINITY)).toHaveLength(26);
   });
 });

@@ -55,6 +55,50 @@ export function resizeBilinear(data: PixelArray, from: GridSize, to: GridSize, c
   return result;
 }
 
+/**
+ * As {@link resizeBilinear} for one channel, but only where a sample of the box takes part; everything else is -Infinity. For
+ * logits that are negative outside of the box this keeps every sign, in a fraction of the time where the box is small.
+ *
+ * @param box inclusive indices of `from`.
+ * @throws RefineError `shape-mismatch`.
+ */
+export function resizeBilinearNear(
+  data: Float32Array,
+  from: GridSize,
+  to: GridSize,
+  box: { readonly xMin: number; readonly yMin: number; readonly xMax: number; readonly yMax: number },
+): Float32Array {
+  requireResizable(data, from, to, 1);
+  const x = linearWeights(from.columns, to.columns);
+  const y = linearWeights(from.rows, to.rows);
+  const columns = touching(x, box.xMin, box.xMax);
+  const rows = touching(y, box.yMin, box.yMax);
+  const result = new Float32Array(to.rows * to.columns).fill(Number.NEGATIVE_INFINITY);
+  for (let row = rows.start; row < rows.end; row++) {
+    const upper = y.starts[row]! * from.columns;
+    const lower = upper + (y.counts[row]! - 1) * from.columns;
+    const a = y.weights[row * 2]!;
+    for (let column = columns.start; column < columns.end; column++) {
+      const left = x.starts[column]!;
+      const right = left + x.counts[column]! - 1;
+      const b = x.weights[column * 2]!;
+      const above = b * data[upper + left]! + (1 - b) * data[upper + right]!;
+      const below = b * data[lower + left]! + (1 - b) * data[lower + right]!;
+      result[row * to.columns + column] = a * above + (1 - a) * below;
+    }
+  }
+  return result;
+}
+
+/** Output samples that use a source sample from `first` to `last`; they lie together. */
+function touching({ starts, counts }: AxisWeights, first: number, last: number): { start: number; end: number } {
+  let start = 0;
+  while (start < starts.length && starts[start]! + counts[start]! - 1 < first) start++;
+  let end = start;
+  while (end < starts.length && starts[end]! <= last) end++;
+  return { start, end };
+}
+
 function resizeRowLinear(
   data: PixelArray,
   offset: number,

@@ -107,6 +107,15 @@ describe("refine without SAM", () => {
     expect((await refine(image, stack, plan, undefined, { displayRange })).logits).toBeUndefined();
   });
 
+  test("masks alone are the masks that come with probabilities, on a finer grid too", async () => {
+    const stack = stackOf(one.segments[0]!, segment(2, drawMask(".....", ".##..", ".#..#"), 0.7));
+    const image = imageOf({ columns: 23, rows: 11 });
+    const whole = await refine(image, stack, presetPlan("raw"), undefined, { displayRange });
+    const masks = await refine(image, stack, presetPlan("raw"), undefined, { displayRange, probabilities: false });
+    expect(masks.stack.segments).toEqual(whole.stack.segments.map(({ number, mask }) => ({ number, mask })));
+    expect(masks.stack.segments.every(({ mask }) => mask.data.includes(1))).toBe(true);
+  });
+
   test("on its own grid raw is the identity, whatever the probabilities", async () => {
     await fc.assert(
       fc.asyncProperty(anyMask(), fc.constantFrom(0.51, 0.9, 1), async (mask, inside) => {

@@ -1,10 +1,10 @@
 import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
-import { resizeBilinear } from "../kernels/resize.ts";
+import { resizeBilinear, resizeBilinearNear } from "../kernels/resize.ts";
 import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { emptyMask } from "../mask/measure.ts";
+import { emptyMask, maskBox } from "../mask/measure.ts";
 import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
 import type { PromptableSegmenter } from "../segmenter.ts";
 import { askSam, type UnitAnswer } from "./ask-sam.ts";
@@ -86,6 +86,7 @@ export async function refine(
     prepared,
     second,
     measureAll: options.measureAll === true,
+    needsSignsOnly: needsSignsOnly(plan, options),
     answers,
     unasked,
     plan,
@@ -112,6 +113,15 @@ export async function refine(
     outcomes: new Map(outcomes),
     ...(plan.accept && { ignore: ignoredPixels(plan.accept, { prepared, decisions, masks, output }) }),
   };
+}
+
+/**
+ * True where only the sign of a class's logits outside of its mask is ever looked at, so that enlarging the part around the
+ * mask is enough. It is most of the time of a plan without SAM.
+ */
+function needsSignsOnly(plan: RefinementPlan, options: RefineOptions): boolean {
+  const isIndependent = (plan.fusion ?? "independent") === "independent";
+  return plan.passes.length === 0 && options.probabilities === false && isIndependent && plan.accept === undefined;
 }
 
 function logitsByNumber(
@@ -171,6 +181,7 @@ function decideAll(task: {
   readonly prepared: readonly PreparedSegment[];
   readonly second: readonly PreparedSegment[] | undefined;
   readonly measureAll: boolean;
+  readonly needsSignsOnly: boolean;
   readonly answers: readonly UnitAnswer[];
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
@@ -178,7 +189,10 @@ function decideAll(task: {
   readonly output: ImageGeometry;
 }): readonly Decision[] {
   const { prepared, second, measureAll, answers, unasked, plan, grid, output } = task;
-  const upsample = (values: Float32Array): Float32Array => resizeBilinear(values, grid, output);
+  const upsample = (values: Float32Array, mask?: Mask): Float32Array => {
+    const box = task.needsSignsOnly && mask ? maskBox(mask) : undefined;
+    return box ? resizeBilinearNear(values, grid, output, box) : resizeBilinear(values, grid, output);
+  };
   const decisions = new Map<SegmentNumber, Decision>();
   const innerOf = new Map(plan.rings?.map(({ ring, inner }) => [ring, inner]));
   // What a ring surrounds is decided first, because it is cut out of the ring.
@@ -211,7 +225,8 @@ function decide(task: {
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
   readonly output: ImageGeometry;
-  readonly upsample: (values: Float32Array) => Float32Array;
+  /** To the output grid; `mask` says where the values are positive. */
+  readonly upsample: (values: Float32Array, mask?: Mask) => Float32Array;
   readonly cutOut: Float32Array | undefined;
 }): Decision {
   const { segment, otherView, answers, unasked, plan, output, upsample, cutOut } = task;
@@ -229,7 +244,10 @@ function decide(task: {
   };
   const keep = (reason: KeepReason, features = ofNetwork): Decision => ({
     // A plan without SAM is its clean-up; `fallback` decides where SAM should have been heard.
-    logits: upsample(plan.fallback === "raw" && plan.passes.length > 0 ? segment.rawLogits : segment.cleanedLogits),
+    logits:
+      plan.fallback === "raw" && plan.passes.length > 0
+        ? upsample(segment.rawLogits, segment.raw)
+        : upsample(segment.cleanedLogits, segment.cleaned),
     outcome: { kind: "kept-initial", reason, prompts, ...judge(features, false) },
   });
   if (plan.passes.length === 0) return keep("plan-without-sam");

@@ -65,7 +65,8 @@ export interface RefinementResult {
   readonly stack: SegmentStack;
   /**
    * What the masks were cut from, on the output geometry; positive inside. Absent classes have none. They rank overlapping
-   * classes as their probabilities do, without the cost of a sigmoid per pixel and class. Only with `RefineOptions.logits`.
+   * classes as their probabilities do, without the cost of a sigmoid per pixel and class. Only with `RefineOptions.logits`;
+   * without probabilities they may be -Infinity away from the mask.
    */
   readonly logits?: ReadonlyMap<SegmentNumber, Float32Array>;
   readonly outcomes: ReadonlyMap<SegmentNumber, SegmentOutcome>;
