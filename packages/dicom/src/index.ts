@@ -28,6 +28,7 @@ export { LABEL_MAP_SEGMENTATION_STORAGE, SEGMENTATION_STORAGE } from "./seg/code
 export { labFromRgb, rgbFromLab } from "./seg/color.ts";
 export { decodeSeg } from "./seg/decode.ts";
 export { encodeSeg } from "./seg/encode.ts";
+export { type LabelSource, masksOfLabels } from "./seg/label-frames.ts";
 export { matchToSeries } from "./seg/match.ts";
 export { requireSameSegmentation } from "./seg/same-segmentation.ts";
 export * from "./seg/types.ts";

@@ -2,12 +2,17 @@ import { RefineError } from "@samrefine/core";
 
 /** A packed frame and what was found while packing it. */
 export interface PackedFrame {
-  /** Eight pixels per byte, the first in the lowest bit (PS3.5 8.1.1); unused bits of the last byte are zero. */
+  /**
+   * Eight pixels per byte, the first in the lowest bit (PS3.5 8.1.1); unused bits of the last byte are zero. No bytes at all
+   * for an empty mask.
+   */
   readonly bytes: Uint8Array;
   readonly isEmpty: boolean;
   /** A pixel is also set in `occupied`. */
   readonly overlaps: boolean;
 }
+
+const NOTHING: Uint8Array<ArrayBuffer> = new Uint8Array(0);
 
 function notBinary(): RefineError {
   return new RefineError("seg-encoding", "A mask holds a value other than 0 and 1.", {
@@ -21,7 +26,7 @@ function notBinary(): RefineError {
  */
 export function packFrame(mask: Uint8Array, occupied: Uint8Array): PackedFrame {
   const pixels = mask.byteLength;
-  const bytes = new Uint8Array((pixels + 7) >> 3);
+  let bytes = NOTHING;
   const whole = pixels >> 3;
   // Words need alignment; typed-array views of larger buffers may not have it.
   const aligned = mask.byteOffset % 4 === 0 ? mask : mask.slice();
@@ -35,6 +40,8 @@ export function packFrame(mask: Uint8Array, occupied: Uint8Array): PackedFrame {
     if (((low | high) & 0xfefefefe) !== 0) throw notBinary();
     // The product gathers the lowest bits of four bytes in the top nibble: no two of the partial products collide.
     const byte = (Math.imul(low, 0x10204080) >>> 28) | ((Math.imul(high, 0x10204080) >>> 28) << 4);
+    // Most masks of a study are empty: nothing is allocated for them.
+    if (any === 0) bytes = new Uint8Array((pixels + 7) >> 3);
     any |= byte;
     overlap |= occupied[i]! & byte;
     occupied[i] = occupied[i]! | byte;
@@ -47,10 +54,11 @@ export function packFrame(mask: Uint8Array, occupied: Uint8Array): PackedFrame {
       if (value > 1) throw notBinary();
       byte |= value << (at & 7);
     }
+    if (any === 0 && byte !== 0) bytes = new Uint8Array((pixels + 7) >> 3);
     any |= byte;
     overlap |= occupied[whole]! & byte;
     occupied[whole] = occupied[whole]! | byte;
-    bytes[whole] = byte;
+    if (byte !== 0) bytes[whole] = byte;
   }
   return { bytes, isEmpty: any === 0, overlaps: overlap !== 0 };
 }
@@ -104,4 +112,51 @@ export function unpackFrame(stream: Uint8Array, index: number, pixelsPerFrame: n
     mask[at] = (stream[Math.floor(bit / 8)]! >> (bit % 8)) & 1;
   }
   return mask;
+}
+
+/**
+ * Writes `value` into `labels` wherever a frame of a bit stream is set. `stream` must hold the frame wholly.
+ * @returns Number of pixels set.
+ */
+export function paintFrame(stream: Uint8Array, index: number, labels: Uint8Array | Uint16Array, value: number): number {
+  const pixels = labels.length;
+  const start = index * pixels;
+  const first = Math.floor(start / 8);
+  // Pixel of the lowest bit of the first byte; bits of the first and the last byte may belong to the neighbouring frames.
+  const lead = first * 8 - start;
+  const end = Math.ceil((start + pixels) / 8);
+  // Most of a frame is background: four bytes at a time, wherever the stream lies in its buffer.
+  const base = stream.byteOffset;
+  const words = new Uint32Array(stream.buffer, 0, Math.floor(stream.buffer.byteLength / 4));
+  const lastWord = (base + end) >>> 2;
+  let count = 0;
+  let byte = first;
+  while (byte < end) {
+    const bits = stream[byte]!;
+    if (bits === 0) {
+      byte++;
+      if (((base + byte) & 3) !== 0) continue;
+      let word = (base + byte) >>> 2;
+      while (word < lastWord && words[word] === 0) word++;
+      byte = word * 4 - base;
+      continue;
+    }
+    const at = (byte - first) * 8 + lead;
+    if (bits === 0xff && at >= 0 && at + 8 <= pixels) {
+      // Insides of structures: runs of whole bytes.
+      let next = byte + 1;
+      while (next < end && stream[next] === 0xff && (next - first) * 8 + lead + 8 <= pixels) next++;
+      labels.fill(value, at, at + (next - byte) * 8);
+      count += (next - byte) * 8;
+      byte = next;
+      continue;
+    }
+    for (let bit = Math.max(0, -at); bit < 8 && at + bit < pixels; bit++) {
+      if (((bits >> bit) & 1) === 0) continue;
+      labels[at + bit] = value;
+      count++;
+    }
+    byte++;
+  }
+  return count;
 }

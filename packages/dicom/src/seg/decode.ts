@@ -13,7 +13,7 @@ import { DEFLATED_IMAGE_FRAME, RLE_LOSSLESS, transferSyntaxOf } from "../dataset
 import { inflateBounded, type ReadOptions, readPart10 } from "../part10.ts";
 import { framesOfFragments } from "../pixels/fragments.ts";
 import type { Orientation, Vector3 } from "../series/source-instance.ts";
-import { unpackFrame } from "./bit-packing.ts";
+import { paintFrame, unpackFrame } from "./bit-packing.ts";
 import { BACKGROUND, conceptOf, conceptOfItem, LABEL_MAP_SEGMENTATION_STORAGE, SEGMENTATION_STORAGE } from "./codes.ts";
 import { rgbFromLab } from "./color.ts";
 import { decodeRleFrame } from "./rle.ts";
@@ -236,12 +236,30 @@ export function decodeSeg(bytes: Uint8Array, options: ReadOptions = {}): Decoded
     backgroundValue,
     dataset: header,
     frame(index) {
-      if (!Number.isInteger(index) || index < 0 || index >= layout.frameCount) {
-        throw refuse(`frame ${index} of ${layout.frameCount} was asked for.`, { index });
-      }
+      requireFrame(index, layout);
       return read(index);
     },
+    paint(index, labels, value) {
+      requireFrame(index, layout);
+      if (labels.length !== layout.pixelsPerFrame) {
+        throw refuse(`${labels.length} labels do not fill its frames of ${layout.pixelsPerFrame} pixels.`);
+      }
+      if (kind === "BINARY" && pixels instanceof Uint8Array) return paintFrame(pixels, index, labels, value);
+      const stored = read(index);
+      let count = 0;
+      for (let i = 0; i < stored.length; i++) {
+        if (stored[i] === 0) continue;
+        labels[i] = value;
+        count++;
+      }
+      return count;
+    },
   };
+}
+
+function requireFrame(index: number, { frameCount }: PixelLayout): void {
+  if (Number.isInteger(index) && index >= 0 && index < frameCount) return;
+  throw refuse(`frame ${index} of ${frameCount} was asked for.`, { index });
 }
 
 /** True where a frame's stored values contain the segment. */

@@ -1,5 +1,7 @@
 import type { SegmentNumber } from "@samrefine/core";
+import type { SourceInstance } from "../series/source-instance.ts";
 import { joinPackedFrames, packFrame } from "./bit-packing.ts";
+import { type LabelSource, packLabels } from "./label-frames.ts";
 import { segError } from "./request.ts";
 import type { SegKind, SegRequest } from "./types.ts";
 
@@ -46,8 +48,43 @@ function requireBytes(mask: Uint8Array | Float32Array, kind: SegKind): Uint8Arra
   );
 }
 
+/** Frames of a label map, whose segments cannot overlap: one walk over each slice. */
+function planBinaryLabels(request: SegRequest, labels: LabelSource): PlannedFrames {
+  const bySegment = new Map(request.segments.map(({ number }): [number, PlannedFrame[]] => [number, []]));
+  request.sources.forEach((source, instanceIndex) => {
+    const slice = labelsOn(source, labels(instanceIndex));
+    if (slice === undefined) return;
+    for (const [number, pixels] of packLabels(slice)) {
+      const frames = bySegment.get(number);
+      if (frames === undefined) throw undescribed(number, source);
+      frames.push({ segmentNumber: number, instanceIndex, pixels });
+    }
+  });
+  return { frames: [...bySegment.values()].flat(), overlap: "NO" };
+}
+
+function labelsOn(source: SourceInstance, slice: ReturnType<LabelSource>): ReturnType<LabelSource> {
+  const expected = source.rows * source.columns;
+  if (slice === undefined || slice.length === expected) return slice;
+  throw segError(
+    `The labels on ${source.sopInstanceUid} have ${slice.length} pixels, its image ${expected}.`,
+    "Give labels on the grid of the source image.",
+    { sopInstanceUid: source.sopInstanceUid, found: slice.length, expected },
+  );
+}
+
+function undescribed(number: number, { sopInstanceUid }: SourceInstance): Error {
+  return segError(
+    `Label ${number} on ${sopInstanceUid} is no segment of the request.`,
+    "Describe every label, or set those that are not meant to 0.",
+    { segmentNumber: number, sopInstanceUid },
+  );
+}
+
 /** Walks instance by instance, so that one instance's masks are alive at a time and overlaps show at no extra cost. */
 function planBinary(request: SegRequest): PlannedFrames {
+  const { labels } = request.masks;
+  if (labels !== undefined) return planBinaryLabels(request, labels);
   const bySegment = request.segments.map((): PlannedFrame[] => []);
   const [first] = request.sources;
   const packedBytes = first === undefined ? 0 : (first.rows * first.columns + 7) >> 3;
@@ -107,8 +144,17 @@ function planLabelmap(request: SegRequest): PlannedFrames {
   const [first] = request.sources;
   const pixels = first === undefined ? 0 : first.rows * first.columns;
   const isWide = (request.segments.at(-1)?.number ?? 0) > 255;
+  const described = new Set(request.segments.map(({ number }) => number));
   const frames: PlannedFrame[] = [];
   request.sources.forEach((source, instanceIndex) => {
+    const given = request.masks.labels && labelsOn(source, request.masks.labels(instanceIndex));
+    if (given !== undefined) {
+      const copied = isWide ? Uint16Array.from(given) : Uint8Array.from(given);
+      const foreign = given.find((value) => value !== 0 && !described.has(value));
+      if (foreign !== undefined) throw undescribed(foreign, source);
+      if (given.some((value) => value !== 0)) frames.push({ segmentNumber: undefined, instanceIndex, pixels: copied });
+      return;
+    }
     const labels = isWide ? new Uint16Array(pixels) : new Uint8Array(pixels);
     let any = 0;
     for (const { number } of request.segments) {

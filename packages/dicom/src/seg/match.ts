@@ -3,6 +3,7 @@ import { textOf } from "../dataset/attributes.ts";
 import { columnDirection, dot, isOrthonormal, normalOf, rowDirection, scale, subtract } from "../series/plane.ts";
 import { imageKeyOf, type SourceInstance, type Vector3 } from "../series/source-instance.ts";
 import { holdsSegment } from "./decode.ts";
+import { emptyLabels, labelsFromMasks } from "./matched-labels.ts";
 import { resampleSeg } from "./resample.ts";
 import type { DecodedFrame, DecodedSeg, SegMatchOptions, SegMatchResult, SegMismatch } from "./types.ts";
 
@@ -224,6 +225,7 @@ export function matchToSeries(
         .filter(([index, placed]) => hasSegment(seg, placed, segment, sources[index]))
         .map(([index]) => index)
         .sort((a, b) => a - b),
+    labels: (instanceIndex) => labelsOn(seg, byInstance.get(instanceIndex), sources[instanceIndex]),
     mask: (segment, instanceIndex) => {
       const single = soleBinaryFrame(seg, byInstance.get(instanceIndex), segment, sources[instanceIndex]);
       if (single !== undefined) return single;
@@ -243,6 +245,22 @@ function hasSegment(
 ): boolean {
   if (seg.kind !== "LABELMAP") return placed.some(({ frame }) => holdsSegment(frame, segment));
   return collect(seg, placed, segment, source) !== undefined;
+}
+
+/** Segment numbers in ascending order, so that the highest lies on top. */
+function labelsOn(
+  seg: DecodedSeg,
+  placed: readonly PlacedFrame[] | undefined,
+  source: SourceInstance | undefined,
+): Uint8Array | Uint16Array | undefined {
+  if (placed === undefined || source === undefined) return undefined;
+  const canPaint = seg.kind === "BINARY" && placed.every(({ map }) => isIdentity(map, seg, source));
+  if (!canPaint) return labelsFromMasks(seg, source, (segment) => collect(seg, placed, segment, source));
+  const labels = emptyLabels(seg, source);
+  const frames = placed.map(({ frame }) => frame).sort((a, b) => (a.segmentNumber ?? 0) - (b.segmentNumber ?? 0));
+  let count = 0;
+  for (const frame of frames) count += seg.paint(frame.index, labels, frame.segmentNumber ?? 0);
+  return count === 0 ? undefined : labels;
 }
 
 /** The common case, which needs no arithmetic: one binary frame on the image's own grid. */

@@ -131,6 +131,9 @@ export function checkRequest(request: SegRequest, kind: SegKind): void {
       "Use the explicit or deflated transfer syntax for BINARY.",
     );
   }
+  if (request.masks.labels !== undefined && kind === "FRACTIONAL") {
+    throw segError("A label map holds no probabilities.", "Give masks of floats, or write BINARY or LABELMAP.");
+  }
   const { contentLabel } = request;
   if (contentLabel !== undefined && !/^[A-Z0-9 _]{1,16}$/.test(contentLabel)) {
     throw segError(

@@ -12,6 +12,7 @@ import {
 import { pixelToPatient } from "../series/series.ts";
 import type { SourceInstance, Vector3 } from "../series/source-instance.ts";
 import { holdsSegment } from "./decode.ts";
+import { labelsFromMasks } from "./matched-labels.ts";
 import type { DecodedFrame, DecodedSeg, SegMatchResult, SegMismatch } from "./types.ts";
 
 /** Planes closer than this (mm) hold the same slice. */
@@ -210,5 +211,9 @@ export function resampleSeg(
       return values && Uint8Array.from(values, (value) => (value >= 0.5 ? 1 : 0));
     },
     probability: valuesOf,
+    labels: (index) => {
+      const source = sources[index];
+      return source && labelsFromMasks(seg, source, (segment) => valuesOf(segment, index));
+    },
   };
 }

@@ -1,6 +1,7 @@
 import type { CodedConcept, RefineErrorDetails, SegmentDescription, SegmentNumber } from "@samrefine/core";
 import type { Attributes } from "../dataset/attributes.ts";
 import type { SourceInstance } from "../series/source-instance.ts";
+import type { LabelSource } from "./label-frames.ts";
 
 export type SegKind = "BINARY" | "LABELMAP" | "FRACTIONAL";
 
@@ -39,7 +40,11 @@ export interface SegSegment extends SegmentDescription {
  * on the instance's own grid. undefined or all zero = no frame is written. Called as often as needed, in any order, and
  * must answer the same every time; the returned array is only read, and not kept.
  */
-export type MaskSource = (segment: SegmentNumber, instanceIndex: number) => Uint8Array | Float32Array | undefined;
+export interface MaskSource {
+  (segment: SegmentNumber, instanceIndex: number): Uint8Array | Float32Array | undefined;
+  /** There when the masks come from a label map: see {@link masksOfLabels}. */
+  readonly labels?: LabelSource;
+}
 
 export interface SegRequest {
   readonly kind?: SegKind;
@@ -137,6 +142,12 @@ export interface DecodedSeg {
    * for FRACTIONAL, segment numbers for LABELMAP. Unpacked at each call; the caller owns the array.
    */
   frame(index: number): Uint8Array | Uint16Array;
+  /**
+   * Writes `value` into `labels` (a slice of this size) wherever a frame is not 0, without unpacking it first where it is
+   * BINARY. Not for LABELMAP.
+   * @returns Number of pixels written.
+   */
+  paint(index: number, labels: Uint8Array | Uint16Array, value: number): number;
 }
 
 /** Why a SEG cannot be laid over a series, or that it can be with a remark. */
@@ -162,6 +173,12 @@ export interface SegMatch {
   mask(segment: SegmentNumber, instanceIndex: number): Uint8Array | undefined;
   /** Stored fractional values / maximum, 0..1; undefined where there are none. For BINARY and LABELMAP 0 or 1. */
   probability(segment: SegmentNumber, instanceIndex: number): Float32Array | undefined;
+  /**
+   * All segments on one source instance as exclusive labels (segment numbers; 16 bits where one is above 255): the quick way
+   * to a label map. Where segments overlap the highest number lies on top; FRACTIONAL counts from one half. undefined where
+   * the SEG has nothing.
+   */
+  labels(instanceIndex: number): Uint8Array | Uint16Array | undefined;
   /** Instances that hold at least one frame of the segment, ascending. */
   instancesOf(segment: SegmentNumber): readonly number[];
   /** Frames that lie on none of the given instances; none where it was resampled. */

@@ -4,6 +4,7 @@ import { imageKeyOf, type SourceInstance } from "../series/source-instance.ts";
 import { labFromRgb, rgbFromLab } from "./color.ts";
 import { decodeSeg } from "./decode.ts";
 import { quantiseProbability } from "./frames.ts";
+import type { LabelSource } from "./label-frames.ts";
 import { segError } from "./request.ts";
 import type { DecodedFrame, DecodedSeg, DecodedSegment, SegRequest, SegSegment } from "./types.ts";
 
@@ -111,6 +112,45 @@ function countDifferences(
   return count;
 }
 
+/** A label map is compared slice by slice: the frames of an instance, painted over each other, must make its labels again. */
+function compareLabels(seg: DecodedSeg, request: SegRequest, labels: LabelSource): void {
+  const framesOf = new Map<string, DecodedFrame[]>();
+  for (const frame of seg.frames) {
+    const image = imageKeyOf(frame.sourceSopInstanceUid, frame.sourceFrameNumber);
+    const frames = framesOf.get(image);
+    if (frames === undefined) framesOf.set(image, [frame]);
+    else frames.push(frame);
+  }
+  const scratch = new Uint16Array(seg.rows * seg.columns);
+  let seen = 0;
+  request.sources.forEach((source, instanceIndex) => {
+    const wanted = labels(instanceIndex);
+    const frames = framesOf.get(imageKeyOf(source.sopInstanceUid, source.frameNumber)) ?? [];
+    seen += frames.length;
+    scratch.fill(0);
+    let painted = 0;
+    for (const frame of frames) {
+      checkPlane(frame, source);
+      if (frame.segmentNumber === undefined) scratch.set(seg.frame(frame.index));
+      else painted += seg.paint(frame.index, scratch, frame.segmentNumber);
+    }
+    let set = 0;
+    let different = 0;
+    for (let i = 0; i < scratch.length; i++) {
+      if (scratch[i] !== 0) set++;
+      if (scratch[i] !== (wanted?.[i] ?? 0)) different++;
+    }
+    // More painted than set: two frames hold the same pixel, which no label map does.
+    const doubled = seg.kind === "BINARY" ? painted - set : 0;
+    if (different === 0 && doubled === 0) return;
+    throw differs(`${source.sopInstanceUid} differs in ${different + doubled} pixels.`, {
+      sopInstanceUid: source.sopInstanceUid,
+      different: different + doubled,
+    });
+  });
+  if (seen !== seg.frames.length) throw differs(`${seg.frames.length - seen} frames belong to no source.`);
+}
+
 /**
  * Reads an encoded segmentation back and compares every pixel, every plane and every description with what was asked for.
  * Run it before every store.
@@ -144,6 +184,10 @@ export function verifySeg(bytes: Uint8Array, request: SegRequest): SegVerificati
   if (frameOf.size !== seg.frames.length) throw differs("two frames hold the same segment on the same image.");
 
   const pixels = first.rows * first.columns;
+  if (request.masks.labels !== undefined && kind !== "FRACTIONAL") {
+    compareLabels(seg, request, request.masks.labels);
+    return { frames: seg.frames.length, pixels: pixels * request.sources.length };
+  }
   let compared = 0;
   const seen = new Set<number>();
   request.sources.forEach((source, instanceIndex) => {
