@@ -13,6 +13,7 @@ export { type PreparedModel, prepareDefaultSam } from "./default-sam.ts";
 export { createNodeLadder } from "./node-ladder.ts";
 export { createNodeRuntime, type NodeProvider, type NodeRuntimeOptions } from "./node-runtime.ts";
 export { createRawSession } from "./raw-session-node.ts";
+export { webRuntimeFiles } from "./runtime-files.ts";
 
 export interface NodeEngineOptions extends NodeRuntimeOptions {
   /** Bound of the embedding cache in bytes, default 64 MiB (16 embeddings of SAM); 0 keeps none. */

@@ -5,15 +5,25 @@ import { type ModelManifest, verifyFile } from "@samrefine/models";
 import type { Command } from "commander";
 import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
+import { fetchModels } from "../models/fetch-models.ts";
 import { loadManifest } from "../models/load-manifest.ts";
+import { digestsName, verifyPack, writePack } from "../models/offline-pack.ts";
 import { formatTable } from "../terminal/table.ts";
 
 interface ModelsOptions extends CommonOptions {
   readonly folder: string;
 }
 
+interface PackCommandOptions extends ModelsOptions {
+  readonly out: string;
+  readonly sam: boolean;
+  readonly webgpu: boolean;
+}
+
 export function registerModels(program: Command, context: CommandContext): void {
-  const models = program.command("models").description("Look at the models in a folder.");
+  const models = program
+    .command("models")
+    .description("Look at the models in a folder, fetch others, pack them for a site without a network.");
   const list = models
     .command("list")
     .description("Manifests in a folder: what each model segments and how big it is.")
@@ -22,11 +32,60 @@ export function registerModels(program: Command, context: CommandContext): void 
   const verify = models
     .command("verify")
     .description("Compare every model file with the size and SHA-256 of its manifest.")
-    .argument("[manifest...]", "manifests; default: all of --folder")
+    .argument("[manifest...]", "manifests; default: all of --folder, and its SHA256SUMS when it is a pack")
     .option("--folder <folder>", "folder whose sub-folders hold a manifest.json", "models");
   addCommonOptions(verify).action((paths: readonly string[], options: ModelsOptions) =>
     verifyModels(paths, options, context),
   );
+  const fetch = models
+    .command("fetch")
+    .description(
+      "Download models by the address of their manifest or of an index; goes on where an earlier call stopped.",
+    )
+    .argument("<url>", "http(s) address of a manifest.json or an index.json")
+    .option("--folder <folder>", "folder that gets a sub-folder per model", "models");
+  addCommonOptions(fetch).action((url: string, options: ModelsOptions) => fetchCommand(url, options, context));
+  const pack = models
+    .command("pack")
+    .description(
+      "Put models, the files of ONNX Runtime and their digests into one folder, for a site without a network.",
+    )
+    .argument("[manifest...]", "manifests; default: all of --folder")
+    .requiredOption("--out <folder>", "the pack")
+    .option("--folder <folder>", "folder whose sub-folders hold a manifest.json", "models")
+    .option("--no-sam", "leave the default SAM out")
+    .option("--webgpu", "also the runtime for WebGPU (27 MB)", false);
+  addCommonOptions(pack).action((paths: readonly string[], options: PackCommandOptions) =>
+    packModels(paths, options, context),
+  );
+}
+
+async function fetchCommand(url: string, options: ModelsOptions, context: CommandContext): Promise<void> {
+  const fetched = await fetchModels(url, options.folder, context);
+  for (const { manifest, path, fetched: count } of fetched) {
+    context.terminal.print(`${manifest.id}  ${path}  ${count} of ${manifest.files.length} files fetched`);
+  }
+  if (options.json !== undefined) await writeJson(options.json, { command: "models fetch", models: fetched });
+}
+
+async function packModels(
+  paths: readonly string[],
+  options: PackCommandOptions,
+  { terminal, signal }: CommandContext,
+): Promise<void> {
+  const manifests = paths.length > 0 ? paths : await findManifests(options.folder);
+  const digests = await writePack(options.out, {
+    manifests,
+    withDefaultSam: options.sam,
+    withWebgpu: options.webgpu,
+    signal,
+  });
+  terminal.print(
+    `${digests.size} files in ${options.out}; check them with \`samrefine models verify --folder ${options.out}\`.`,
+  );
+  if (options.json !== undefined) {
+    await writeJson(options.json, { command: "models pack", files: Object.fromEntries(digests) });
+  }
 }
 
 async function listModels(options: ModelsOptions, { terminal }: CommandContext): Promise<void> {
@@ -64,6 +123,8 @@ async function verifyModels(
       }
     }
   }
+  const wrong = paths.length > 0 ? undefined : await verifyPack(options.folder);
+  for (const [file, reason] of wrong ?? []) rows.push({ model: digestsName, file, ok: false, reason });
   for (const { ok, model, file, reason } of rows) {
     terminal.print(`${ok ? "ok    " : "WRONG "} ${model}  ${file}${reason === undefined ? "" : `\n       ${reason}`}`);
   }
