@@ -1,10 +1,13 @@
-// Mutates real DICOM files and reads them: every one must give a result or a typed error, soon, without growing.
-// Run: npm run fuzz:dicom -- [--runs 100000] [--seed 1]. Looks for files in SAMREFINE_DATA (default: ../shared/data).
+// Mutates DICOM files and reads them, compressed pixels included: every one must give a result or a typed error, soon, without
+// growing. Run: npm run fuzz:dicom -- [--runs 100000] [--seed 1]. Takes the small images of test/golden/pixels and, where they
+// are, the real files of SAMREFINE_DATA (default: ../shared/data).
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isRefineError } from "@samrefine/core";
-import { decodeSeg, readPart10, sourceInstanceOf } from "@samrefine/dicom";
+import { decodeSeg, framesOf, readPart10, sourceInstanceOf } from "@samrefine/dicom";
+import { readFrame } from "@samrefine/dicom/node";
 import { dataFolder } from "./seg-matrix.ts";
 
 /** Longest time that one file may take; the real ones take a few milliseconds. */
@@ -26,15 +29,15 @@ function random(limit: number): number {
   return (state >>> 0) % limit;
 }
 
-/** Every segmentation, and a few images per folder. */
+/** Every segmentation and every golden image, and a few real images per folder. */
 function filesIn(folder: string): readonly string[] {
-  const names = readdirSync(folder).filter((name) => !/\.(nrrd|gz)$/.test(name));
+  const names = readdirSync(folder).filter((name) => !/\.(nrrd|gz|json)$/.test(name));
   const paths = names.map((name) => join(folder, name));
   const files = paths.filter((path) => statSync(path).isFile());
   const isSegmentation = (path: string): boolean => /seg|liver\.|overlaps|labelmap/.test(path.slice(folder.length));
   return [
     ...files.filter(isSegmentation),
-    ...files.filter((path) => !isSegmentation(path)).slice(0, 3),
+    ...files.filter((path) => !isSegmentation(path)).slice(0, folder.startsWith(dataFolder) ? 3 : undefined),
     ...paths.filter((path) => statSync(path).isDirectory()).flatMap(filesIn),
   ];
 }
@@ -52,11 +55,14 @@ function mutate(whole: Uint8Array): Uint8Array {
   return bytes;
 }
 
-function read(bytes: Uint8Array): "read" | "refused" {
+async function read(bytes: Uint8Array): Promise<"read" | "refused"> {
   try {
-    const { dataset } = readPart10(bytes);
-    if (dataset.SegmentSequence === undefined) sourceInstanceOf(dataset);
-    else {
+    const file = readPart10(bytes);
+    const { dataset } = file;
+    if (dataset.SegmentSequence === undefined) {
+      const frames = framesOf(sourceInstanceOf(dataset));
+      if (bytes.byteLength < LONGEST_FILE) await readFrame(file, frames[0]?.frameNumber);
+    } else {
       const seg = decodeSeg(bytes);
       for (const frame of seg.frames) seg.frame(frame.index);
     }
@@ -67,32 +73,30 @@ function read(bytes: Uint8Array): "read" | "refused" {
   }
 }
 
-if (!existsSync(dataFolder)) {
-  console.log(`Skipped: the real data is not there (${dataFolder}); set SAMREFINE_DATA.`);
-} else {
-  const corpus = filesIn(dataFolder).map((path) => ({
-    path,
-    bytes: new Uint8Array(readFileSync(path)).slice(0, LONGEST_FILE),
-  }));
-  const counts = { read: 0, refused: 0 };
-  let slowest = 0;
-  let failed = 0;
-  for (let run = 0; run < runs && failed === 0; run++) {
-    const { path, bytes } = corpus[random(corpus.length)] ?? { path: "", bytes: new Uint8Array(0) };
-    const before = state;
-    const start = performance.now();
-    try {
-      counts[read(mutate(bytes))]++;
-    } catch (error) {
-      failed++;
-      console.error(`run ${run}, state ${before}, ${path}:`, error);
-    }
-    slowest = Math.max(slowest, performance.now() - start);
+if (!existsSync(dataFolder)) console.log(`The real data is not there (${dataFolder}); set SAMREFINE_DATA.`);
+const folders = [fileURLToPath(new URL("../golden/pixels", import.meta.url)), dataFolder].filter(existsSync);
+const corpus = folders.flatMap(filesIn).map((path) => ({
+  path,
+  bytes: new Uint8Array(readFileSync(path)).slice(0, LONGEST_FILE),
+}));
+const counts = { read: 0, refused: 0 };
+let slowest = 0;
+let failed = 0;
+for (let run = 0; run < runs && failed === 0; run++) {
+  const { path, bytes } = corpus[random(corpus.length)] ?? { path: "", bytes: new Uint8Array(0) };
+  const before = state;
+  const start = performance.now();
+  try {
+    counts[await read(mutate(bytes))]++;
+  } catch (error) {
+    failed++;
+    console.error(`run ${run}, state ${before}, ${path}:`, error);
   }
-  const memory = Math.round(process.memoryUsage().rss / 1e6);
-  console.log(
-    `${corpus.length} files, ${counts.read} read, ${counts.refused} refused, ${failed} failed; ` +
-      `slowest ${slowest.toFixed(0)} ms, memory ${memory} MB`,
-  );
-  if (failed > 0 || slowest > LONGEST_MS) process.exitCode = 1;
+  slowest = Math.max(slowest, performance.now() - start);
 }
+const memory = Math.round(process.memoryUsage().rss / 1e6);
+console.log(
+  `${corpus.length} files, ${counts.read} read, ${counts.refused} refused, ${failed} failed; ` +
+    `slowest ${slowest.toFixed(0)} ms, memory ${memory} MB`,
+);
+if (failed > 0 || slowest > LONGEST_MS) process.exitCode = 1;
