@@ -56,6 +56,26 @@ test("the disk is found on its slice, and the SEG lies on the source", async () 
   expect([...back.frame(0)]).toEqual([...match.mask(1, 1)!]);
 });
 
+test("the same disk as label map and as probabilities, and no other kind", async () => {
+  const asKind = (kind: string) =>
+    segment("--series", "2.25.221", "--preset", "raw", "--kind", kind, "--json", at(`${kind}.json`));
+  expect(await asKind("binary")).toMatchObject({ exitCode: 0 });
+  const binary = decodeSeg(await readFile(at("seg.dcm"))).frame(0);
+  expect(await asKind("labelmap")).toMatchObject({ exitCode: 0 });
+  const labelmap = decodeSeg(await readFile(at("seg.dcm")));
+  expect([labelmap.kind, labelmap.frame(0)]).toEqual(["LABELMAP", binary]);
+  expect(await asKind("fractional")).toMatchObject({ exitCode: 0 });
+  const fractional = decodeSeg(await readFile(at("seg.dcm")));
+  expect(fractional).toMatchObject({ kind: "FRACTIONAL", fractionalType: "PROBABILITY" });
+  const middle = fractional.frames.find(({ position }) => position?.[2] === 4);
+  // The mask is where the probability is at least one half, up to the 255 steps it is stored in.
+  const differing = fractional.frame(middle!.index).filter((value, i) => Number(value > 127) !== binary[i]);
+  expect(differing.every((value) => Math.abs(value - 127.5) < 1)).toBe(true);
+  expect((await asKind("nonsense")).exitCode).toBe(2);
+  // The export further down wants the binary one.
+  expect(await asKind("binary")).toMatchObject({ exitCode: 0 });
+});
+
 test("frames of an enhanced CT are segmented, and the SEG names the frame that the disk is on", async () => {
   await writeDiskFrames(at("enhanced"));
   const run = await runCommand([

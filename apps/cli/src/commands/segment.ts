@@ -1,6 +1,7 @@
 import { RefineError, type SegmentNumber } from "@samrefine/core";
+import type { SegKind } from "@samrefine/dicom";
 import { matchSeries, type SegmentationManifest } from "@samrefine/models";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import {
   addCommonOptions,
   type CommandContext,
@@ -19,6 +20,7 @@ interface SegmentOptions extends CommonOptions, SamOptions {
   readonly series?: string;
   readonly preset?: string;
   readonly plan?: string;
+  readonly kind: SegKind;
   readonly out: string;
 }
 
@@ -33,6 +35,11 @@ export function registerSegment(program: Command, context: CommandContext): void
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
     .option("--preset <name>", "a plan by name (default: the one in the model's manifest, otherwise ours)")
     .option("--plan <file>", "a plan of your own, JSON")
+    .addOption(
+      new Option("--kind <kind>", "binary, labelmap (one class per pixel), or fractional (probabilities)")
+        .default("BINARY", "binary")
+        .argParser(parseKind),
+    )
     .requiredOption("--out <file>", "the DICOM SEG");
   addCommonOptions(command).action((options: SegmentOptions) => segment(options, context));
 }
@@ -54,6 +61,7 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
       unet,
       sam,
       plan,
+      probabilities: options.kind === "FRACTIONAL",
       signal,
       onSlice: (completed, total) => progress.update({ stage: "Segmenting", completed, total, unit: "slice" }),
     });
@@ -66,9 +74,11 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
       parameters: `plan ${plan.id}`,
     };
     const request = {
+      kind: options.kind,
       sources: segmented.series.instances,
       segments: unet.manifest.labels.map((label) => ({ ...label, algorithmType: "AUTOMATIC" as const, algorithm })),
-      masks: (number: SegmentNumber, index: number) => maskOf(segmented, number, index),
+      masks: (number: SegmentNumber, index: number) =>
+        options.kind === "FRACTIONAL" ? probabilityOf(segmented, number, index) : maskOf(segmented, number, index),
       seriesDescription: `SAM Refine ${unet.manifest.id} (research)`.slice(0, 64),
       seriesNumber: 9000,
       created: new Date(),
@@ -134,6 +144,18 @@ function chooseSeries({ series }: Study, manifest: SegmentationManifest, uid: st
 
 function maskOf({ stacks }: SegmentedSeries, number: SegmentNumber, index: number): Uint8Array | undefined {
   return stacks[index]?.segments.find((entry) => entry.number === number)?.mask.data;
+}
+
+/** Clamped: blending may leave the unit interval by a rounding error. */
+function probabilityOf({ stacks }: SegmentedSeries, number: SegmentNumber, index: number): Float32Array | undefined {
+  const { probability } = stacks[index]?.segments.find((entry) => entry.number === number) ?? {};
+  return probability?.map((value) => Math.min(1, Math.max(0, value)));
+}
+
+function parseKind(text: string): SegKind {
+  const kind = text.toUpperCase();
+  if (kind === "BINARY" || kind === "LABELMAP" || kind === "FRACTIONAL") return kind;
+  throw new InvalidArgumentError("binary, labelmap or fractional is needed.");
 }
 
 function countPixels(segmented: SegmentedSeries, number: SegmentNumber): number {

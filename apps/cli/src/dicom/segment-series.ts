@@ -14,7 +14,7 @@ import { readInstance, type StudySeries } from "./read-study.ts";
 
 export interface SegmentedSeries {
   readonly series: Series;
-  /** One stack per instance of `series`, on the instance's own grid. Probabilities are left out. */
+  /** One stack per image of `series`, on the image's own grid; with probabilities where the task asks for them. */
   readonly stacks: readonly SegmentStack[];
   readonly outcomes: readonly (readonly ReportedSegment[])[];
 }
@@ -23,6 +23,8 @@ export interface SegmentSeriesTask {
   readonly unet: Unet;
   readonly sam: PromptableSegmenter | undefined;
   readonly plan: RefinementPlan;
+  /** Keeps the probabilities of every image: four bytes per pixel and class. */
+  readonly probabilities: boolean;
   readonly signal: AbortSignal;
   readonly onSlice: (completed: number, total: number) => void;
 }
@@ -42,7 +44,7 @@ export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask)
       signal: task.signal,
     });
     for (const [k, slice] of group.entries()) {
-      const options = { displayRange, signal: task.signal, probabilities: false };
+      const options = { displayRange, signal: task.signal, probabilities: task.probabilities };
       const result = await refine(slice, proposals[k]!, task.plan, task.sam, options);
       stacks.push(result.stack);
       outcomes.push(describeOutcomes(result, slice.geometry));
