@@ -66,7 +66,9 @@ export function prepareSegments(
   }
   return raws.map((segment, index) => {
     const mask = cleaned[index] ?? segment.raw;
-    return { ...segment, cleaned: mask, cleanedLogits: imposeMask(logits[index] ?? segment.rawLogits, mask) };
+    const own = logits[index] ?? segment.rawLogits;
+    const isUntouched = mask === segment.raw && own === segment.rawLogits;
+    return { ...segment, cleaned: mask, cleanedLogits: isUntouched ? own : imposeMask(own, mask) };
   });
 }
 
