@@ -3,6 +3,7 @@
 // the tab's memory over series of different length. Prints tables and, with --json FILE, writes them.
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { parseManifest } from "@samrefine/models";
@@ -109,6 +110,8 @@ interface LongTaskOfOurs {
 interface CaseReport {
   readonly name: string;
   readonly slices: number;
+  /** Of the machine over the last minute of the case: where it is far above 3, times say little. */
+  readonly load: number;
   readonly first: ClickTimes;
   readonly rows: readonly Comparison[];
   /** Of one more click under the profiler: thread time of ours and of the browser for us, and all of it by thread. */
@@ -207,6 +210,7 @@ async function measureCase(task: Case, folder: string): Promise<CaseReport> {
     return {
       name: task.name,
       slices,
+      load: loadavg()[0] ?? Number.NaN,
       first,
       rows: [
         compare(`${task.name}: click / model runs in it`, "s", of("wall"), of("raw")),
@@ -294,7 +298,7 @@ function processingShare({ wallMs, threads }: CaseReport["processing"]): number 
 
 function print(report: CaseReport): void {
   const { processing, mainThread, memory } = report;
-  console.info(`${report.name}, ${report.slices} slices`);
+  console.info(`${report.name}, ${report.slices} slices, load of the machine ${report.load.toFixed(1)}`);
   console.info(`  first click: ${describe(report.first)}`);
   for (const { what, ratio, min, max, runs } of report.rows) {
     console.info(`  ${what}: ${ratio.toFixed(2)} (${min.toFixed(2)} to ${max.toFixed(2)}, ${runs} clicks)`);
