@@ -1,13 +1,13 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { RefineError } from "@samrefine/core";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { reportFailures } from "../cases/run-cases.ts";
 import { addCommonOptions, type CommandContext, type CommonOptions, parseList, writeJson } from "../command-context.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
 import { readDicomSegmentation, writeDicomSegmentation } from "../export/dicom-segmentation.ts";
 import { formatOf, readSegmentation, writeSegmentation } from "../export/segmentation-file.ts";
-import { writeNnunetDataset } from "../export/write-nnunet-dataset.ts";
+import { type DatasetLayout, writeTrainingDataset } from "../export/write-training-dataset.ts";
 
 interface ExportOptions extends CommonOptions {
   readonly from: string;
@@ -17,6 +17,7 @@ interface ExportOptions extends CommonOptions {
   readonly onto?: string;
   readonly dataset?: string;
   readonly name?: string;
+  readonly layout: DatasetLayout;
   readonly ignoreBelow?: number;
 }
 
@@ -24,7 +25,7 @@ export function registerExport(program: Command, context: CommandContext): void 
   const command = program
     .command("export")
     .description(
-      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm), or join pseudo labels and images to an nnU-Net data set.",
+      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm), or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
     )
     .requiredOption("--from <path>", "a segmentation file, or a folder that `predict` or `refine` wrote")
     .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
@@ -33,6 +34,11 @@ export function registerExport(program: Command, context: CommandContext): void 
     .option("--onto <uid>", "with a DICOM SEG to read: the series to lay it on, resampled if its voxels are others")
     .option("--dataset <folder>", "with a folder: the data set that the images come from")
     .option("--name <name>", "with a folder: name of the new data set")
+    .addOption(
+      new Option("--layout <layout>", "with a folder: layout of the new data set")
+        .choices(["nnunet", "msd"])
+        .default("nnunet"),
+    )
     .option(
       "--ignore-below <dice>",
       "with a folder: masks of lower estimated Dice become nnU-Net's ignore label",
@@ -51,8 +57,15 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
     }
     const dataset = await openDataset(options.dataset);
     const name = options.name ?? basename(options.to);
-    const result = await writeNnunetDataset(
-      { dataset, labelFolder: options.from, target: options.to, name, ignoreBelow: options.ignoreBelow },
+    const result = await writeTrainingDataset(
+      {
+        dataset,
+        labelFolder: options.from,
+        target: options.to,
+        name,
+        layout: options.layout,
+        ignoreBelow: options.ignoreBelow,
+      },
       context,
     );
     terminal.print(

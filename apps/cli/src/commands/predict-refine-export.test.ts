@@ -126,6 +126,30 @@ describe("refine without SAM, then export", () => {
     });
   });
 
+  test("the same as a Decathlon task, which has no ignore label", async () => {
+    const from = [
+      "export",
+      "--from",
+      at("pseudo"),
+      "--dataset",
+      at("volumes"),
+      "--layout",
+      "msd",
+      "--to",
+      at("Task900"),
+    ];
+    expect(await runCommand(from)).toMatchObject({ exitCode: 0 });
+    const task = JSON.parse(await readFile(at("Task900", "dataset.json"), "utf8"));
+    expect(task).toMatchObject({ numTraining: 3, labels: { "0": "background", "1": "disk" } });
+    for (const { image, label } of task.training) {
+      const [picture, labels] = await Promise.all(
+        [image, label].map(async (path) => readNifti(await readFile(at("Task900", path))).volume),
+      );
+      expect(labels?.geometry).toEqual(picture?.geometry);
+    }
+    expect((await runCommand([...from, "--ignore-below", "0.5"])).noted).toMatch(/no ignore label/);
+  });
+
   test("a label map becomes a seg.nrrd and comes back", async () => {
     const source = at("volumes", "labelsTr", "disk1.nii.gz");
     const to = at("disk1.seg.nrrd");

@@ -1,7 +1,7 @@
 import { copyFile, mkdir, readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { RefineError } from "@samrefine/core";
-import { createNnunetDatasetJson, nnunetPaths } from "@samrefine/formats";
+import { createMsdDatasetJson, createNnunetDatasetJson, createNnunetSplits, nnunetPaths } from "@samrefine/formats";
 import * as v from "valibot";
 import { type CaseFailure, runCases } from "../cases/run-cases.ts";
 import { type CommandContext, writeJson } from "../command-context.ts";
@@ -9,18 +9,22 @@ import { datasetError, reasonOf } from "../dataset/dataset-error.ts";
 import { type OpenedDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { writeLabelMap } from "../dataset/write-case.ts";
 
-export interface NnunetExport {
+/** nnU-Net v2 raw, or Medical Segmentation Decathlon. */
+export type DatasetLayout = "nnunet" | "msd";
+
+export interface DatasetExport {
   /** Where the images come from. */
   readonly dataset: OpenedDataset;
   /** Folder of label maps named `<case>.<ending>`, as `predict` and `refine` write them, with or without report.json. */
   readonly labelFolder: string;
   readonly target: string;
   readonly name: string;
+  readonly layout: DatasetLayout;
   /** Masks whose estimated Dice is below this become the ignore label. Needs report.json. */
   readonly ignoreBelow?: number | undefined;
 }
 
-export interface NnunetExportResult {
+export interface DatasetExportResult {
   readonly cases: readonly string[];
   readonly ignoredPixels: number;
   readonly failures: readonly CaseFailure[];
@@ -45,15 +49,16 @@ const reportSchema = v.object({
 type Report = v.InferOutput<typeof reportSchema>;
 
 /**
- * Joins images and pseudo labels to a data set that nnU-Net trains on. The original labels of the labelled cases go in as
+ * Joins images and pseudo labels to a data set that nnU-Net, or what reads Decathlon tasks, trains on. The original labels of the labelled cases go in as
  * they are; of the pseudo labels, doubtful masks become `ignore`, so that their pixels take no part in the loss.
  * @throws RefineError `configuration` when nothing is there to join, or when a report is needed and missing.
  */
-export async function writeNnunetDataset(task: NnunetExport, context: CommandContext): Promise<NnunetExportResult> {
+export async function writeTrainingDataset(task: DatasetExport, context: CommandContext): Promise<DatasetExportResult> {
   const { dataset, labelFolder, target, ignoreBelow } = task;
   const ending = dataset.fileEnding;
   if (ending === ".nii")
     throw new RefineError("configuration", "nnU-Net data sets are written as .png or .nii.gz, not .nii.");
+  requireLayout(task, ending);
   const report = await readReport(labelFolder, ignoreBelow !== undefined);
   const labeled = dataset.caseIds("labeled");
   const held = new Set([...labeled, ...dataset.caseIds("val"), ...dataset.caseIds("test")]);
@@ -75,7 +80,7 @@ export async function writeNnunetDataset(task: NnunetExport, context: CommandCon
   const { results, failures } = await runCases("Writing the data set", [...labeled, ...pseudo], context, async (id) => {
     const { imagePath, labelPath } = dataset.caseFiles(id);
     if (imagePath === undefined) throw datasetError(`Case ${id} has no image.`, { caseId: id });
-    const paths = nnunetPaths(id, ending);
+    const paths = pathsOf(task.layout, id, ending);
     await copy(imagePath, join(target, paths.image));
     if (labeled.includes(id)) {
       if (labelPath === undefined) throw datasetError(`Case ${id} is labeled but has no label map.`, { caseId: id });
@@ -95,17 +100,64 @@ export async function writeNnunetDataset(task: NnunetExport, context: CommandCon
     await writeLabelMap(dataset, image, written, dirname(join(target, paths.label)));
     return id;
   });
-  const description = createNnunetDatasetJson({
+  await writeJson(join(target, "dataset.json"), describeDataset(task, report, results));
+  if (task.layout === "msd") return { cases: results, ignoredPixels, failures };
+  await writeJson(join(target, "split.json"), { labeled: results, unlabeled: [], val: [], test: [] });
+  const trusted = results.filter((id) => labeled.includes(id));
+  // With one trusted case or none there is nothing to validate on; nnU-Net's fold `all` needs no splits.
+  if (trusted.length > 1) {
+    const splits = createNnunetSplits({ trusted, pseudo: results.filter((id) => !labeled.includes(id)) });
+    await writeJson(join(target, "splits_final.json"), splits);
+  }
+  return { cases: results, ignoredPixels, failures };
+}
+
+function requireLayout({ layout, ignoreBelow }: DatasetExport, ending: string): void {
+  if (layout !== "msd" || (ending === ".nii.gz" && ignoreBelow === undefined)) return;
+  throw new RefineError(
+    "configuration",
+    ignoreBelow === undefined ? "Decathlon tasks hold .nii.gz volumes." : "Decathlon tasks have no ignore label.",
+    { hint: "Use --layout nnunet." },
+  );
+}
+
+function pathsOf(
+  layout: DatasetLayout,
+  id: string,
+  ending: string,
+): { readonly image: string; readonly label: string } {
+  return layout === "msd"
+    ? { image: `imagesTr/${id}${ending}`, label: `labelsTr/${id}${ending}` }
+    : nnunetPaths(id, ending);
+}
+
+function describeDataset(task: DatasetExport, report: Report | undefined, cases: readonly string[]): object {
+  const { dataset, ignoreBelow } = task;
+  const labels = dataset.labels.map(({ name }) => name);
+  if (task.layout === "msd") {
+    return createMsdDatasetJson({
+      name: task.name,
+      description: `Labels and pseudo labels of ${dataset.name}`,
+      reference: report === undefined ? "" : `plan ${report.plan.id}, model ${report.model.id}`,
+      licence: "see the source data set",
+      modalities: [dataset.channelName],
+      labels,
+      trainingCases: cases,
+      testCases: [],
+    });
+  }
+  const labeled = dataset.caseIds("labeled");
+  return createNnunetDatasetJson({
     name: task.name,
     channelName: dataset.channelName,
-    labels: dataset.labels.map(({ name }) => name),
+    labels,
     withIgnoreLabel: ignoreBelow !== undefined,
-    trainingCases: results.length,
-    fileEnding: ending,
+    trainingCases: cases.length,
+    fileEnding: dataset.fileEnding === ".png" ? ".png" : ".nii.gz",
     provenance: {
       sourceDataset: dataset.name,
-      labeledCases: results.filter((id) => labeled.includes(id)).length,
-      pseudoLabelledCases: results.filter((id) => !labeled.includes(id)).length,
+      labeledCases: cases.filter((id) => labeled.includes(id)).length,
+      pseudoLabelledCases: cases.filter((id) => !labeled.includes(id)).length,
       ...(ignoreBelow === undefined ? {} : { ignoreBelowEstimatedDice: ignoreBelow }),
       ...(report === undefined
         ? {}
@@ -117,9 +169,6 @@ export async function writeNnunetDataset(task: NnunetExport, context: CommandCon
           }),
     },
   });
-  await writeJson(join(target, "dataset.json"), description);
-  await writeJson(join(target, "split.json"), { labeled: results, unlabeled: [], val: [], test: [] });
-  return { cases: results, ignoredPixels, failures };
 }
 
 /** "slice/label value" of the masks whose estimated Dice is too low. */
