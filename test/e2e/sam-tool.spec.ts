@@ -158,10 +158,16 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
     await page.panel.undo();
     await expect.poll(() => countPixels(page)).toBe(before);
 
-    // A click on the frame selects it.
-    await page.viewport().click({ x: start.x, y: (start.y + end.y) / 2 });
+    // What was dragged stays selected.
     await page.watched.page.waitForFunction(hasSelectedAnnotation);
     await page.watched.page.keyboard.press("Delete");
+    await expect.poll(() => countPixels(page), { timeout: 10_000 }).toBe(0);
+    await page.panel.undo();
+    await expect.poll(() => countPixels(page)).toBe(before);
+    // What came back is not selected; a click on its frame selects it.
+    await page.viewport().click({ x: start.x, y: (start.y + end.y) / 2 });
+    await page.watched.page.waitForFunction(hasSelectedAnnotation);
+    await page.watched.page.keyboard.press("Backspace");
     await expect.poll(() => countPixels(page), { timeout: 10_000 }).toBe(0);
   });
 

@@ -88,6 +88,8 @@ export function createExtension(configuration: ExtensionConfiguration) {
         const session = sessions.current;
         return session && ours(session) ? undefined : host(name)(options);
       };
+      // The host's command knows measurements only, and prompts are none.
+      const deletePrompt = inFrontOf("deleteActiveAnnotation", removeSelectedPrompts);
       const actions = {
         acceptPreview: inFrontOf("acceptPreview", (session) => {
           if (!session.hasPending) return false;
@@ -100,8 +102,8 @@ export function createExtension(configuration: ExtensionConfiguration) {
           return true;
         }),
         undo: inFrontOf("undo", (session) => session.undoGesture()),
-        // The host's command knows measurements only, and prompts are none.
-        deleteActiveAnnotation: inFrontOf("deleteActiveAnnotation", removeSelectedPrompts),
+        deleteActiveAnnotation: deletePrompt,
+        [COMMANDS.deletePrompt]: deletePrompt,
         redo: inFrontOf("redo", (session) => session.hasPending),
         [COMMANDS.autoSegment]: () => sessions.current?.autoSegment(),
         [COMMANDS.cancel]: () => sessions.current?.cancel(),

@@ -14,6 +14,7 @@ export const COMMANDS = {
   autoSegment: "samrefineAutoSegment",
   cancel: "samrefineCancel",
   nextFlagged: "samrefineNextFlagged",
+  deletePrompt: "samrefineDeletePrompt",
   store: "samrefineStore",
   download: "samrefineDownload",
 } as const;

@@ -32,6 +32,7 @@ export default async function plugin({ peerImport, configuration }: PluginArgume
     samRefineTool: names.SAM_REFINE_TOOL,
     promptTools: [names.PROMPT_POINT_TOOL, names.PROMPT_BOX_TOOL],
     nextFlaggedCommand: names.COMMANDS.nextFlagged,
+    deletePromptCommand: names.COMMANDS.deletePrompt,
   });
   return { extensions: [createExtension(parsed)], modes: [mode] };
 }

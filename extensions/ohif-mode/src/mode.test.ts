@@ -7,6 +7,7 @@ const names = {
   samRefineTool: "T",
   promptTools: ["Point", "Box"],
   nextFlaggedCommand: "next",
+  deletePromptCommand: "delete",
 };
 
 function instance(overrides: Partial<HostModeInstance> = {}): HostModeInstance {

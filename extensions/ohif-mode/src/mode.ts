@@ -15,6 +15,7 @@ export interface ExtensionNames {
   readonly promptTools: readonly string[];
   /** Bound to J. */
   readonly nextFlaggedCommand: string;
+  readonly deletePromptCommand: string;
 }
 
 export interface OhifMode {
@@ -74,8 +75,9 @@ export function deriveModeInstance(
       "ohif.hotkeyBindings": {
         $push: [
           { commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true },
+          // A command of our own: another key for the host's would replace the host's own Backspace.
           {
-            commandName: "deleteActiveAnnotation",
+            commandName: names.deletePromptCommand,
             label: "Delete prompt or annotation",
             keys: ["del"],
             isEditable: true,
