@@ -1,5 +1,5 @@
 // A SEG survives an outage of the archive and a closed tab: the outbox and the client against a server over real sockets.
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { isRefineError } from "@samrefine/core";
 import {
@@ -15,7 +15,7 @@ import {
   sourceInstanceOf,
   textOf,
 } from "@samrefine/dicom";
-import { abdominalCtStudyFiles } from "@samrefine/phantoms";
+import { ABDOMEN_SEGMENTS, abdominalCtStudyFiles } from "@samrefine/phantoms";
 import { IDBFactory } from "fake-indexeddb";
 import { afterEach, expect, test } from "vitest";
 
@@ -26,11 +26,8 @@ const seg = encodeSeg({
   sources,
   segments: [
     {
+      ...ABDOMEN_SEGMENTS[0]!,
       number: 1,
-      label: "Liver",
-      colorRgb: [221, 130, 101],
-      category: { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" },
-      type: { value: "10200004", scheme: "SCT", meaning: "Liver" },
       algorithmType: "AUTOMATIC",
       algorithm: { name: "Contract", version: "1" },
     },
@@ -61,7 +58,7 @@ async function startArchive(): Promise<Archive> {
       .writeHead(200, { "Content-Type": 'multipart/related; type="application/dicom"; boundary="part"' })
       .end(multipartOfFiles([...stored.values()], "part"));
   };
-  const started = createServer(async (request, response) => {
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of request) chunks.push(chunk as Uint8Array);
     if (archive.mood === "down") response.writeHead(503).end();
@@ -81,6 +78,9 @@ async function startArchive(): Promise<Archive> {
           .end(JSON.stringify({ [sequence]: { vr: "SQ", Value: [value] } }));
       } else request.socket.destroy();
     }
+  };
+  const started = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
   });
   server = started;
   await new Promise<void>((resolve) => started.listen(0, "127.0.0.1", resolve));

@@ -3,37 +3,13 @@ import { IDBFactory } from "fake-indexeddb";
 import { expect, test } from "vitest";
 import { readPart10, writePart10 } from "../part10.ts";
 import { encodeSeg } from "../seg/encode.ts";
-import { sourceInstanceOf } from "../series/source-instance.ts";
+import { ctImage, drawnSegment } from "../testing/small-series.ts";
 import { openOutbox, type StoringClient } from "./outbox.ts";
 
 function segFile(sopInstanceUid = "1.2.3.4"): Uint8Array<ArrayBuffer> {
-  const source = sourceInstanceOf({
-    SOPClassUID: "1.2.840.10008.5.1.4.1.1.2",
-    SOPInstanceUID: "1.2.3",
-    StudyInstanceUID: "1.2",
-    SeriesInstanceUID: "1.2.1",
-    FrameOfReferenceUID: "1.9",
-    PatientName: "Secret^Name",
-    PatientID: "secret-id",
-    Modality: "CT",
-    Rows: 4,
-    Columns: 4,
-    PixelSpacing: [1, 1],
-    ImageOrientationPatient: [1, 0, 0, 0, 1, 0],
-    ImagePositionPatient: [0, 0, 0],
-  });
   return encodeSeg({
-    sources: [source],
-    segments: [
-      {
-        number: 1,
-        label: "Liver",
-        colorRgb: [1, 2, 3],
-        category: { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" },
-        type: { value: "10200004", scheme: "SCT", meaning: "Liver" },
-        algorithmType: "MANUAL",
-      },
-    ],
+    sources: [ctImage(0, { PatientName: "Secret^Name", PatientID: "secret-id" })],
+    segments: [drawnSegment(1)],
     masks: () => Uint8Array.from({ length: 16 }, (_, i) => i % 2),
     seriesDescription: "Outbox",
     seriesNumber: 1,

@@ -1,5 +1,6 @@
 import { isRefineError } from "@samrefine/core";
 import { expect, test } from "vitest";
+import { thrownBy } from "../testing/thrown-by.ts";
 import { rgbFromPalette } from "./palette.ts";
 
 const colours = ["Red", "Green", "Blue"];
@@ -31,11 +32,10 @@ test.each([
   ["missing", {}],
   ["cut short", tables([4, 0, 16], () => new Uint8Array(6))],
 ])("a table that is %s is refused", (_, dataset) => {
-  let error: unknown;
-  try {
-    rgbFromPalette(dataset, [0]);
-  } catch (caught) {
-    error = caught;
-  }
-  expect(isRefineError(error, "unsupported-dicom")).toBe(true);
+  expect(
+    isRefineError(
+      thrownBy(() => rgbFromPalette(dataset, [0])),
+      "unsupported-dicom",
+    ),
+  ).toBe(true);
 });

@@ -2,7 +2,8 @@ import { isRefineError } from "@samrefine/core";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readPart10, writePart10 } from "../part10.ts";
-import { sourceInstanceOf } from "../series/source-instance.ts";
+import { ctImage, drawnSegment } from "../testing/small-series.ts";
+import { thrownBy } from "../testing/thrown-by.ts";
 import { paintFrame } from "./bit-packing.ts";
 import { decodeSeg } from "./decode.ts";
 import { encodeSeg } from "./encode.ts";
@@ -20,31 +21,8 @@ function request(
 ): SegRequest {
   return {
     kind,
-    sources: slices.map((_, k) =>
-      sourceInstanceOf({
-        SOPClassUID: "1.2.840.10008.5.1.4.1.1.2",
-        SOPInstanceUID: `1.2.3.${k + 1}`,
-        StudyInstanceUID: "1.2",
-        SeriesInstanceUID: "1.2.1",
-        FrameOfReferenceUID: "1.9",
-        Modality: "CT",
-        Rows: ROWS,
-        Columns: COLUMNS,
-        PixelSpacing: [1, 1],
-        ImageOrientationPatient: [1, 0, 0, 0, 1, 0],
-        ImagePositionPatient: [0, 0, k],
-      }),
-    ),
-    segments: numbers.map((number) => ({
-      number,
-      label: `Segment ${number}`,
-      colorRgb: [1, 2, 3],
-      category: { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" },
-      type: { value: "10200004", scheme: "SCT", meaning: "Liver" },
-      algorithmType: "MANUAL",
-      trackingId: `${number}`,
-      trackingUid: `1.2.77.${number}`,
-    })),
+    sources: slices.map((_, k) => ctImage(k, { Rows: ROWS, Columns: COLUMNS })),
+    segments: numbers.map(drawnSegment),
     masks: masksOfLabels((index) => slices[index]),
     seriesDescription: "Labels",
     seriesNumber: 1,
@@ -60,15 +38,6 @@ const slice = (values: readonly number[]): fc.Arbitrary<number[]> =>
     .array(fc.tuple(fc.constantFrom(...values), fc.integer({ min: 1, max: 25 })), { minLength: 1, maxLength: 30 })
     .map((runs) => runs.flatMap(([value, length]) => new Array<number>(length).fill(value)).slice(0, ROWS * COLUMNS))
     .map((labels) => [...labels, ...new Array<number>(ROWS * COLUMNS - labels.length).fill(0)]);
-
-function thrownBy(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 test("a label map gives the same frames as its masks one by one, and its labels back", () => {
   const bytes = fc.constantFrom("BINARY" as const, "LABELMAP" as const);

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { pixelToPatient } from "../series/series.ts";
-import { type SourceInstance, sourceInstanceOf, type Vector3 } from "../series/source-instance.ts";
+import type { SourceInstance, Vector3 } from "../series/source-instance.ts";
+import { ctImage, drawnSegment } from "../testing/small-series.ts";
 import { decodeSeg } from "./decode.ts";
 import { encodeSeg } from "./encode.ts";
 import { matchToSeries } from "./match.ts";
@@ -11,19 +12,11 @@ const [COLUMNS, ROWS, SLICES] = [9, 7, 4];
 const [DX, DY, DZ] = [2, 1.5, 3];
 
 function image(k: number, change: Readonly<Record<string, unknown>> = {}): SourceInstance {
-  return sourceInstanceOf({
-    SOPClassUID: "1.2.840.10008.5.1.4.1.1.2",
-    SOPInstanceUID: `1.2.3.${k}`,
-    StudyInstanceUID: "1.2",
-    SeriesInstanceUID: "1.2.3",
-    FrameOfReferenceUID: "1.9",
-    PatientID: "P",
-    Modality: "CT",
+  return ctImage(k, {
     Rows: ROWS,
     Columns: COLUMNS,
     PixelSpacing: [DY, DX],
     SliceThickness: DZ,
-    ImageOrientationPatient: [1, 0, 0, 0, 1, 0],
     ImagePositionPatient: [10, 20, 30 + DZ * k],
     ...change,
   });
@@ -38,14 +31,7 @@ function segOf(kind: SegKind): DecodedSeg {
   const { bytes } = encodeSeg({
     kind,
     sources,
-    segments: [1, 2].map((number) => ({
-      number,
-      label: `Segment ${number}`,
-      colorRgb: [1, 2, 3],
-      category: { value: "123037004", scheme: "SCT", meaning: "Anatomical Structure" },
-      type: { value: "10200004", scheme: "SCT", meaning: "Liver" },
-      algorithmType: "MANUAL",
-    })),
+    segments: [1, 2].map(drawnSegment),
     masks: (segment, k) => {
       const at = (i: number): number =>
         kind === "FRACTIONAL"

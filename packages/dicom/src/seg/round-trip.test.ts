@@ -5,6 +5,7 @@ import type { Attributes } from "../dataset/attributes.ts";
 import { readPart10, writePart10 } from "../part10.ts";
 import { seriesFromInstances } from "../series/series.ts";
 import { framesOf, type SourceInstance, sourceInstanceOf, type Vector3 } from "../series/source-instance.ts";
+import { thrownBy } from "../testing/thrown-by.ts";
 import { uidFromSeed } from "../uid.ts";
 import { decodeSeg } from "./decode.ts";
 import { encodeSeg } from "./encode.ts";
@@ -253,15 +254,6 @@ const scene: Scene = {
   isEnhanced: false,
   seed: 11,
 };
-
-function thrownBy(action: () => unknown): unknown {
-  try {
-    action();
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
 
 describe("encodeSeg", () => {
   test("lists only the instances that frames use, and tells overlaps", () => {
