@@ -33,7 +33,9 @@ export async function readStudy(folder: string, signal: AbortSignal): Promise<St
   for (const path of await listFiles(folder)) {
     signal.throwIfAborted();
     try {
-      const source = sourceInstanceOf(readPart10(await readFile(path)).dataset);
+      // Without the pixels, which would keep every file of the study in memory.
+      const { PixelData: _, ...attributes } = readPart10(await readFile(path)).dataset;
+      const source = sourceInstanceOf(attributes);
       const group = bySeries.get(source.seriesInstanceUid) ?? [];
       bySeries.set(source.seriesInstanceUid, group);
       group.push({ path, source });
