@@ -55,25 +55,34 @@ export function resizeBilinear(data: PixelArray, from: GridSize, to: GridSize, c
   return result;
 }
 
+/** Inclusive indices of samples. */
+interface SampleBox {
+  readonly xMin: number;
+  readonly yMin: number;
+  readonly xMax: number;
+  readonly yMax: number;
+}
+
 /**
- * As {@link resizeBilinear} for one channel, but only where a sample of the box takes part; everything else is -Infinity. For
- * logits that are negative outside of the box this keeps every sign, in a fraction of the time where the box is small.
+ * As {@link resizeBilinear} for one channel, but only where a sample of the box takes part; everything else is 0. For logits
+ * that are negative outside of the box this keeps what is positive, in a fraction of the time where the box is small.
  *
  * @param box inclusive indices of `from`.
+ * @returns the values, and where in `to` they were computed (inclusive).
  * @throws RefineError `shape-mismatch`.
  */
 export function resizeBilinearNear(
   data: Float32Array,
   from: GridSize,
   to: GridSize,
-  box: { readonly xMin: number; readonly yMin: number; readonly xMax: number; readonly yMax: number },
-): Float32Array {
+  box: SampleBox,
+): { readonly values: Float32Array; readonly box: SampleBox } {
   requireResizable(data, from, to, 1);
   const x = linearWeights(from.columns, to.columns);
   const y = linearWeights(from.rows, to.rows);
   const columns = touching(x, box.xMin, box.xMax);
   const rows = touching(y, box.yMin, box.yMax);
-  const result = new Float32Array(to.rows * to.columns).fill(Number.NEGATIVE_INFINITY);
+  const values = new Float32Array(to.rows * to.columns);
   for (let row = rows.start; row < rows.end; row++) {
     const upper = y.starts[row]! * from.columns;
     const lower = upper + (y.counts[row]! - 1) * from.columns;
@@ -84,10 +93,13 @@ export function resizeBilinearNear(
       const b = x.weights[column * 2]!;
       const above = b * data[upper + left]! + (1 - b) * data[upper + right]!;
       const below = b * data[lower + left]! + (1 - b) * data[lower + right]!;
-      result[row * to.columns + column] = a * above + (1 - a) * below;
+      values[row * to.columns + column] = a * above + (1 - a) * below;
     }
   }
-  return result;
+  return {
+    values,
+    box: { xMin: columns.start, yMin: rows.start, xMax: columns.end - 1, yMax: rows.end - 1 },
+  };
 }
 
 /** Output samples that use a source sample from `first` to `last`; they lie together. */

@@ -4,7 +4,7 @@ import type { Image2D } from "../image/image.ts";
 import { resizeBilinear, resizeBilinearNear } from "../kernels/resize.ts";
 import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { emptyMask, maskBox } from "../mask/measure.ts";
+import { emptyMask, maskBox, type PixelBox } from "../mask/measure.ts";
 import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
 import type { PromptableSegmenter } from "../segmenter.ts";
 import { askSam, type UnitAnswer } from "./ask-sam.ts";
@@ -28,6 +28,8 @@ import type { KeepReason, RefinementResult, RefineOptions, SegmentOutcome } from
 /** A class after the decision: its final logits on the output grid (undefined = absent) and what to report. */
 interface Decision {
   readonly logits: Float32Array | undefined;
+  /** Where they may be positive; undefined = anywhere. */
+  readonly box?: PixelBox;
   readonly outcome: SegmentOutcome;
 }
 
@@ -95,7 +97,8 @@ export async function refine(
   });
   const logits = decisions.map((decision) => decision.logits);
   const numbers = prepared.map(({ number }) => number);
-  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
+  const boxes = decisions.map((decision) => decision.box);
+  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority), boxes);
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? { geometry: output, data: new Uint8Array(output.columns * output.rows) };
     if (options.probabilities === false) return { number, mask };
@@ -189,10 +192,7 @@ function decideAll(task: {
   readonly output: ImageGeometry;
 }): readonly Decision[] {
   const { prepared, second, measureAll, answers, unasked, plan, grid, output } = task;
-  const upsample = (values: Float32Array, mask?: Mask): Float32Array => {
-    const box = task.needsSignsOnly && mask ? maskBox(mask) : undefined;
-    return box ? resizeBilinearNear(values, grid, output, box) : resizeBilinear(values, grid, output);
-  };
+  const upsample = (values: Float32Array): Float32Array => resizeBilinear(values, grid, output);
   const decisions = new Map<SegmentNumber, Decision>();
   const innerOf = new Map(plan.rings?.map(({ ring, inner }) => [ring, inner]));
   // What a ring surrounds is decided first, because it is cut out of the ring.
@@ -209,6 +209,12 @@ function decideAll(task: {
         unasked: unasked.filter((unit) => unit.segment === segment.number),
         plan,
         upsample,
+        enlarge: (values, mask) => {
+          const box = task.needsSignsOnly ? maskBox(mask) : undefined;
+          if (box === undefined) return { logits: upsample(values) };
+          const near = resizeBilinearNear(values, grid, output, box);
+          return { logits: near.values, box: near.box };
+        },
         cutOut: inner === undefined ? undefined : decisions.get(inner)?.logits,
       }),
     );
@@ -225,11 +231,13 @@ function decide(task: {
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
   readonly output: ImageGeometry;
-  /** To the output grid; `mask` says where the values are positive. */
-  readonly upsample: (values: Float32Array, mask?: Mask) => Float32Array;
+  /** To the output grid. */
+  readonly upsample: (values: Float32Array) => Float32Array;
+  /** The same for logits that are positive on `mask`, and no more of them than is needed. */
+  readonly enlarge: (logits: Float32Array, mask: Mask) => Pick<Decision, "logits" | "box">;
   readonly cutOut: Float32Array | undefined;
 }): Decision {
-  const { segment, otherView, answers, unasked, plan, output, upsample, cutOut } = task;
+  const { segment, otherView, answers, unasked, plan, output, upsample, enlarge, cutOut } = task;
   const measureAll = task.measureAll || plan.quality === "calibrated";
   if (!segment.cleaned.data.includes(1)) return { logits: undefined, outcome: { kind: "absent" } };
 
@@ -244,10 +252,9 @@ function decide(task: {
   };
   const keep = (reason: KeepReason, features = ofNetwork): Decision => ({
     // A plan without SAM is its clean-up; `fallback` decides where SAM should have been heard.
-    logits:
-      plan.fallback === "raw" && plan.passes.length > 0
-        ? upsample(segment.rawLogits, segment.raw)
-        : upsample(segment.cleanedLogits, segment.cleaned),
+    ...(plan.fallback === "raw" && plan.passes.length > 0
+      ? enlarge(segment.rawLogits, segment.raw)
+      : enlarge(segment.cleanedLogits, segment.cleaned)),
     outcome: { kind: "kept-initial", reason, prompts, ...judge(features, false) },
   });
   if (plan.passes.length === 0) return keep("plan-without-sam");

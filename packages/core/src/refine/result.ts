@@ -66,7 +66,7 @@ export interface RefinementResult {
   /**
    * What the masks were cut from, on the output geometry; positive inside. Absent classes have none. They rank overlapping
    * classes as their probabilities do, without the cost of a sigmoid per pixel and class. Only with `RefineOptions.logits`;
-   * without probabilities they may be -Infinity away from the mask.
+   * without probabilities they may be 0 away from the mask.
    */
   readonly logits?: ReadonlyMap<SegmentNumber, Float32Array>;
   readonly outcomes: ReadonlyMap<SegmentNumber, SegmentOutcome>;
