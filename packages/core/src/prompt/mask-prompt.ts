@@ -19,10 +19,14 @@ export function logitsOfMask(mask: Mask, scale = 1): DenseLogits {
 /** logit(p) - logit(threshold): positive exactly where p is above the threshold. */
 export function logitsOfProbability(probability: Float32Array, threshold = 0.5): Float32Array {
   const shift = logit(threshold);
+  // Nearly every pixel is surely in or surely out, and a logarithm costs more than all else that is done to it.
+  const lowest = logit(PROBABILITY_MARGIN) - shift;
+  const highest = logit(1 - PROBABILITY_MARGIN) - shift;
   const result = new Float32Array(probability.length);
   for (let i = 0; i < result.length; i++) {
-    const p = Math.min(Math.max(probability[i] as number, PROBABILITY_MARGIN), 1 - PROBABILITY_MARGIN);
-    result[i] = logit(p) - shift;
+    const p = probability[i] as number;
+    if (p <= PROBABILITY_MARGIN) result[i] = lowest;
+    else result[i] = p >= 1 - PROBABILITY_MARGIN ? highest : logit(p) - shift;
   }
   return result;
 }
