@@ -5,7 +5,8 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { reportFailures } from "../cases/run-cases.ts";
 import { addCommonOptions, type CommandContext, type CommonOptions, parseList, writeJson } from "../command-context.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
-import { readDicomSegmentation, writeDicomSegmentation } from "../export/dicom-segmentation.ts";
+import { openDicomSegmentation, volumeOfSegmentation, writeDicomSegmentation } from "../export/dicom-segmentation.ts";
+import { writeLabelPngs } from "../export/label-pngs.ts";
 import { formatOf, readSegmentation, writeSegmentation } from "../export/segmentation-file.ts";
 import { type DatasetLayout, writeTrainingDataset } from "../export/write-training-dataset.ts";
 
@@ -25,7 +26,7 @@ export function registerExport(program: Command, context: CommandContext): void 
   const command = program
     .command("export")
     .description(
-      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm), or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
+      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm; .dcm also to .png, one per image), or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
     )
     .requiredOption("--from <path>", "a segmentation file, or a folder that `predict` or `refine` wrote")
     .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
@@ -78,12 +79,24 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   for (const path of [options.from, options.to]) {
     if (formatOf(path) !== undefined) continue;
     throw new RefineError("configuration", `The format of ${path} is not known by its name.`, {
-      hint: "Files end in .nii, .nii.gz, .seg.nrrd or .dcm.",
+      hint: "Files end in .nii, .nii.gz, .seg.nrrd, .dcm or .png.",
     });
+  }
+  if (formatOf(options.from) === "png" || (formatOf(options.to) === "png" && formatOf(options.from) !== "dicom")) {
+    throw new RefineError("configuration", "PNG label maps are written from a DICOM SEG, and not read.", {
+      hint: "Label maps of a data set are read with --dataset.",
+    });
+  }
+  const openSeg = () => openDicomSegmentation(options.from, requireSource(options), context, options.onto);
+  if (formatOf(options.to) === "png") {
+    const written = await writeLabelPngs(options.to, await openSeg());
+    terminal.print(`${written.length} label maps: ${written.map((path) => basename(path)).join(", ")}.`);
+    if (options.json !== undefined) await writeJson(options.json, { command: "export", files: written });
+    return;
   }
   const segmentation =
     formatOf(options.from) === "dicom"
-      ? await readDicomSegmentation(options.from, requireSource(options), context, options.onto)
+      ? volumeOfSegmentation(await openSeg())
       : await readSegmentation(options.from, options.labels ?? []);
   if (formatOf(options.to) === "dicom") {
     await writeDicomSegmentation(options.to, segmentation, requireSource(options), context.signal);

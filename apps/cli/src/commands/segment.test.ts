@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { decodeSeg, matchToSeries, writePart10 } from "@samrefine/dicom";
 import { readNifti } from "@samrefine/formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { readGreyPng } from "../dataset/read-grey-png.ts";
 import { readStudy } from "../dicom/read-study.ts";
 import { writeThresholdModel } from "../testing/bright-disks.ts";
 import { ctSlice, writeDiskFrames, writeDiskStudy } from "../testing/dicom-slices.ts";
@@ -93,6 +94,19 @@ test("frames of an enhanced CT are segmented, and the SEG names the frame that t
   ).toMatchObject({ exitCode: 0 });
   const { volume } = readNifti(await readFile(nifti));
   expect(volume.data.subarray(60 * 48, 2 * 60 * 48)).toEqual(seg.frame(0));
+});
+
+test("a SEG becomes a PNG label map per image, which is the only form for what is no volume", async () => {
+  const convert = (to: string) =>
+    runCommand(["export", "--from", at("seg.dcm"), "--to", at(to), "--source", at("study")]);
+  expect(await convert("labels.png")).toMatchObject({ exitCode: 0 });
+  const mask = decodeSeg(await readFile(at("seg.dcm"))).frame(0);
+  const slices = await Promise.all([1, 2, 3].map((k) => readGreyPng(at(`labels-${k}.png`))));
+  expect(slices.map(({ columns, rows }) => [columns, rows])).toEqual(Array.from({ length: 3 }, () => [60, 48]));
+  expect(slices[1]!.data).toEqual(mask);
+  expect(slices[0]!.data.some((value) => value !== 0)).toBe(false);
+  const back = await runCommand(["export", "--from", at("labels-1.png"), "--to", at("x.dcm"), "--source", at("study")]);
+  expect(back).toMatchObject({ exitCode: 2, noted: expect.stringContaining("not read") });
 });
 
 test("a SEG is resampled onto another series when that is asked for, and not otherwise", async () => {

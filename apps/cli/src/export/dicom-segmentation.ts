@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { RefineError, type VolumeGeometry } from "@samrefine/core";
 import {
+  type DecodedSeg,
   type DecodedSegment,
   decodeSeg,
   encodeSeg,
   matchToSeries,
+  type SegMatch,
   type Series,
   seriesFromInstances,
   verifySeg,
@@ -16,18 +18,24 @@ import { classColor } from "../report/class-colors.ts";
 
 type VolumeSeries = Extract<Series, { readonly kind: "volume" }>;
 
+/** A DICOM SEG laid over a series. */
+export interface LaidSegmentation {
+  readonly seg: DecodedSeg;
+  readonly series: Series;
+  readonly match: SegMatch;
+}
+
 /**
- * Reads a DICOM SEG onto the grid of the series that it was drawn on, or of another one.
+ * Lays a DICOM SEG over the series that it was drawn on, or over another one.
  * @param onto Series Instance UID; asks for resampling where the voxels differ, which is noted.
- * @throws RefineError `unsupported-dicom` when it lies on no series of the study, with the differences; when the series is
- * no regular volume.
+ * @throws RefineError `unsupported-dicom` when it lies on no series of the study, with the differences.
  */
-export async function readDicomSegmentation(
+export async function openDicomSegmentation(
   path: string,
   studyFolder: string,
   { signal, terminal }: Pick<CommandContext, "signal" | "terminal">,
   onto?: string,
-): Promise<SegNrrd> {
+): Promise<LaidSegmentation> {
   const seg = decodeSeg(await readFile(path));
   const study = await readStudy(studyFolder, signal);
   const wanted = onto ?? seg.referencedSeriesInstanceUid;
@@ -38,7 +46,7 @@ export async function readDicomSegmentation(
       hint: `Give the folder with series ${wanted ?? "(not named)"} to --source, or another series to --onto.`,
     });
   }
-  const series = requireVolume(seriesFromInstances(found.instances.map(({ source }) => source)));
+  const series = seriesFromInstances(found.instances.map(({ source }) => source));
   const match = matchToSeries(seg, series.instances, { resample: onto !== undefined });
   if (match.kind === "refused") {
     throw new RefineError("unsupported-dicom", `${path}: ${match.reasons.map(({ message }) => message).join(" ")}`, {
@@ -48,11 +56,20 @@ export async function readDicomSegmentation(
   if (match.differences.length > 0) {
     terminal.note(`Resampled onto the series: ${match.differences.map(({ message }) => message).join(" ")}`);
   }
+  return { seg, series, match };
+}
+
+/**
+ * The segments of a SEG as voxels of its series.
+ * @throws RefineError `unsupported-dicom` when the series is no regular volume.
+ */
+export function volumeOfSegmentation({ seg, series: found, match }: LaidSegmentation): SegNrrd {
+  const series = requireVolume(found);
   const [columns, rows, slices] = series.volume.size;
   const segments = seg.segments.map((segment): SegmentVoxels => {
     const data = new Uint8Array(columns * rows * slices);
     for (const k of match.instancesOf(segment.number)) data.set(match.mask(segment.number, k)!, k * columns * rows);
-    return { description: describe(segment), data };
+    return { description: describeDecoded(segment), data };
   });
   return { geometry: series.volume, segments };
 }
@@ -108,7 +125,7 @@ function requireVolume(series: Series): VolumeSeries {
   if (series.kind === "volume") return series;
   throw new RefineError(
     "unsupported-dicom",
-    "The series is no regular volume, so that NIfTI and NRRD cannot hold it.",
+    "The series is no regular volume, so that NIfTI and NRRD cannot hold it; PNG files can.",
     {
       hint: series.findings.map(({ message }) => message).join(" "),
     },
@@ -120,7 +137,13 @@ function describeGrid({ size, indexToPatient: m }: VolumeGeometry): string {
   return `${size.join(" x ")} of ${spacing.join(" x ")} mm at ${[m[3], m[7], m[11]].map((value) => value.toFixed(2)).join(", ")}`;
 }
 
-function describe({ number, label, colorRgb, category, type }: DecodedSegment): SegmentVoxels["description"] {
+export function describeDecoded({
+  number,
+  label,
+  colorRgb,
+  category,
+  type,
+}: DecodedSegment): SegmentVoxels["description"] {
   return {
     number,
     label,

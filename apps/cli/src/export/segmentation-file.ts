@@ -5,13 +5,14 @@ import { writeOutput } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
 import { classColor } from "../report/class-colors.ts";
 
-export type SegmentationFormat = "nifti" | "seg.nrrd" | "dicom";
+export type SegmentationFormat = "nifti" | "seg.nrrd" | "dicom" | "png";
 
 /** Format by the end of the name; undefined for anything else. */
 export function formatOf(path: string): SegmentationFormat | undefined {
   if (/\.seg\.nrrd$/i.test(path)) return "seg.nrrd";
   if (/\.nii(\.gz)?$/i.test(path)) return "nifti";
   if (/\.dcm$/i.test(path)) return "dicom";
+  if (/\.png$/i.test(path)) return "png";
   return undefined;
 }
 
