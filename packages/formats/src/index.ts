@@ -1,5 +1,6 @@
 export {
   type LabelMapOptions,
+  type NiftiLabelMapOptions,
   niftiOfSegmentation,
   type OnOverlap,
   pngOfSlice,

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { RefineError } from "@samrefine/core";
+import type { OnOverlap } from "@samrefine/formats";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { reportFailures } from "../cases/run-cases.ts";
 import { addCommonOptions, type CommandContext, type CommonOptions, parseList, writeJson } from "../command-context.ts";
@@ -19,6 +20,7 @@ interface ExportOptions extends CommonOptions {
   readonly dataset?: string;
   readonly name?: string;
   readonly layout: DatasetLayout;
+  readonly onOverlap: OnOverlap;
   readonly ignoreBelow?: number;
 }
 
@@ -35,6 +37,14 @@ export function registerExport(program: Command, context: CommandContext): void 
     .option("--onto <uid>", "with a DICOM SEG to read: the series to lay it on, resampled if its voxels are others")
     .option("--dataset <folder>", "with a folder: the data set that the images come from")
     .option("--name <name>", "with a folder: name of the new data set")
+    .addOption(
+      new Option(
+        "--on-overlap <rule>",
+        "to a label map (NIfTI, PNG): refuse overlapping segments, or which lies on top",
+      )
+        .choices(["error", "lowest-number", "highest-number"])
+        .default("error"),
+    )
     .addOption(
       new Option("--layout <layout>", "with a folder: layout of the new data set")
         .choices(["nnunet", "msd"])
@@ -89,7 +99,7 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   }
   const openSeg = () => openDicomSegmentation(options.from, requireSource(options), context, options.onto);
   if (formatOf(options.to) === "png") {
-    const written = await writeLabelPngs(options.to, await openSeg());
+    const written = await writeLabelPngs(options.to, await openSeg(), options.onOverlap);
     terminal.print(`${written.length} label maps: ${written.map((path) => basename(path)).join(", ")}.`);
     if (options.json !== undefined) await writeJson(options.json, { command: "export", files: written });
     return;
@@ -100,7 +110,7 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
       : await readSegmentation(options.from, options.labels ?? []);
   if (formatOf(options.to) === "dicom") {
     await writeDicomSegmentation(options.to, segmentation, requireSource(options), context.signal);
-  } else await writeSegmentation(options.to, segmentation);
+  } else await writeSegmentation(options.to, segmentation, options.onOverlap);
   const names = segmentation.segments.map(({ description }) => description.label);
   terminal.print(
     `${options.to}: ${segmentation.geometry.size.join(" x ")}, ${names.length} segments (${names.join(", ")}).`,

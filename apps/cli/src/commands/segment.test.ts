@@ -2,10 +2,11 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decodeSeg, matchToSeries, writePart10 } from "@samrefine/dicom";
-import { readNifti } from "@samrefine/formats";
+import { readNifti, writeSegNrrd } from "@samrefine/formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { readGreyPng } from "../dataset/read-grey-png.ts";
 import { readStudy } from "../dicom/read-study.ts";
+import { describeDecoded } from "../export/dicom-segmentation.ts";
 import { writeThresholdModel } from "../testing/bright-disks.ts";
 import { ctSlice, writeDiskFrames, writeDiskStudy } from "../testing/dicom-slices.ts";
 import { runCommand } from "../testing/run-command.ts";
@@ -107,6 +108,23 @@ test("a SEG becomes a PNG label map per image, which is the only form for what i
   expect(slices[0]!.data.some((value) => value !== 0)).toBe(false);
   const back = await runCommand(["export", "--from", at("labels-1.png"), "--to", at("x.dcm"), "--source", at("study")]);
   expect(back).toMatchObject({ exitCode: 2, noted: expect.stringContaining("not read") });
+});
+
+test("overlapping segments go into a label map only when it is said which lies on top", async () => {
+  const { volume } = readNifti(await readFile(at("seg.nii.gz")));
+  const description = describeDecoded({ ...decodeSeg(await readFile(at("seg.dcm"))).segments[0]!, number: 1 });
+  const [first, second] = [1, 2].map((number) => ({
+    description: { ...description, number, label: `Disk ${number}` },
+    data: Uint8Array.from(volume.data),
+  }));
+  await writeFile(at("twice.seg.nrrd"), writeSegNrrd({ geometry: volume.geometry, segments: [first!, second!] }));
+  const convert = (...more: readonly string[]) =>
+    runCommand(["export", "--from", at("twice.seg.nrrd"), "--to", at("twice.nii"), ...more]);
+  expect(await convert()).toMatchObject({ exitCode: 2, noted: expect.stringContaining("overlap") });
+  expect(await convert("--on-overlap", "highest-number")).toMatchObject({ exitCode: 0 });
+  const bytes = await readFile(at("twice.nii"));
+  expect(bytes[0]).toBe(92); // not gzip: the header's size of 348 bytes
+  expect(readNifti(bytes).volume.data).toEqual(Uint8Array.from(volume.data, (value) => 2 * value));
 });
 
 test("a SEG is resampled onto another series when that is asked for, and not otherwise", async () => {

@@ -1,4 +1,4 @@
-import { pngOfSlice, type SliceSegmentation } from "@samrefine/formats";
+import { type OnOverlap, pngOfSlice, type SliceSegmentation } from "@samrefine/formats";
 import { writeOutput } from "../command-context.ts";
 import { describeDecoded, type LaidSegmentation } from "./dicom-segmentation.ts";
 
@@ -6,11 +6,12 @@ import { describeDecoded, type LaidSegmentation } from "./dicom-segmentation.ts"
  * Writes a PNG label map for every image of a series, grey values = segment numbers: `path` for one image, `path` with -1, -2
  * … before its ending for several, in the order of the series (along the normal; radiographs by number).
  * @returns the paths.
- * @throws RefineError `configuration` when segments overlap, naming them.
+ * @throws RefineError `configuration` when segments overlap and `onOverlap` is "error", naming them.
  */
 export async function writeLabelPngs(
   path: string,
   { seg, series, match }: LaidSegmentation,
+  onOverlap: OnOverlap,
 ): Promise<readonly string[]> {
   const { instances } = series;
   const digits = String(instances.length).length;
@@ -27,6 +28,6 @@ export async function writeLabelPngs(
     segments: seg.segments.map(describeDecoded),
     masks: (segment, k) => match.mask(segment, k),
   };
-  for (const [k, target] of paths.entries()) await writeOutput(target, pngOfSlice(segmentation, k));
+  for (const [k, target] of paths.entries()) await writeOutput(target, pngOfSlice(segmentation, k, { onOverlap }));
   return paths;
 }

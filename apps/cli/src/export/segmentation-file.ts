@@ -1,6 +1,14 @@
 import { readFile } from "node:fs/promises";
-import { RefineError, type SegmentDescription, type Volume, type VolumeGeometry } from "@samrefine/core";
-import { readNifti, readSegNrrd, type SegNrrd, writeNifti, writeSegNrrd } from "@samrefine/formats";
+import { RefineError, type SegmentDescription, type Volume } from "@samrefine/core";
+import {
+  niftiOfSegmentation,
+  type OnOverlap,
+  readNifti,
+  readSegNrrd,
+  type SegNrrd,
+  type SliceSegmentation,
+  writeSegNrrd,
+} from "@samrefine/formats";
 import { writeOutput } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
 import { classColor } from "../report/class-colors.ts";
@@ -36,11 +44,19 @@ export async function readSegmentation(path: string, names: readonly string[]): 
 
 /**
  * Writes segments as seg.nrrd, or as a NIfTI label map. Label maps cannot hold overlaps.
- * @throws RefineError `configuration` when segments overlap and the target is a label map.
+ * @throws RefineError `configuration` when segments overlap, the target is a label map and `onOverlap` is "error".
  */
-export async function writeSegmentation(path: string, segmentation: SegNrrd): Promise<void> {
-  if (formatOf(path) === "seg.nrrd") await writeOutput(path, writeSegNrrd(segmentation));
-  else await writeOutput(path, writeNifti(labelMapOf(segmentation), { gzip: path.endsWith(".gz") }));
+export async function writeSegmentation(path: string, segmentation: SegNrrd, onOverlap: OnOverlap): Promise<void> {
+  if (formatOf(path) === "seg.nrrd") return await writeOutput(path, writeSegNrrd(segmentation));
+  const { geometry, segments } = segmentation;
+  const area = geometry.size[0] * geometry.size[1];
+  const voxelsOf = new Map(segments.map(({ description, data }) => [description.number, data]));
+  const slices: SliceSegmentation = {
+    geometry,
+    segments: segments.map(({ description }) => description),
+    masks: (number, k) => voxelsOf.get(number)?.subarray(k * area, (k + 1) * area),
+  };
+  await writeOutput(path, niftiOfSegmentation(slices, { onOverlap, gzip: path.endsWith(".gz") }));
 }
 
 function segmentsOfLabelMap(volume: Volume, names: readonly string[], path: string): SegNrrd {
@@ -75,28 +91,4 @@ function describeLabel(number: number, name: string | undefined): SegmentDescrip
     category: { value: "91723000", scheme: "SCT", meaning: "Anatomical Structure" },
     type: { value: "85756007", scheme: "SCT", meaning: "Tissue" },
   };
-}
-
-function labelMapOf({ geometry, segments }: SegNrrd): Volume {
-  const isWide = segments.some(({ description }) => description.number > 255);
-  const voxels = voxelCount(geometry);
-  const data = isWide ? new Uint16Array(voxels) : new Uint8Array(voxels);
-  for (const { description, data: mask } of segments) {
-    for (let n = 0; n < voxels; n++) {
-      if (mask[n] === 0) continue;
-      if (data[n] !== 0) {
-        throw new RefineError(
-          "configuration",
-          `The segments ${data[n]} and ${description.number} (${description.label}) overlap; a label map cannot hold both.`,
-          { hint: "Export to .seg.nrrd, which keeps overlaps." },
-        );
-      }
-      data[n] = description.number;
-    }
-  }
-  return { geometry, data };
-}
-
-function voxelCount({ size }: VolumeGeometry): number {
-  return size[0] * size[1] * size[2];
 }

@@ -58,7 +58,7 @@ function labelsOf(segmentation: SliceSegmentation, onOverlap: OnOverlap): Uint8A
           throw new RefineError(
             "configuration",
             `The segments ${labels[n]} and ${segment.number} (${segment.label}) overlap; a label map cannot hold both.`,
-            { hint: "Download .seg.nrrd or DICOM SEG, which keep overlaps, or choose which segment lies on top." },
+            { hint: "Write .seg.nrrd or DICOM SEG, which keep overlaps, or choose which segment lies on top." },
           );
         }
         labels[n] = segment.number;
@@ -66,6 +66,11 @@ function labelsOf(segmentation: SliceSegmentation, onOverlap: OnOverlap): Uint8A
     }
   }
   return labels;
+}
+
+export interface NiftiLabelMapOptions extends LabelMapOptions {
+  /** Default true: .nii.gz. */
+  readonly gzip?: boolean;
 }
 
 /**
@@ -82,9 +87,9 @@ function labelsOf(segmentation: SliceSegmentation, onOverlap: OnOverlap): Uint8A
  * @throws RefineError `configuration` for overlapping segments unless told what to do, `shape-mismatch` for a mask of another
  * size, `invalid-geometry`.
  */
-export function niftiOfSegmentation(segmentation: SliceSegmentation, options: LabelMapOptions = {}): Uint8Array {
+export function niftiOfSegmentation(segmentation: SliceSegmentation, options: NiftiLabelMapOptions = {}): Uint8Array {
   const data = labelsOf(segmentation, options.onOverlap ?? "error");
-  return writeNifti({ geometry: segmentation.geometry, data });
+  return writeNifti({ geometry: segmentation.geometry, data }, { gzip: options.gzip ?? true });
 }
 
 /**
