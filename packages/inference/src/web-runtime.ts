@@ -1,6 +1,6 @@
 import { RefineError } from "@samrefine/core";
 import { probeModel } from "./engine/probe-model.ts";
-import { type OnnxRuntime, tensorTypeOf } from "./engine/runtime.ts";
+import { type OnnxRuntime, type OnnxSession, tensorTypeOf } from "./engine/runtime.ts";
 
 /** Where onnxruntime-web's two files lie, as absolute URLs. The bundler or the server of the page knows. */
 export interface WasmPaths {
@@ -48,7 +48,7 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
       }),
     tensor: (data, dims) => new ort.Tensor(tensorTypeOf(data), data, dims),
   };
-  await startRuntime(runtime, options.wasmPaths);
+  await (await startRuntime(runtime, options.wasmPaths)).release();
   return runtime;
 }
 
@@ -56,9 +56,9 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
  * Makes a session of the smallest model, which loads and starts the runtime.
  * @throws RefineError `backend-unavailable`.
  */
-export async function startRuntime(runtime: OnnxRuntime, wasmPaths: WasmPaths | undefined): Promise<void> {
+export async function startRuntime(runtime: OnnxRuntime, wasmPaths: WasmPaths | undefined): Promise<OnnxSession> {
   try {
-    await (await runtime.createSession(probeModel())).release();
+    return await runtime.createSession(probeModel());
   } catch (cause) {
     throw new RefineError(
       "backend-unavailable",

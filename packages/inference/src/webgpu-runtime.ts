@@ -39,8 +39,8 @@ export async function createWebgpuRuntime(options: WebgpuRuntimeOptions): Promis
       }),
     tensor: (data, dims) => new ort.Tensor(tensorTypeOf(data), data, dims),
   };
+  // Never released: ONNX Runtime destroys its device together with the last session.
   await startRuntime(runtime, options.wasmPaths);
-  // There is a device once the first session was made.
   const device = (await ort.env.webgpu.device) as DeviceLike | undefined;
   return device ? { ...runtime, lost: lossOf(device) } : runtime;
 }
