@@ -91,6 +91,26 @@ describe("SegmentationRecord", () => {
   });
 });
 
+describe("segmentQualities", () => {
+  it("follows every new estimate and every step back", () => {
+    const record = new SegmentationRecord("id", memoryLabelmap([new Uint8Array(4), new Uint8Array(4)]), [], undefined);
+    const estimate = (number: number, estimatedDice: number) => ({
+      number,
+      areaPixels: 1,
+      estimatedDice,
+      doubt: undefined,
+    });
+    const dices = (number: number) => record.segmentQualities(number).map(({ estimatedDice }) => estimatedDice);
+    const before = record.state(1);
+    record.setQuality(0, { isReviewed: false, segments: [estimate(1, 0.5), estimate(2, 0.6)] });
+    expect(dices(1)).toEqual([0.5]);
+    record.setQuality(1, { isReviewed: false, segments: [estimate(1, 0.7)] });
+    expect([dices(1), dices(2), dices(3)]).toEqual([[0.5, 0.7], [0.6], []]);
+    record.restore(1, before);
+    expect(dices(1)).toEqual([0.5]);
+  });
+});
+
 describe("recount", () => {
   it("does a few slices at a time", () => {
     const record = new SegmentationRecord(

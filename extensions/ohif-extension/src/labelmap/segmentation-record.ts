@@ -71,6 +71,8 @@ export class SegmentationRecord {
   readonly #hidden = new Map<number, readonly HiddenPixels[]>();
   readonly #objects = new Map<number, readonly PromptObject[]>();
   readonly #quality = new Map<number, SliceQuality>();
+  /** {@link segmentQualities} by segment, until an estimate changes: the panel asks for every segment after every slice. */
+  #bySegment: ReadonlyMap<number, readonly SegmentQuality[]> | undefined;
   /** Pixels per label value and slice, as they were last counted. */
   readonly #counts = new Map<number, Uint32Array>();
   /** Slices whose count is missing or old; counted by {@link recount} a few at a time. */
@@ -145,6 +147,7 @@ export class SegmentationRecord {
     setOrDelete(this.#objects, slice, state.objects, state.objects.length > 0);
     if (state.quality) this.#quality.set(slice, state.quality);
     else this.#quality.delete(slice);
+    this.#bySegment = undefined;
     this.writeLabels(slice, decodeLabels(state.labels));
   }
 
@@ -166,6 +169,7 @@ export class SegmentationRecord {
 
   setQuality(slice: number, quality: SliceQuality): void {
     this.#quality.set(slice, quality);
+    this.#bySegment = undefined;
   }
 
   restoreHistory(history: ReadonlyMap<number, SegmentHistory>): void {
@@ -244,9 +248,22 @@ export class SegmentationRecord {
   }
 
   /** The estimates of one segment on every slice that has it. */
-  segmentQualities(segment: number): SegmentQuality[] {
-    return [...this.#quality.values()].flatMap(({ segments }) => segments.filter(({ number }) => number === segment));
+  segmentQualities(segment: number): readonly SegmentQuality[] {
+    this.#bySegment ??= groupBySegment(this.#quality.values());
+    return this.#bySegment.get(segment) ?? [];
   }
+}
+
+function groupBySegment(slices: Iterable<SliceQuality>): ReadonlyMap<number, readonly SegmentQuality[]> {
+  const groups = new Map<number, SegmentQuality[]>();
+  for (const { segments } of slices) {
+    for (const quality of segments) {
+      const group = groups.get(quality.number);
+      if (group) group.push(quality);
+      else groups.set(quality.number, [quality]);
+    }
+  }
+  return groups;
 }
 
 function setOrDelete<V>(map: Map<number, V>, key: number, value: V, isKept: boolean): void {
