@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { writeThresholdModel } from "../testing/bright-disks.ts";
+import { writeBrightnessSam } from "../testing/brightness-sam.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 let root: string;
@@ -135,6 +136,43 @@ describe("models fetch", () => {
 
   test("a path is no address", async () => {
     expect(await fetchTo("models/teeth")).toMatchObject({ exitCode: 2 });
+  });
+});
+
+describe("models describe", () => {
+  test("drafts the manifest of a U-Net that then loads, and says what it cannot know", async () => {
+    const folder = dirname(source);
+    const written = JSON.parse(await readFile(source, "utf8"));
+    const run = await runCommand(["models", "describe", join(folder, written.files[0].url)]);
+    expect(run).toMatchObject({ exitCode: 0 });
+    const draft = JSON.parse(run.printed);
+    expect(draft).toMatchObject({ task: "semantic-segmentation", tensors: written.tensors, files: written.files });
+    expect(draft.labels).toHaveLength(written.labels.length);
+    expect(run.noted).toContain("cannot be read from a graph");
+  });
+
+  test("knows encoder from decoder in any order, and the family by the decoder's tensors", async () => {
+    const manifest = JSON.parse(await readFile(await writeBrightnessSam(at("sam")), "utf8"));
+    const [encoder, decoder] = [at("sam", "encoder.onnx"), at("sam", "decoder.onnx")];
+    for (const files of [
+      [encoder, decoder],
+      [decoder, encoder],
+    ]) {
+      const run = await runCommand(["models", "describe", ...files, "--out", at("draft.json")]);
+      expect(run).toMatchObject({ exitCode: 0 });
+      const { family, files: entries, encoder: names, frame, lowRes } = manifest;
+      expect(JSON.parse(await readFile(at("draft.json"), "utf8"))).toMatchObject({
+        family,
+        files: entries,
+        encoder: names,
+        frame,
+        lowRes,
+      });
+    }
+    const twice = await runCommand(["models", "describe", encoder, encoder]);
+    expect(twice.exitCode).toBe(1);
+    expect(twice.noted).toContain("Neither file is a decoder");
+    expect((await runCommand(["models", "describe", at("nothing.onnx")])).exitCode).toBe(2);
   });
 });
 

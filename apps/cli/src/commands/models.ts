@@ -5,6 +5,7 @@ import { type ModelManifest, verifyFile } from "@samrefine/models";
 import type { Command } from "commander";
 import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
+import { describeFiles } from "../models/describe-files.ts";
 import { fetchModels } from "../models/fetch-models.ts";
 import { loadManifest } from "../models/load-manifest.ts";
 import { digestsName, verifyPack, writePack } from "../models/offline-pack.ts";
@@ -12,6 +13,10 @@ import { formatTable } from "../terminal/table.ts";
 
 interface ModelsOptions extends CommonOptions {
   readonly folder: string;
+}
+
+interface DescribeOptions extends CommonOptions {
+  readonly out?: string;
 }
 
 interface PackCommandOptions extends ModelsOptions {
@@ -37,6 +42,14 @@ export function registerModels(program: Command, context: CommandContext): void 
   addCommonOptions(verify).action((paths: readonly string[], options: ModelsOptions) =>
     verifyModels(paths, options, context),
   );
+  const describe = models
+    .command("describe")
+    .description("Draft a manifest from ONNX files: one is taken for a U-Net, two for encoder and decoder of a SAM.")
+    .argument("<files...>", "one or two .onnx files")
+    .option("--out <file>", "write the draft here instead of showing it");
+  addCommonOptions(describe).action((files: readonly string[], options: DescribeOptions) =>
+    describeModel(files, options, context),
+  );
   const fetch = models
     .command("fetch")
     .description(
@@ -58,6 +71,18 @@ export function registerModels(program: Command, context: CommandContext): void 
   addCommonOptions(pack).action((paths: readonly string[], options: PackCommandOptions) =>
     packModels(paths, options, context),
   );
+}
+
+async function describeModel(
+  files: readonly string[],
+  options: DescribeOptions,
+  { terminal }: CommandContext,
+): Promise<void> {
+  const { manifest, remarks } = await describeFiles(files);
+  if (options.out === undefined) terminal.print(JSON.stringify(manifest, null, 2));
+  else await writeJson(options.out, manifest);
+  for (const remark of remarks) terminal.note(remark);
+  if (options.json !== undefined) await writeJson(options.json, { command: "models describe", manifest, remarks });
 }
 
 async function fetchCommand(url: string, options: ModelsOptions, context: CommandContext): Promise<void> {
