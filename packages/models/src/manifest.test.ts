@@ -38,6 +38,8 @@ describe("parseManifest", () => {
     ["colour", { ...manifest, colour: 1 }],
     ["intensity.scope", { ...manifest, intensity: { ...manifest.intensity, scope: "study" } }],
     ["labels", { ...manifest, labels: [label(1), label(3)] }],
+    ["input", { ...manifest, input: { ...manifest.input, channels: 8, depth: 8 } }],
+    ["input", { ...manifest, input: { ...manifest.input, channels: 9, depth: 8 } }],
     ["task", { ...manifest, task: "detection" }],
     ["id", { ...manifest, id: "Lung Fields" }],
     ["plan", { ...manifest, plan: { ...presetPlan("raw"), samWeight: 2 } }],

@@ -65,7 +65,22 @@ export const segmentationManifestSchema = v.strictObject({
    */
   tensors: v.strictObject({ input: v.string(), output: v.string() }),
   /** The network's grid; the image is stretched to it (bilinear, half-pixel centres), as in methods.md 1.2. */
-  input: v.strictObject({ rows: positiveInteger, columns: positiveInteger, channels: positiveInteger }),
+  input: v.pipe(
+    v.strictObject({
+      rows: positiveInteger,
+      columns: positiveInteger,
+      channels: positiveInteger,
+      /**
+       * The network is 3D, [N, 1, depth, rows, columns] to [N, labels, depth, rows, columns]: `channels` neighbouring slices
+       * are laid along its depth, filled up with the last one, and its answer for the middle one counts.
+       */
+      depth: v.optional(positiveInteger),
+    }),
+    v.check(
+      ({ channels, depth }) => depth === undefined || (channels <= depth && channels % 2 === 1),
+      "channels, the number of slices that a 3D network sees, must be odd and at most its depth",
+    ),
+  ),
   /**
    * Pixel spacing that the network was trained at; the image is resampled to it and `input` is a window on the result.
    * Absent: the image is stretched to `input`, or, with `tiling`, keeps its own pixels.

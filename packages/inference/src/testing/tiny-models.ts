@@ -83,6 +83,38 @@ export async function writeTinyUnet(
 }
 
 /**
+ * A 3D network [N, 1, depth, rows, columns] whose logit is the slice before minus the slice after; the first and the last
+ * slice of its depth see nothing beyond.
+ */
+export async function writeTinyDeepUnet(
+  folder: string,
+  size: { readonly depth: number; readonly rows: number; readonly columns: number; readonly slices: number },
+): Promise<TinyModel<SegmentationManifest>> {
+  const { depth, rows, columns, slices } = size;
+  const flat = await writeTinyUnet(folder, { rows, columns });
+  const model = buildModel({
+    opset: 17,
+    inputs: [float("image", ["N", 1, depth, rows, columns])],
+    outputs: [float("logits", ["N", 1, depth, rows, columns])],
+    initializers: [constant("w", [1, 1, 3, 1, 1], 1, 0, -1)],
+    nodes: [
+      {
+        op: "Conv",
+        inputs: ["image", "w"],
+        outputs: ["logits"],
+        attributes: { kernel_shape: { ints: [3, 1, 1] }, pads: { ints: [1, 0, 0, 1, 0, 0] } },
+      },
+    ],
+  });
+  const manifest: SegmentationManifest = {
+    ...flat.manifest,
+    files: [{ role: "model", url: "deep.onnx", sha256: await sha256Hex(model), bytes: model.length }],
+    input: { rows, columns, channels: slices, depth },
+  };
+  return writeModel(folder, manifest, { "deep.onnx": model });
+}
+
+/**
  * A promptable model with SAM's interface and a frame of 64: the embedding is the downscaled image; the logits are the
  * embedding, plus the token's number, plus the mean prompt coordinate / 64, plus the mask prompt.
  */

@@ -1,11 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Image2D } from "@samrefine/core";
+import { type Image2D, neighbouringSlices } from "@samrefine/core";
 import { sha256Hex } from "@samrefine/models";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createNodeEngine, type InferenceEngine } from "../node.ts";
-import { writeTinyUnet } from "../testing/tiny-models.ts";
+import { writeTinyDeepUnet, writeTinyUnet } from "../testing/tiny-models.ts";
 
 const intensity = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY, subtract: 0, multiply: 1 };
 const geometry = { rows: 1, columns: 4, spacingMm: { x: 2, y: 3 } };
@@ -151,6 +151,31 @@ describe("the U-Net adapter", () => {
     for (const [i, value] of [sigmoid(0), sigmoid(1), mixed].entries()) expect(probability![i]).toBeCloseTo(value, 5);
     const noSpacing = { ...image, geometry: { rows: 1, columns: 4 } };
     await expect(unet.segment(noSpacing, { intensity })).rejects.toMatchObject({ code: "invalid-geometry" });
+    await unet.dispose();
+  });
+
+  test("a 3D network sees the neighbouring slices along its depth and answers for the middle one", async () => {
+    const { manifest, manifestPath } = await writeTinyDeepUnet(folder, { depth: 4, rows: 2, columns: 3, slices: 3 });
+    const unet = await engine.loadSegmenter(manifest, manifestPath);
+    const place = { rows: 2, columns: 3 };
+    const volume = Array.from(
+      { length: 5 },
+      (_, k): Image2D => ({
+        geometry: place,
+        channels: 1,
+        data: Float32Array.from({ length: 6 }, (_, i) => Math.sin(k * 2.3 + i)),
+      }),
+    );
+    for (const k of [0, 2, 4]) {
+      const stack = await unet.segment(neighbouringSlices(volume, k, 3), {
+        intensity,
+        testTimeAugmentation: "horizontal-flip",
+      });
+      const [before, after] = [volume[Math.max(k - 1, 0)]!, volume[Math.min(k + 1, 4)]!];
+      for (const [i, p] of stack.segments[0]!.probability!.entries()) {
+        expect(p).toBeCloseTo(sigmoid(before.data[i]! - after.data[i]!), 5);
+      }
+    }
     await unet.dispose();
   });
 

@@ -13,6 +13,7 @@ import { requireAlive } from "../engine/lifetime.ts";
 import { float32Output, type ModelSession } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
+import { fillDepth, planesAtDepth } from "./depth.ts";
 import { type Flip, flipPlanes, flipsOf } from "./flip.ts";
 import { cropPlanes, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
 import { activate } from "./probabilities.ts";
@@ -52,7 +53,8 @@ export class UnetSegmenter implements Segmenter {
     options.signal?.throwIfAborted();
     requireAlive(this.#disposed, `The U-Net ${this.modelId}`);
     const { manifest } = this.#parts;
-    const { channels, ...window } = manifest.input;
+    const { channels, rows, columns } = manifest.input;
+    const window = { rows, columns };
     if (image.channels !== channels) {
       throw new RefineError(
         "shape-mismatch",
@@ -102,19 +104,23 @@ export class UnetSegmenter implements Segmenter {
   /** One run on the input mirrored by `flip`, mirrored back. Planar [channel, row, column]. */
   async #probabilities(input: Float32Array, flip: Flip, options: SegmentTaskOptions): Promise<Float32Array> {
     const { manifest, session, runtime, queue } = this.#parts;
-    const { rows, columns, channels } = manifest.input;
-    const fed = flipPlanes(input, { rows, columns }, flip);
+    const { rows, columns, channels, depth } = manifest.input;
+    const flipped = flipPlanes(input, { rows, columns }, flip);
+    const plane = rows * columns;
+    const fed = depth === undefined ? flipped : fillDepth(flipped, plane, depth);
+    const dims = depth === undefined ? [1, channels, rows, columns] : [1, 1, depth, rows, columns];
     const outputs = await queue.enqueue(
-      () => session.run({ [manifest.tensors.input]: runtime.tensor(fed, [1, channels, rows, columns]) }),
+      () => session.run({ [manifest.tensors.input]: runtime.tensor(fed, dims) }),
       options.signal,
     );
     options.signal?.throwIfAborted();
-    const logits = float32Output(
+    const output = float32Output(
       outputs,
       manifest.tensors.output,
-      [1, channelCount(manifest), rows, columns],
+      [1, channelCount(manifest), ...dims.slice(2)],
       session.origin,
     );
+    const logits = depth === undefined ? output : planesAtDepth(output, plane, depth, channels >> 1);
     return flipPlanes(activate(logits, rows * columns, manifest.activation, session.origin), { rows, columns }, flip);
   }
 }
