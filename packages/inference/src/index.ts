@@ -1,6 +1,7 @@
 export { type BrowserLadderOptions, createBrowserLadder } from "./browser-ladder.ts";
 export type { EmbeddingPrecision } from "./cache/embedding.ts";
 export * from "./contract.ts";
+export { type DiagnosticsInput, describeDiagnostics } from "./diagnostics.ts";
 export type { BackendDecision, BackendMemory, PreflightResult, PreflightStage } from "./ladder/backend-memory.ts";
 export type { GpuFacts } from "./ladder/gpu-adapter.ts";
 export {
