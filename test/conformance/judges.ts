@@ -1,11 +1,13 @@
 // The software that judges, where it is installed. Everything runs in child processes.
-import { spawnSync } from "node:child_process";
+import { execFile, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
+const run = promisify(execFile);
 const venv = process.env.SAMREFINE_JUDGES ?? join(root, ".venv-judges");
 
 export interface IodVerdict {
@@ -61,10 +63,12 @@ export interface SegmentationFacts {
 }
 
 /** What pydicom and highdicom read in the files. */
-export function judgeVoxels(python: string, files: readonly string[]): ReadonlyMap<string, SegmentationFacts> {
+export async function judgeVoxels(
+  python: string,
+  files: readonly string[],
+): Promise<ReadonlyMap<string, SegmentationFacts>> {
   const script = join(root, "test/conformance/segmentation_facts.py");
-  const { status, stdout, stderr } = spawnSync(python, [script, ...files], { encoding: "utf8", maxBuffer: 1 << 28 });
-  if (status !== 0) throw new Error(`segmentation_facts.py failed: ${stderr}`);
+  const { stdout } = await run(python, [script, ...files], { maxBuffer: 1 << 28 });
   const facts = JSON.parse(stdout) as { readonly files: Readonly<Record<string, SegmentationFacts>> };
   return new Map(Object.entries(facts.files));
 }
@@ -76,27 +80,26 @@ export interface SegmentInSpace {
 }
 
 /** Voxel count and centroid of every segment as dcmqi's converter places it; a string says why it could not. */
-export function judgePlacement(
+export async function judgePlacement(
   converter: string,
   python: string,
   file: string,
-): ReadonlyMap<number, SegmentInSpace> | string {
+): Promise<ReadonlyMap<number, SegmentInSpace> | string> {
   const folder = mkdtempSync(join(tmpdir(), "samrefine-dcmqi-"));
   try {
-    const run = spawnSync(converter, ["--inputDICOM", file, "--outputDirectory", folder, "-t", "nrrd"], {
-      encoding: "utf8",
+    const complaint = await run(converter, ["--inputDICOM", file, "--outputDirectory", folder, "-t", "nrrd"], {
       maxBuffer: 1 << 26,
-    });
-    const volumes = readdirSync(folder).filter((name) => name.endsWith(".nrrd"));
-    if (run.status !== 0 || volumes.length === 0) {
-      return (`${run.stdout}\n${run.stderr}`.match(/^.*(ERROR|error|Failed|FATAL).*$/m)?.[0] ?? "no output")
-        .trim()
-        .slice(0, 160);
+    }).then(
+      () => undefined,
+      (error: { readonly stdout?: string; readonly stderr?: string }) => `${error.stdout}\n${error.stderr}`,
+    );
+    const isConverted = readdirSync(folder).some((name) => name.endsWith(".nrrd"));
+    if (complaint !== undefined || !isConverted) {
+      return (/^.*(ERROR|error|Failed|FATAL).*$/m.exec(complaint ?? "")?.[0] ?? "no output").trim().slice(0, 160);
     }
     const script = join(root, "test/conformance/placement_facts.py");
-    const facts = spawnSync(python, [script, folder], { encoding: "utf8" });
-    if (facts.status !== 0) throw new Error(`placement_facts.py failed: ${facts.stderr}`);
-    const parsed = JSON.parse(facts.stdout) as Readonly<Record<string, SegmentInSpace>>;
+    const { stdout } = await run(python, [script, folder]);
+    const parsed = JSON.parse(stdout) as Readonly<Record<string, SegmentInSpace>>;
     return new Map(Object.entries(parsed).map(([number, value]) => [Number(number), value]));
   } finally {
     rmSync(folder, { recursive: true, force: true });
