@@ -162,6 +162,34 @@ describe("an archive that does not take the SEG", () => {
     const { bytes } = await lastSeg(single.studyUid);
     expect(Buffer.compare(downloaded, bytes)).toBe(0);
     expect(await storedSegs(`${viewer.url}/dicom-web`, single.studyUid)).toHaveLength(1);
+    expect(await panel.part("samrefine-waiting").count()).toBe(0);
+  });
+
+  it("gets it after the tab was closed: the browser keeps it and offers it with the study", async () => {
+    const opened = await open(single.studyUid);
+    const { panel, watched } = opened;
+    const before = (await storedSegs(`${viewer.url}/dicom-web`, single.studyUid)).length;
+    await segmentMiddle(opened);
+    const post = /\/dicom-web\/studies(\/[\d.]+)?$/;
+    await watched.page.route(post, (route) => route.abort("connectionrefused"));
+    await panel.store();
+    await panel.waitForState("error", 60_000);
+    const refused = await readFile(await panel.download());
+    await watched.page.unroute(post);
+
+    await opened.openStudy(single.studyUid);
+    await panel.part("samrefine-waiting").waitFor();
+    await watched.screenshot("fault-archive-kept-by-the-browser");
+    await panel.part("samrefine-waiting-store").click();
+    await expect.poll(() => panel.status()).toMatch(/^Stored and read back, identical/);
+    await panel.part("samrefine-waiting").waitFor({ state: "detached" });
+    expect(await storedSegs(`${viewer.url}/dicom-web`, single.studyUid)).toHaveLength(before + 1);
+    expect(Buffer.compare(refused, (await lastSeg(single.studyUid)).bytes)).toBe(0);
+
+    await opened.openStudy(single.studyUid);
+    await panel.waitUntilThere();
+    await expect.poll(() => panel.part("samrefine-backend").count()).toBe(1);
+    expect(await panel.part("samrefine-waiting").count()).toBe(0);
   });
 });
 

@@ -106,6 +106,7 @@ export interface SegmentationService extends EventSource {
     segmentationId: string,
     config: { readonly segmentIndex?: number; readonly label?: string; readonly color?: readonly number[] },
   ): void;
+  setSegmentLabel(segmentationId: string, segmentIndex: number, label: string): void;
   setSegmentColor(viewportId: string, segmentationId: string, segmentIndex: number, rgba: readonly number[]): void;
   getSegmentColor(viewportId: string, segmentationId: string, segmentIndex: number): readonly number[];
   setSegmentVisibility(

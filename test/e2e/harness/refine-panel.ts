@@ -109,6 +109,11 @@ export class RefinePanel {
     await this.part("samrefine-store").click();
   }
 
+  /** Chooses what a download is, e.g. `nifti`. */
+  async selectFormat(format: string): Promise<void> {
+    await this.part("samrefine-format").selectOption(format);
+  }
+
   /** Presses Download. @returns path of the file */
   async download(): Promise<string> {
     const [download] = await Promise.all([

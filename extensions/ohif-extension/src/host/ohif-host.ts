@@ -203,6 +203,10 @@ export class OhifHost {
     this.#services.segmentationService.addSegment(segmentationId, { segmentIndex: number, label });
   }
 
+  setSegmentLabel(segmentationId: string, number: number, label: string): void {
+    this.#services.segmentationService.setSegmentLabel(segmentationId, number, label);
+  }
+
   lockedSegments(segmentationId: string): ReadonlySet<number> {
     return new Set(segmentation.segmentLocking.getLockedSegmentIndices(segmentationId).map(Number));
   }

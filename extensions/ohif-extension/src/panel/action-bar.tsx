@@ -1,5 +1,16 @@
+import type { OutboxEntry } from "@samrefine/dicom";
 import type { ReactElement } from "react";
+import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { PanelPart } from "./refine-panel.tsx";
+
+type FormatOption = readonly [format: DownloadFormat, title: string];
+const DICOM_SEG: FormatOption = ["dicom-seg", "DICOM SEG"];
+const IMAGE_FORMATS: readonly FormatOption[] = [DICOM_SEG, ["png", "PNG label map"]];
+const VOLUME_FORMATS: readonly FormatOption[] = [
+  DICOM_SEG,
+  ["nifti", "NIfTI label map (.nii.gz)"],
+  ["seg-nrrd", "3D Slicer segmentation (.seg.nrrd)"],
+];
 
 /** Undo, hand-over, and what runs where. */
 export function ActionBar({ state, session }: PanelPart): ReactElement {
@@ -50,10 +61,72 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
           Download
         </button>
       </div>
+      <div>
+        <label className="samrefine-label" htmlFor="samrefine-format">
+          Download as
+        </label>
+        <select
+          id="samrefine-format"
+          className="samrefine-select"
+          data-testid="samrefine-format"
+          value={state.downloadFormat}
+          onChange={(event) => session.selectDownloadFormat(event.target.value as DownloadFormat)}
+        >
+          {(state.sliceCount === 1 ? IMAGE_FORMATS : VOLUME_FORMATS).map(([format, title]) => (
+            <option key={format} value={format}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </div>
+      {state.waiting.map((entry) => (
+        <WaitingSeg key={entry.id} entry={entry} state={state} session={session} />
+      ))}
       <div className="samrefine-muted" data-testid="samrefine-backend">
         {state.backend}
       </div>
       <div className="samrefine-research">Research use only. Not for diagnosis.</div>
     </section>
+  );
+}
+
+/** A SEG that an earlier session could not store: nothing is lost by a closed tab. */
+function WaitingSeg({ entry, state, session }: PanelPart & { readonly entry: OutboxEntry }): ReactElement {
+  const isBusy = state.phase === "loading" || state.phase === "running" || state.phase === "storing";
+  const since = new Date(entry.addedAt).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
+  return (
+    <div className="samrefine-pending samrefine-stack" data-testid="samrefine-waiting">
+      <div>A SEG of this study of {since} is not in the archive yet. This browser keeps it.</div>
+      <div className="samrefine-row">
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          data-testid="samrefine-waiting-store"
+          disabled={isBusy}
+          onClick={() => void session.storeWaiting(entry)}
+        >
+          Store
+        </button>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          data-testid="samrefine-waiting-download"
+          disabled={isBusy}
+          onClick={() => void session.downloadWaiting(entry)}
+        >
+          Download
+        </button>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          data-testid="samrefine-waiting-discard"
+          disabled={isBusy}
+          title="Forgets it; it is in no archive then"
+          onClick={() => void session.discardWaiting(entry)}
+        >
+          Discard
+        </button>
+      </div>
+    </div>
   );
 }

@@ -1,7 +1,8 @@
-import type { ReactElement } from "react";
+import { type ReactElement, useState } from "react";
 import { qualityWord } from "../run/quality.ts";
 import { formatSize } from "../series/slice-measure.ts";
 import type { PanelPart } from "./refine-panel.tsx";
+import { SegmentEditor } from "./segment-editor.tsx";
 
 type Segment = PanelPart["state"]["segments"][number];
 
@@ -34,6 +35,7 @@ export function SegmentList({ state, session }: PanelPart): ReactElement {
 
 function SegmentRow({ segment, state, session }: PanelPart & { readonly segment: Segment }): ReactElement {
   const { number, label, voxels, estimatedDice, isVisible, isActive } = segment;
+  const [isEdited, setEdited] = useState(false);
   const size = formatSize(segment.size, state.unit);
   const count = `${voxels.toLocaleString("en")} ${state.sliceCount > 1 ? "voxels" : "pixels"}`;
   return (
@@ -62,6 +64,17 @@ function SegmentRow({ segment, state, session }: PanelPart & { readonly segment:
       <button
         type="button"
         className="samrefine-icon-button"
+        data-testid="samrefine-edit-segment"
+        aria-expanded={isEdited}
+        aria-label={`Edit ${label}`}
+        title="Label, coded type and colour"
+        onClick={() => setEdited(!isEdited)}
+      >
+        <PencilIcon />
+      </button>
+      <button
+        type="button"
+        className="samrefine-icon-button"
         aria-pressed={isVisible}
         aria-label={`${isVisible ? "Hide" : "Show"} ${label}`}
         title={isVisible ? "Hide" : "Show"}
@@ -69,6 +82,7 @@ function SegmentRow({ segment, state, session }: PanelPart & { readonly segment:
       >
         <EyeIcon isOpen={isVisible} />
       </button>
+      {isEdited && <SegmentEditor segment={segment} session={session} onClose={() => setEdited(false)} />}
     </li>
   );
 }
@@ -84,6 +98,15 @@ function Quality({ dice, flagBelow }: { readonly dice: number; readonly flagBelo
       <br />
       <span className="samrefine-muted">est. Dice {dice.toFixed(2).replace(/^0/, "")}</span>
     </span>
+  );
+}
+
+function PencilIcon(): ReactElement {
+  return (
+    <svg width="14" height="14" viewBox="0 0 16 16" fill="none" stroke="currentColor" strokeWidth="1.4" aria-hidden>
+      <path d="M2.5 13.5l.7-3.2L10.6 3l2.4 2.4-7.3 7.4-3.2.7Z" />
+      <path d="M9.2 4.4l2.4 2.4" />
+    </svg>
   );
 }
 

@@ -3,10 +3,10 @@ import { createDicomWebClient, type DicomWebClient } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 
 /**
- * The archive that the open study comes from, with the user's authorisation.
+ * Address of the archive that the open study comes from.
  * @throws RefineError `configuration` when the data source has no DICOMweb address.
  */
-export function archiveOf(host: OhifHost, use: "store" | "retrieve"): DicomWebClient {
+export function archiveRoot(host: OhifHost, use: "store" | "retrieve"): string {
   const config = host.dataSource?.getConfig?.();
   const root = (use === "store" ? config?.stowRoot : undefined) ?? config?.wadoRoot;
   if (root === undefined) {
@@ -14,9 +14,47 @@ export function archiveOf(host: OhifHost, use: "store" | "retrieve"): DicomWebCl
       hint: use === "store" ? "Download the SEG instead." : "Name one in the viewer's configuration.",
     });
   }
+  return new URL(root, globalThis.location.href).href;
+}
+
+/**
+ * The archive that the open study comes from, with the user's authorisation.
+ * @throws RefineError `configuration` when the data source has no DICOMweb address.
+ */
+export function archiveOf(host: OhifHost, use: "store" | "retrieve"): DicomWebClient {
   return createDicomWebClient({
-    root: new URL(root, globalThis.location.href).href,
+    root: archiveRoot(host, use),
     fetch: (url, init) => fetch(url, init),
     headers: () => host.authorization(),
   });
+}
+
+/**
+ * Lets the host read a new series from the archive, as it would after a reload. OHIF keeps the answer of a study's first
+ * retrieval and would give that again; it is forgotten before, and afterwards too, because the next opening of the study
+ * wants all series.
+ * @returns false when the host could not: stored is stored, only the list on screen is old.
+ */
+export async function listInStudy(
+  { dataSource }: OhifHost,
+  studyInstanceUid: string,
+  seriesInstanceUid: string,
+): Promise<boolean> {
+  const forget = () => {
+    // OHIF 3.13 files the answer under the data source's name and the study, other versions under the study alone.
+    for (const key of [`${dataSource?.getConfig?.()?.name}:${studyInstanceUid}`, studyInstanceUid]) {
+      dataSource?.deleteStudyMetadataPromise?.(key);
+    }
+  };
+  try {
+    forget();
+    await dataSource?.retrieve.series.metadata({
+      StudyInstanceUID: studyInstanceUid,
+      filters: { seriesInstanceUID: [seriesInstanceUid] },
+    });
+    forget();
+    return true;
+  } catch {
+    return false;
+  }
 }

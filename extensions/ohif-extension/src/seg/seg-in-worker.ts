@@ -1,6 +1,7 @@
 import type { SourceInstance } from "@samrefine/dicom";
 import { type Remote, releaseProxy, wrap } from "comlink";
 import { fromWireError, type Reply } from "../refinery/wire.ts";
+import type { LabelFormat } from "./label-file.ts";
 import type { ReadSeg } from "./read-seg.ts";
 import type { SegEndpoint } from "./seg.worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
@@ -30,6 +31,11 @@ export function writeSegInWorker(job: SegJob): Promise<WrittenSeg> {
 /** @throws RefineError `seg-encoding` when the two differ. */
 export function compareSegInWorker(bytes: Uint8Array, job: SegJob): Promise<void> {
   return inWorker((endpoint) => endpoint.compare(bytes, job) as Promise<Reply<undefined>>);
+}
+
+/** @throws RefineError `unsupported-dicom` when the images make no volume. */
+export function writeLabelsInWorker(job: SegJob, format: LabelFormat): Promise<Uint8Array<ArrayBuffer>> {
+  return inWorker((endpoint) => endpoint.writeLabels(job, format) as Promise<Reply<Uint8Array<ArrayBuffer>>>);
 }
 
 /** @throws RefineError `unsupported-dicom`. */

@@ -49,20 +49,31 @@ export function compareSeg(bytes: Uint8Array, job: SegJob): void {
   verifySeg(bytes, segRequest(job));
 }
 
-function segRequest(job: SegJob): SegRequest {
+/**
+ * The masks of a job by segment number and slice; quick when asked slice by slice.
+ * @param overlaps "kept", or "as-shown": only what the exclusive labels on screen show of a segment.
+ */
+export function masksOfJob(
+  job: SegJob,
+  overlaps: "kept" | "as-shown",
+): (segment: number, slice: number) => Uint8Array | undefined {
   const labelValues = new Map(job.segments.map(({ number, labelValue }) => [number, labelValue]));
   let decoded: { readonly slice: number; readonly labels: Uint8Array } | undefined;
+  return (segment, slice) => {
+    const state = job.slices[slice];
+    const labelValue = labelValues.get(segment);
+    if (!state || labelValue === undefined) return undefined;
+    if (decoded?.slice !== slice) decoded = { slice, labels: decodeLabels(state.labels) };
+    return segmentMask(decoded.labels, labelValue, overlaps === "kept" ? state.hidden : []);
+  };
+}
+
+function segRequest(job: SegJob): SegRequest {
   return {
     kind: "BINARY",
     sources: job.sources,
     segments: job.segments.map(({ labelValue: _, ...segment }) => segment),
-    masks: (segment, slice) => {
-      const state = job.slices[slice];
-      const labelValue = labelValues.get(segment);
-      if (!state || labelValue === undefined) return undefined;
-      if (decoded?.slice !== slice) decoded = { slice, labels: decodeLabels(state.labels) };
-      return segmentMask(decoded.labels, labelValue, state.hidden);
-    },
+    masks: masksOfJob(job, "kept"),
     seriesDescription: job.seriesDescription,
     seriesNumber: job.seriesNumber,
     contentLabel: "SAM_REFINE",

@@ -1,13 +1,19 @@
+import { isRefineError } from "@samrefine/core";
 import { SEGMENTATION_STORAGE } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import { VERSION } from "../names.ts";
 import type { SeriesSource } from "../series/series-source.ts";
-import { archiveOf } from "./archive.ts";
+import { archiveOf, listInStudy } from "./archive.ts";
 import { buildSegJob } from "./build-job.ts";
+import { LABEL_FILE_ENDING, type LabelFormat } from "./label-file.ts";
 import type { NamedFile } from "./save-files.ts";
-import { compareSegInWorker, writeSegInWorker } from "./seg-in-worker.ts";
+import { compareSegInWorker, writeLabelsInWorker, writeSegInWorker } from "./seg-in-worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
+import { segFileName, type WaitingSegs } from "./waiting-segs.ts";
+
+/** What a download is. */
+export type DownloadFormat = "dicom-seg" | LabelFormat;
 
 export interface SegDeliveryRequest {
   readonly series: SeriesSource;
@@ -39,6 +45,7 @@ export interface SegDeliveryReport {
  */
 export class SegStore {
   readonly #host: OhifHost;
+  readonly #waiting: WaitingSegs;
   readonly #prepared = new WeakMap<SegmentationRecord, PreparedSeg>();
   /** Written, but not taken by the archive. */
   readonly #unstored = new Set<SegmentationRecord>();
@@ -47,8 +54,12 @@ export class SegStore {
   /** What was stored last from a record: the next one names it as its predecessor. */
   readonly #predecessors = new WeakMap<SegmentationRecord, NonNullable<SegJob["predecessor"]>>();
 
-  constructor(host: OhifHost) {
+  /** SOP Instance UIDs of SEGs of a record that the archive did not take. */
+  readonly #refused = new WeakMap<SegmentationRecord, Set<string>>();
+
+  constructor(host: OhifHost, waiting: WaitingSegs) {
     this.#host = host;
+    this.#waiting = waiting;
   }
 
   /** True when the archive refused or missed this very content. */
@@ -70,31 +81,43 @@ export class SegStore {
     const { job, written, revision } = await this.#prepare(request);
     signal.throwIfAborted();
     this.#unstored.add(record);
-    await this.#storeAndCompare(job, written, signal);
+    try {
+      await this.#storeAndCompare(job, written, signal);
+    } catch (error) {
+      if (isRefineError(error) && !signal.aborted && (await this.#waiting.keep(written.bytes))) {
+        this.#refused.set(record, (this.#refused.get(record) ?? new Set()).add(written.sopInstanceUid));
+      }
+      throw error;
+    }
+    await this.#waiting.forget(this.#refused.get(record) ?? new Set());
+    this.#refused.delete(record);
     this.#unstored.delete(record);
     this.#storedRevision.set(record, revision);
     this.#predecessors.set(record, {
       sopClassUid: SEGMENTATION_STORAGE,
       sopInstanceUid: written.sopInstanceUid,
     });
-    const { frameCount } = written;
-    try {
-      await this.#showInStudy(series, written);
-      return { frameCount, isListed: true };
-    } catch {
-      // Stored is stored: only the list on screen is old.
-      return { frameCount, isListed: false };
-    }
+    const isListed = await listInStudy(this.#host, series.displaySet.StudyInstanceUID, written.seriesInstanceUid);
+    return { frameCount: written.frameCount, isListed };
   }
 
   /**
-   * @returns The SEG as a file.
-   * @throws RefineError `seg-encoding`
+   * @returns The segmentation as a file.
+   * @throws RefineError `seg-encoding`, `unsupported-dicom` when the images make no volume
    */
-  async file(request: SegDeliveryRequest): Promise<NamedFile> {
-    const { written } = await this.#prepare(request);
+  async file(request: SegDeliveryRequest, format: DownloadFormat): Promise<NamedFile> {
+    const { written, job } = await this.#prepare(request);
     request.signal.throwIfAborted();
-    return { name: `samrefine-${written.sopInstanceUid.slice(-12)}.dcm`, bytes: written.bytes };
+    const name = segFileName(written.sopInstanceUid);
+    if (format === "dicom-seg") return { name, bytes: written.bytes };
+    const bytes = await writeLabelsInWorker(job, format);
+    request.signal.throwIfAborted();
+    return { name: name.replace(/\.dcm$/, LABEL_FILE_ENDING[format]), bytes };
+  }
+
+  /** SOP Instance UIDs of SEGs that wait for the archive and still are on screen, to be stored from there. */
+  isOnScreen(record: SegmentationRecord, sopInstanceUid: string): boolean {
+    return this.#refused.get(record)?.has(sopInstanceUid) === true;
   }
 
   async #prepare({ series, record, ...names }: SegDeliveryRequest): Promise<PreparedSeg> {
@@ -129,27 +152,5 @@ export class SegStore {
       { signal },
     );
     await compareSegInWorker(stored, job);
-  }
-
-  /**
-   * Lets the host read the new series from the archive, as it would after a reload. OHIF keeps the answer of a study's first
-   * retrieval and would give that again; it is forgotten before, and afterwards too, because the next opening of the study
-   * wants all series.
-   */
-  async #showInStudy({ displaySet }: SeriesSource, { seriesInstanceUid }: WrittenSeg): Promise<void> {
-    const { dataSource } = this.#host;
-    const { StudyInstanceUID } = displaySet;
-    const forget = () => {
-      // OHIF 3.13 files the answer under the data source's name and the study, other versions under the study alone.
-      for (const key of [`${dataSource?.getConfig?.()?.name}:${StudyInstanceUID}`, StudyInstanceUID]) {
-        dataSource?.deleteStudyMetadataPromise?.(key);
-      }
-    };
-    forget();
-    await dataSource?.retrieve.series.metadata({
-      StudyInstanceUID,
-      filters: { seriesInstanceUID: [seriesInstanceUid] },
-    });
-    forget();
   }
 }

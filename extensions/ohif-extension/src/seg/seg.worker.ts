@@ -1,6 +1,7 @@
 import type { SourceInstance } from "@samrefine/dicom";
 import { expose, transfer } from "comlink";
 import { type Reply, toWireError } from "../refinery/wire.ts";
+import { type LabelFormat, writeLabelFile } from "./label-file.ts";
 import { type ReadSeg, readSeg } from "./read-seg.ts";
 import { compareSeg, type SegJob, type WrittenSeg, writeSeg } from "./seg-job.ts";
 
@@ -17,6 +18,14 @@ const endpoint = {
     try {
       compareSeg(bytes, job);
       return { ok: true, value: undefined };
+    } catch (error) {
+      return { ok: false, error: toWireError(error) };
+    }
+  },
+  writeLabels(job: SegJob, format: LabelFormat): Reply<Uint8Array<ArrayBuffer>> {
+    try {
+      const value = writeLabelFile(job, format);
+      return transfer({ ok: true, value }, [value.buffer]);
     } catch (error) {
       return { ok: false, error: toWireError(error) };
     }

@@ -2,7 +2,7 @@ import { isRefineError, RefineError } from "@samrefine/core";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
 import { type NamedFile, saveFiles } from "../seg/save-files.ts";
-import type { SegDeliveryReport, SegDeliveryRequest, SegStore } from "../seg/seg-store.ts";
+import type { DownloadFormat, SegDeliveryReport, SegDeliveryRequest, SegStore } from "../seg/seg-store.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
 
@@ -13,6 +13,7 @@ export interface SegmentedSeries {
 }
 
 export interface HandOver {
+  readonly format: DownloadFormat;
   readonly segStore: SegStore;
   readonly activity: Activity;
   readonly catalogue: ModelCatalogue | undefined;
@@ -50,23 +51,33 @@ export async function storeSegs(
 }
 
 /**
- * Saves one SEG per series as files.
+ * Saves one file per series.
  * @returns What happened, for the user.
- * @throws RefineError `seg-encoding`
+ * @throws RefineError `seg-encoding`, `unsupported-dicom`
  */
-export async function downloadSegs(
+export async function downloadFiles(
   handOver: HandOver,
   segmented: readonly SegmentedSeries[],
   signal: AbortSignal,
 ): Promise<string> {
+  const { activity, format, segStore } = handOver;
   const files: NamedFile[] = [];
   for (const entry of segmented) {
-    handOver.activity.show(labelOf("Writing", segmented.length), progressOf(files.length, segmented.length));
-    files.push(await handOver.segStore.file(requestOf(handOver, entry, signal)));
+    activity.show(labelOf("Writing", segmented.length), progressOf(files.length, segmented.length));
+    files.push(await segStore.file(requestOf(handOver, entry, signal), format));
   }
-  saveFiles(files, "samrefine-segs");
-  return files.length === 1 ? "The SEG was downloaded." : `${files.length} SEGs were downloaded as one archive.`;
+  saveFiles(files, "samrefine");
+  return files.length === 1
+    ? `The ${FORMAT_NAME[format]} was downloaded.`
+    : `${files.length} files (${FORMAT_NAME[format]}) were downloaded as one archive.`;
 }
+
+const FORMAT_NAME: Readonly<Record<DownloadFormat, string>> = {
+  "dicom-seg": "DICOM SEG",
+  nifti: "NIfTI label map",
+  "seg-nrrd": "seg.nrrd",
+  png: "PNG label map",
+};
 
 /** The failure of one SEG, with what was stored before it. */
 function afterStoring(stored: number, total: number, error: unknown): unknown {

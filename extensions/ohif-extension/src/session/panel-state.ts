@@ -1,4 +1,7 @@
+import type { CodedConcept } from "@samrefine/core";
+import type { OutboxEntry } from "@samrefine/dicom";
 import type { RefinementChoice } from "../models/model-plan.ts";
+import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { SizeUnit } from "../series/slice-measure.ts";
 
 export type Phase = "idle" | "loading" | "running" | "review" | "storing" | "stored" | "error";
@@ -15,6 +18,8 @@ export interface SegmentRow {
   readonly number: number;
   readonly label: string;
   readonly colorRgb: readonly [number, number, number];
+  readonly category: CodedConcept;
+  readonly type: CodedConcept;
   readonly isVisible: boolean;
   readonly isActive: boolean;
   readonly voxels: number;
@@ -83,6 +88,9 @@ export interface PanelState {
   readonly segsToStore: number;
   /** A SEG whose storing failed: it is kept and can be stored again or downloaded. */
   readonly hasUnstoredSeg: boolean;
+  /** SEGs of this study that an earlier session could not store. */
+  readonly waiting: readonly OutboxEntry[];
+  readonly downloadFormat: DownloadFormat;
 }
 
 export const initialPanelState: PanelState = {
@@ -110,4 +118,6 @@ export const initialPanelState: PanelState = {
   canRedo: false,
   segsToStore: 0,
   hasUnstoredSeg: false,
+  waiting: [],
+  downloadFormat: "dicom-seg",
 };

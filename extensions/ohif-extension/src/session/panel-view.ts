@@ -6,6 +6,7 @@ import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
 import { describePlan, type RefinementChoice } from "../models/model-plan.ts";
 import { isFlagged, meanQuality, worstQuality } from "../run/quality.ts";
+import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import { type PendingEdit, promptOf } from "../tool/pending-edit.ts";
 import type { Activity } from "./activity.ts";
@@ -38,6 +39,8 @@ export interface PanelSources {
   /** How many SEGs storing would make. */
   readonly toHandOver: number;
   readonly hasUnstoredSeg: boolean;
+  readonly waiting: PanelState["waiting"];
+  readonly downloadFormat: DownloadFormat;
   readonly pending: PendingEdit | undefined;
   readonly clickMode: PanelState["clickMode"];
   readonly arePromptsShown: boolean;
@@ -83,6 +86,8 @@ export function buildPanelState(sources: PanelSources): PanelState {
     canRedo: sources.canRedo && activity.isIdle,
     segsToStore: activity.isIdle ? sources.toHandOver : 0,
     hasUnstoredSeg: sources.hasUnstoredSeg,
+    waiting: sources.waiting,
+    downloadFormat: sources.downloadFormat,
   };
 }
 
@@ -112,7 +117,7 @@ function imageCountText({ imageIds }: HostDisplaySet): string {
 
 function segmentRows(host: OhifHost, series: SeriesSource, record: SegmentationRecord): SegmentRow[] {
   const active = host.activeSegment(record.segmentationId);
-  return record.segments.map(({ number, label, colorRgb }) => {
+  return record.segments.map(({ number, label, colorRgb, category, type }) => {
     let voxels = 0;
     let size = 0;
     for (let slice = 0; slice < series.sliceCount; slice++) {
@@ -124,6 +129,8 @@ function segmentRows(host: OhifHost, series: SeriesSource, record: SegmentationR
       number,
       label,
       colorRgb,
+      category,
+      type,
       isVisible: host.isSegmentVisible(record.segmentationId, number),
       isActive: number === active,
       voxels,

@@ -20,6 +20,8 @@ export interface RecordBookPorts {
   readonly onUndone: (text: string) => void;
 }
 
+export type SegmentEdit = Pick<SegmentInfo, "label" | "colorRgb" | "category" | "type">;
+
 /** What one step changed in one segmentation. */
 export interface RecordChange {
   readonly record: SegmentationRecord;
@@ -133,6 +135,30 @@ export class RecordBook {
           for (const { record, change } of present) record.applyChange(change, isUndo ? "before" : "after");
         });
         this.#ports.onUndone(`${isUndo ? "Undone" : "Redone"}: ${label}.`);
+      },
+    });
+  }
+
+  /** Changes what a segment is called, means and looks like, as one undoable step. */
+  editSegment(record: SegmentationRecord, number: number, edit: SegmentEdit): void {
+    const before = record.segments;
+    const after = before.map((segment) => (segment.number === number ? { ...segment, ...edit } : segment));
+    const apply = (segments: readonly SegmentInfo[]) => {
+      this.#write(() => {
+        record.setSegments(segments);
+        for (const { label, colorRgb } of segments.filter((segment) => segment.number === number)) {
+          this.#host.setSegmentLabel(record.segmentationId, number, label);
+          this.#host.setSegmentColor(record.segmentationId, number, colorRgb);
+        }
+      });
+    };
+    apply(after);
+    this.#ports.onChange();
+    this.#host.history.push({
+      restoreMemo: (isUndo?: boolean) => {
+        if (this.#ports.life.aborted || !this.#records.has(record.segmentationId)) return;
+        apply(isUndo ? before : after);
+        this.#ports.onUndone(`${isUndo ? "Undone" : "Redone"}: edit segment.`);
       },
     });
   }

@@ -1,3 +1,4 @@
+import type { OutboxEntry } from "@samrefine/dicom";
 import { chooseModel, matchSeries, type SegmentationManifest } from "@samrefine/models";
 import type { ExtensionConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
@@ -12,16 +13,18 @@ import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import { ModelLoader } from "../refinery/model-loader.ts";
 import type { ReadSeg } from "../seg/read-seg.ts";
-import { SegStore } from "../seg/seg-store.ts";
+import { saveFiles } from "../seg/save-files.ts";
+import { type DownloadFormat, SegStore } from "../seg/seg-store.ts";
+import { WaitingSegs } from "../seg/waiting-segs.ts";
 import { type SeriesSource, seriesTraits } from "../series/series-source.ts";
 import { type Gesture, promptOf } from "../tool/pending-edit.ts";
 import { Activity } from "./activity.ts";
 import { defaultSegment } from "./default-segment.ts";
-import { downloadSegs, type HandOver, type SegmentedSeries, storeSegs } from "./hand-over.ts";
+import { downloadFiles, type HandOver, type SegmentedSeries, storeSegs } from "./hand-over.ts";
 import { initialPanelState, type PanelState } from "./panel-state.ts";
 import { buildPanelState, type StudyPart } from "./panel-view.ts";
 import { PENDING_OBJECT, PromptEditing } from "./prompt-editing.ts";
-import { RecordBook } from "./record-book.ts";
+import { RecordBook, type SegmentEdit } from "./record-book.ts";
 import { runSummary, segmentStudy } from "./study-run.ts";
 
 /** The prompts on screen; the session tells what to show, the annotations tell what a person did to them. */
@@ -48,6 +51,7 @@ export class RefineSession {
   readonly #promptView: PromptView;
   readonly #models: ModelLoader;
   readonly #segStore: SegStore;
+  readonly #waitingSegs: WaitingSegs;
   readonly #book: RecordBook;
   readonly #activity: Activity;
   readonly #editing: PromptEditing;
@@ -63,6 +67,9 @@ export class RefineSession {
   #refinement: RefinementChoice = "recommended";
   /** Keyed by display set. */
   readonly #failedSlices = new Map<string, ReadonlySet<number>>();
+  /** Of this study, left by an earlier failure of the archive. */
+  #waiting: readonly OutboxEntry[] = [];
+  #downloadFormat: DownloadFormat = "dicom-seg";
   #arePromptsShown = true;
   /** The slice to go to as soon as the host shows its series. */
   #destination: { readonly displaySet: HostDisplaySet; readonly slice: number } | undefined;
@@ -73,7 +80,8 @@ export class RefineSession {
     this.#configuration = configuration;
     this.#promptView = promptView;
     this.#models = new ModelLoader(startRefinery);
-    this.#segStore = new SegStore(host);
+    this.#waitingSegs = new WaitingSegs(host);
+    this.#segStore = new SegStore(host, this.#waitingSegs);
     const life = this.#life.signal;
     const onChange = () => this.#changed();
     this.#activity = new Activity({ life, onChange, onFailure: (error) => this.#models.forgetCrashed(error) });
@@ -184,6 +192,16 @@ export class RefineSession {
     this.#host.setSegmentColor(existing.segmentationId, number, info.colorRgb);
     this.#host.setActiveSegment(existing.segmentationId, number);
     existing.setSegments([...existing.segments.filter((segment) => segment.number !== number), info]);
+    this.#changed();
+  }
+
+  editSegment(number: number, edit: SegmentEdit): void {
+    const record = this.#record();
+    if (record && this.#activity.isIdle) this.#book.editSegment(record, number, edit);
+  }
+
+  selectDownloadFormat(format: DownloadFormat): void {
+    this.#downloadFormat = format;
     this.#changed();
   }
 
@@ -336,7 +354,7 @@ export class RefineSession {
   }
 
   async download(): Promise<void> {
-    await this.#handOver(downloadSegs);
+    await this.#handOver(downloadFiles);
   }
 
   async #handOver(deliver: typeof storeSegs): Promise<void> {
@@ -346,12 +364,54 @@ export class RefineSession {
     if (segmented.length === 0) return;
     await this.#activity.run("storing", async (signal) => {
       const handOver: HandOver = {
+        format: this.#format(),
         segStore: this.#segStore,
         activity: this.#activity,
         catalogue: this.#catalogue,
       };
       this.#activity.say(await deliver(handOver, segmented, signal));
     });
+    await this.#listWaiting();
+  }
+
+  /** The chosen format where it fits: radiographs are no volume, volumes no PNG. */
+  #format(): DownloadFormat {
+    const isImage = this.#series?.sliceCount === 1;
+    const format = this.#downloadFormat;
+    if (format === "dicom-seg") return format;
+    return isImage ? "png" : format === "png" ? "nifti" : format;
+  }
+
+  /** Stores a SEG that an earlier session could not store. */
+  async storeWaiting(entry: OutboxEntry): Promise<void> {
+    if (!this.#activity.isIdle) return;
+    await this.#activity.run("storing", async (signal) => {
+      await this.#waitingSegs.store(entry, signal);
+      this.#activity.say("Stored and read back, identical. It is listed among the series of this study.");
+    });
+    await this.#listWaiting();
+  }
+
+  async downloadWaiting(entry: OutboxEntry): Promise<void> {
+    const file = await this.#waitingSegs.file(entry);
+    if (file) saveFiles([file], "samrefine");
+  }
+
+  async discardWaiting(entry: OutboxEntry): Promise<void> {
+    await this.#waitingSegs.discard(entry.id);
+    await this.#listWaiting();
+  }
+
+  /** SEGs of this study that wait for the archive; those on screen are offered by "Store again". */
+  async #listWaiting(): Promise<void> {
+    const studyUid = this.#series?.displaySet.StudyInstanceUID;
+    if (studyUid === undefined || this.#life.signal.aborted) return;
+    const entries = await this.#waitingSegs.of(studyUid);
+    const records = this.#studyParts().flatMap(({ record }) => record ?? []);
+    this.#waiting = entries.filter(
+      ({ sopInstanceUid }) => !records.some((record) => this.#segStore.isOnScreen(record, sopInstanceUid)),
+    );
+    this.#changed();
   }
 
   /** The current segmentation, and those of the study's other series that are not yet in the archive. */
@@ -383,7 +443,9 @@ export class RefineSession {
 
   #makeCurrent(displaySet: HostDisplaySet): void {
     try {
+      const isSameStudy = this.#series?.displaySet.StudyInstanceUID === displaySet.StudyInstanceUID;
       this.#series = this.#book.open(displaySet);
+      if (!isSameStudy) void this.#listWaiting();
       if (!this.#activity.isIdle) return;
       this.#activity.forgetError();
       this.#chooseModel();
@@ -533,6 +595,8 @@ export class RefineSession {
       isStored: toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record)),
       toHandOver: toHandOver.length,
       hasUnstoredSeg: toHandOver.some(({ record }) => this.#segStore.hasUnstored(record)),
+      waiting: this.#waiting,
+      downloadFormat: this.#format(),
       pending,
       clickMode: this.#editing.clickMode,
       arePromptsShown: this.#arePromptsShown,

@@ -1,0 +1,123 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { readNifti, readSegNrrd } from "@samrefine/formats";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { repositoryDirectory } from "./harness/artifacts.ts";
+import { launchBrowser } from "./harness/browser.ts";
+import { openSegmentation } from "./harness/open-segmentation.ts";
+import { countShown, onlyLabelmap } from "./harness/shown-labelmap.ts";
+import { dciodvfyErrors, hasDciodvfy, storedSegs } from "./harness/stored-seg.ts";
+import { studyUidOf } from "./harness/study-folder.ts";
+import { ViewerPage } from "./harness/viewer-page.ts";
+import { type RunningViewer, startViewer } from "./harness/viewer-process.ts";
+
+const demo = join(repositoryDirectory, "apps", "viewer", "dist", "demo");
+const hand = join(demo, "hand-2");
+const abdomen = join(demo, "abdomen");
+
+let browser: Browser;
+let viewer: RunningViewer;
+let page: ViewerPage | undefined;
+
+beforeAll(async () => {
+  browser = await launchBrowser();
+  viewer = await startViewer();
+});
+afterEach(async () => {
+  await page?.close();
+  page = undefined;
+});
+afterAll(async () => {
+  await browser?.close();
+  await viewer?.stop();
+});
+
+/** Opens a study and segments the series on screen by the network alone. */
+async function segmented(folder: string, model: string, buttonId: string): Promise<ViewerPage> {
+  page = await ViewerPage.open(browser, viewer.url);
+  await page.openStudy(await studyUidOf(folder));
+  await page.panel.waitForModel(model);
+  await page.panel.part("samrefine-refinement").selectOption("network-only");
+  await page.panel.part(buttonId).click();
+  await page.panel.waitForState("review", 300_000);
+  return page;
+}
+
+describe("a segment's label, coded type and colour", () => {
+  it("can be edited, undone, stored and are there again when the SEG is opened", async () => {
+    const studyUid = await studyUidOf(hand);
+    const { panel, watched } = await segmented(hand, "unet-phantom-hand", "samrefine-auto-series");
+    const labels = async () => (await panel.segments()).map(({ label }) => label);
+    const [first = "", ...others] = await labels();
+
+    await panel.part("samrefine-edit-segment").first().click();
+    await panel.part("samrefine-editor-label").fill("Left ulna, corrected");
+    // A name that the dictionary knows brings its code along.
+    expect(await panel.part("samrefine-editor-type").inputValue()).toBe("Ulna");
+    await panel.part("samrefine-editor-type").fill("no such thing");
+    expect(await panel.part("samrefine-editor-keep").isDisabled()).toBe(true);
+    await panel.part("samrefine-editor-type").fill("Ulna");
+    await panel.part("samrefine-editor-color").fill("#12ab9c");
+    await watched.screenshot("hand-over-editor");
+    await panel.part("samrefine-editor-label").press("Enter");
+    await expect.poll(labels).toEqual(["Left ulna, corrected", ...others]);
+
+    await panel.undo();
+    await expect.poll(labels).toEqual([first, ...others]);
+    await panel.part("samrefine-redo").click();
+    await expect.poll(labels).toEqual(["Left ulna, corrected", ...others]);
+    await watched.screenshot("hand-over-edited");
+
+    await panel.store();
+    await panel.waitForState("stored");
+    const root = `${viewer.url}/dicom-web`;
+    const [stored] = (await storedSegs(root, studyUid)).filter(({ seg }) =>
+      seg.segments.some(({ label }) => label === "Left ulna, corrected"),
+    );
+    if (stored === undefined) throw new Error("No stored SEG has the edited label.");
+    const edited = stored.seg.segments.find(({ label }) => label === "Left ulna, corrected");
+    expect(edited?.type).toMatchObject({ value: "23416004", scheme: "SCT" });
+    expect(edited?.colorRgb?.map(Math.round)).toEqual([0x12, 0xab, 0x9c]);
+    if (hasDciodvfy) expect(dciodvfyErrors(stored.bytes)).toEqual([]);
+    expect(watched.errors).toEqual([]);
+    await page?.close();
+
+    page = await ViewerPage.open(browser, viewer.url);
+    await page.openStudy(studyUid);
+    await openSegmentation(page, stored.seg.sopInstanceUid);
+    expect((await page.panel.segments()).map(({ label }) => label)).toContain("Left ulna, corrected");
+    expect(page.watched.errors).toEqual([]);
+  });
+});
+
+describe("downloads for other programs", () => {
+  it("are NIfTI and seg.nrrd of a volume, with the panel's voxels", { timeout: 600_000 }, async () => {
+    const { panel, watched } = await segmented(abdomen, "unet-phantom-ct", "samrefine-auto");
+    const rows = (await panel.segments()).filter(({ voxels }) => voxels > 0);
+
+    await panel.selectFormat("nifti");
+    const nifti = readNifti(await readFile(await panel.download()));
+    const counts = new Map<number, number>();
+    for (const label of nifti.volume.data) if (label !== 0) counts.set(label, (counts.get(label) ?? 0) + 1);
+    // Numbered 1..N in the panel's order, empty segments left out; where segments overlap it holds what is on screen.
+    const shown = await onlyLabelmap(watched.page);
+    const onScreen = rows.map(({ number }, index) => [index + 1, countShown(shown, number)] as const);
+    expect(Object.fromEntries(counts)).toEqual(Object.fromEntries(onScreen));
+
+    await panel.selectFormat("seg-nrrd");
+    const segNrrd = readSegNrrd(await readFile(await panel.download()));
+    expect(segNrrd.segments.map(({ description }) => description.label)).toEqual(rows.map(({ label }) => label));
+    expect(await panel.status()).toBe("The seg.nrrd was downloaded.");
+    expect(watched.errors).toEqual([]);
+  });
+
+  it("is a PNG of a radiograph", async () => {
+    const { panel } = await segmented(hand, "unet-phantom-hand", "samrefine-auto-series");
+    await panel.selectFormat("png");
+    const png = await readFile(await panel.download());
+    expect(png.subarray(1, 4).toString("latin1")).toBe("PNG");
+    const { columns, rows } = await page!.viewport().imageSize();
+    expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([columns, rows]);
+  });
+});
