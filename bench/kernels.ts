@@ -1,7 +1,8 @@
 // Kernels of packages/core against the C code that Python users call: connected components, exact Euclidean distance
 // transform, HD95 with ASSD, dilation by a disk. Each side in a process of its own, one thread, in turns, on the same 512 x
-// 512 x 200 masks; every answer is compared. Prints a table and, with --json FILE, writes the rows. Installs the other side
-// into a virtual environment of its own once (--python names an interpreter that has it already).
+// 512 x 200 masks; every answer is compared. Time is processor time, which other work on the machine touches least; our
+// garbage collector's threads count. Prints a table and, with --json FILE, writes the rows. Installs the other side into a
+// virtual environment of its own once (--python names an interpreter that has it already).
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";

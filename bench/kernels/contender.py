@@ -88,9 +88,9 @@ def resident():
 
 before = resident()
 for _ in sys.stdin:
-    started = time.perf_counter()
+    started = time.process_time()
     result = prepared()
-    milliseconds = (time.perf_counter() - started) * 1000
+    milliseconds = (time.process_time() - started) * 1000
     arrays = [part for part in (result if isinstance(result, tuple) else (result,)) if isinstance(part, numpy.ndarray)]
     size = sum(part.nbytes for part in arrays)
     above = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before - size) / mask.size

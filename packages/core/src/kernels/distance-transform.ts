@@ -43,24 +43,32 @@ export function distanceTransform3D(
     for (let slice = 0; slice < slices; slice++) transform(squared, slice * plane, columns, columns);
   }
   if (slices > 1) createLineTransform(slices, spacing[2])(squared, 0, plane, plane);
-  for (let i = 0; i < squared.length; i++) squared[i] = Math.sqrt(squared[i]!);
+  for (let i = 0; i < squared.length; i++) {
+    const value = squared[i]!;
+    if (value !== 0) squared[i] = Math.sqrt(value);
+  }
   return squared;
 }
 
-/** First axis: two sweeps give the distance to the nearest zero of the row; Infinity when it has none. */
+/** First axis: within a run of ones the nearest zero of the row is one of its two ends; Infinity when it has none. */
 function squaredDistanceAlongRows(mask: Uint8Array, columns: number, step: number): Float32Array {
   const result = new Float32Array(mask.length);
   for (let offset = 0; offset < mask.length; offset += columns) {
-    let distance = Number.POSITIVE_INFINITY;
-    for (let i = offset; i < offset + columns; i++) {
-      distance = mask[i] === 0 ? 0 : distance + 1;
-      result[i] = distance;
-    }
-    distance = Number.POSITIVE_INFINITY;
-    for (let i = offset + columns - 1; i >= offset; i--) {
-      distance = mask[i] === 0 ? 0 : distance + 1;
-      const nearest = Math.min(distance, result[i]!) * step;
-      result[i] = nearest * nearest;
+    const end = offset + columns;
+    let i = offset;
+    while (i < end) {
+      if (mask[i] === 0) {
+        i++;
+        continue;
+      }
+      const begin = i;
+      while (i < end && mask[i] !== 0) i++;
+      const left = begin > offset ? begin - 1 : Number.NEGATIVE_INFINITY;
+      const right = i < end ? i : Number.POSITIVE_INFINITY;
+      for (let pixel = begin; pixel < i; pixel++) {
+        const nearest = Math.min(pixel - left, right - pixel) * step;
+        result[pixel] = nearest * nearest;
+      }
     }
   }
   return result;
@@ -72,7 +80,8 @@ const BLOCK = 16;
 /**
  * Lower envelope of parabolas along one further axis, in place (Felzenszwalb and Huttenlocher, "Distance transforms of
  * sampled functions", 2012), for `lines` neighbouring lines whose samples lie `stride` apart. Infinite samples have no
- * parabola; a line of zeros, which is what most of an image is, stays as it is.
+ * parabola. A zero cannot become smaller, and nothing beyond it can be nearer than itself: only what lies between zeros is
+ * worked on, and most of an image is zero.
  */
 function createLineTransform(
   length: number,
@@ -83,9 +92,17 @@ function createLineTransform(
   const borders = new Float64Array(length + 1);
   const squaredStep = step * step;
 
-  const transformLine = (offset: number, target: Float32Array, start: number, stride: number): void => {
+  /** Samples `begin` to `end` (exclusive) of one line, which are not zero; those beside them are, or do not exist. */
+  const transformRun = (
+    offset: number,
+    begin: number,
+    end: number,
+    target: Float32Array,
+    start: number,
+    stride: number,
+  ): void => {
     let last = -1;
-    for (let i = 0; i < length; i++) {
+    for (let i = Math.max(0, begin - 1); i < Math.min(length, end + 1); i++) {
       const height = block[offset + i]!;
       if (height === Number.POSITIVE_INFINITY) continue;
       const lifted = height + squaredStep * i * i;
@@ -104,11 +121,24 @@ function createLineTransform(
     if (last < 0) return;
     borders[last + 1] = Number.POSITIVE_INFINITY;
     let parabola = 0;
-    for (let i = 0; i < length; i++) {
+    for (let i = begin; i < end; i++) {
       while (borders[parabola + 1]! < i) parabola++;
       const vertex = vertices[parabola]!;
       const distance = i - vertex;
       target[start + i * stride] = squaredStep * distance * distance + block[offset + vertex]!;
+    }
+  };
+
+  const transformLine = (offset: number, target: Float32Array, start: number, stride: number): void => {
+    let i = 0;
+    while (i < length) {
+      if (block[offset + i] === 0) {
+        i++;
+        continue;
+      }
+      const begin = i;
+      while (i < length && block[offset + i] !== 0) i++;
+      transformRun(offset, begin, i, target, start, stride);
     }
   };
 
