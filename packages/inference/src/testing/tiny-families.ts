@@ -1,6 +1,7 @@
 import type { PromptableManifest } from "@samrefine/models";
 import { sha256Hex } from "@samrefine/models";
-import { buildModel, type NodeSpec, type TensorSpec, type TensorValue } from "@samrefine/models/onnx";
+import { buildModel } from "@samrefine/models/onnx";
+import { constant, float, int64, integers, node } from "./graph-parts.ts";
 import { type TinyModel, writeModel } from "./tiny-models.ts";
 
 export const tinyFrame = 64;
@@ -10,27 +11,6 @@ export const tinyChannelWeights = [0.31, -0.17, 0.53] as const;
 
 type NamedFamily = "transformers-sam" | "transformers-sam2" | "sam2" | "efficient-sam";
 export type TinyFamily = NamedFamily | "sam-cut" | "sam-cut-interleaved";
-
-const float = (name: string, dims: readonly (number | string)[]): TensorSpec => ({ name, dataType: "float32", dims });
-const int64 = (name: string, dims: readonly (number | string)[]): TensorSpec => ({ name, dataType: "int64", dims });
-const constant = (name: string, dims: readonly number[], ...values: number[]): TensorValue => ({
-  name,
-  dataType: "float32",
-  dims,
-  data: Float32Array.from(values),
-});
-const integers = (name: string, ...values: number[]): TensorValue => ({
-  name,
-  dataType: "int64",
-  dims: [values.length],
-  data: BigInt64Array.from(values.map(BigInt)),
-});
-const node = (op: string, inputs: string[], output: string, attributes: NodeSpec["attributes"] = {}): NodeSpec => ({
-  op,
-  inputs,
-  outputs: [output],
-  attributes,
-});
 
 interface Outlet {
   readonly name: string;

@@ -1,27 +1,14 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type PromptableManifest, type SegmentationManifest, sha256Hex } from "@samrefine/models";
-import { buildModel, type NodeSpec } from "@samrefine/models/onnx";
+import { buildModel } from "@samrefine/models/onnx";
+import { constant, float, integers, node } from "./graph-parts.ts";
 
 /** A model written to a folder of a test. */
 export interface TinyModel<M> {
   readonly manifest: M;
   readonly manifestPath: string;
 }
-
-const float = (name: string, dims: readonly (number | string)[]) => ({ name, dataType: "float32" as const, dims });
-const axes = (name: string, ...values: number[]) => ({
-  name,
-  dataType: "int64" as const,
-  dims: [values.length],
-  data: BigInt64Array.from(values.map(BigInt)),
-});
-const constant = (name: string, dims: readonly number[], ...values: number[]) => ({
-  name,
-  dataType: "float32" as const,
-  dims,
-  data: Float32Array.from(values),
-});
 
 export interface TinyUnetOptions {
   readonly rows?: number;
@@ -119,17 +106,11 @@ export async function writeTinyDeepUnet(
  * embedding, plus the token's number, plus the mean prompt coordinate / 64, plus the mask prompt.
  */
 export async function writeTinySam(folder: string): Promise<TinyModel<PromptableManifest>> {
-  const node = (op: string, inputs: string[], output: string, attributes: NodeSpec["attributes"] = {}): NodeSpec => ({
-    op,
-    inputs,
-    outputs: [output],
-    attributes,
-  });
   const encoder = buildModel({
     opset: 18,
     inputs: [float("input", [1, 3, 64, 64])],
     outputs: [float("output", [1, 1, 16, 16])],
-    initializers: [axes("channel", 1)],
+    initializers: [integers("channel", 1)],
     nodes: [
       node("ReduceMean", ["input", "channel"], "grey"),
       node("AveragePool", ["grey"], "output", { kernel_shape: { ints: [4, 4] }, strides: { ints: [4, 4] } }),
@@ -146,9 +127,9 @@ export async function writeTinySam(folder: string): Promise<TinyModel<Promptable
     ],
     outputs: [float("low_res_masks", ["prompts", 4, 16, 16]), float("iou_predictions", ["prompts", 4])],
     initializers: [
-      axes("tokenAndXy", 1, 2),
-      axes("tokenAxis", 1),
-      axes("space", 2, 3),
+      integers("tokenAndXy", 1, 2),
+      integers("tokenAxis", 1),
+      integers("space", 2, 3),
       constant("side", [1], 64),
       constant("nothing", [1], 0),
       constant("tokens", [1, 4, 1, 1], 0, 1, 2, 3),
