@@ -21,6 +21,7 @@ import { type CpuProfile, placeOfCharacter, type ThreadTime, threadTime } from "
 import { attachToWorkers } from "./one-click/devtools-target.ts";
 import { madeCtSeries } from "./one-click/made-series.ts";
 import { PageWatch } from "./one-click/page-watch.ts";
+import { rendererCpuSeconds } from "./one-click/renderer-cpu.ts";
 import { RendererMemory } from "./one-click/renderer-memory.ts";
 
 const { values: options } = parseArgs({
@@ -99,6 +100,9 @@ interface ClickTimes {
   readonly raw: number;
   /** The same runs, each at the median time of bare runs right after the click; decoder runs as metered. */
   readonly bare: number;
+  /** Processor time of the tab, all threads, which other work on the machine touches least; and of the same runs bare. */
+  readonly cpu: number;
+  readonly bareCpu: number;
 }
 
 interface LongTaskOfOurs {
@@ -150,8 +154,10 @@ async function measureCase(task: Case, folder: string): Promise<CaseReport> {
   let browser: Browser | undefined;
   let bare: BareModels | undefined;
   try {
-    browser = await launchBrowser();
-    bare = await BareModels.open(browser, await bareModelsOf(task.model));
+    const chromium = await launchBrowser();
+    browser = chromium;
+    const bareModels = await BareModels.open(browser, await bareModelsOf(task.model));
+    bare = bareModels;
     const page = await ViewerPage.open(browser, viewer.url);
     const { panel, watched } = page;
     const watch = await PageWatch.install(watched.page);
@@ -165,26 +171,41 @@ async function measureCase(task: Case, folder: string): Promise<CaseReport> {
     const before = await memory?.now();
     await memory?.resetPeak();
 
+    const bareRun = async (model: string, runs: number): Promise<{ readonly wall: number; readonly cpu: number }> => {
+      const before = await rendererCpuSeconds(chromium);
+      const times = await bareModels.run(model, runs);
+      return { wall: median(times) / 1000, cpu: ((await rendererCpuSeconds(chromium)) - before) / runs };
+    };
+    await bareModels.run("unet.onnx", 1);
+    if (task.refinement === "with-sam") await bareModels.run("encoder.onnx", 1);
+
     const click = async (): Promise<ClickTimes & { readonly startedMs: number }> => {
       const isFirst = !(await watch.hasWorker());
       if (!isFirst) await watch.clearCache();
       const start = isFirst ? undefined : await watch.stats();
+      const cpuBefore = await rendererCpuSeconds(chromium);
       await panel.segmentStudy();
       await watch.waitForEnd(longestRunMs);
+      const cpu = (await rendererCpuSeconds(chromium)) - cpuBefore;
       const { startedMs, runningMs, endedMs } = await watch.lastClick();
       const end = await watch.stats();
       slices = await watch.slicesOfLastClick();
-      const spent = (role: keyof typeof end.runMs): number => end.runMs[role] - (start?.runMs[role] ?? 0);
+      const spent = (role: keyof typeof end.runMs): number => (end.runMs[role] - (start?.runMs[role] ?? 0)) / 1000;
       const encoded = end.cacheMisses - (start?.cacheMisses ?? 0);
-      const bareUnet = median((await bare?.run("unet.onnx", 9)) ?? []);
-      const bareEncoder = encoded === 0 ? 0 : median((await bare?.run("encoder.onnx", 3)) ?? []);
+      // Both refinements run the U-Net once per slice, without mirrored runs.
+      const unet = await bareRun("unet.onnx", 9);
+      const encoder = encoded === 0 ? { wall: 0, cpu: 0 } : await bareRun("encoder.onnx", 3);
+      const decoder = spent("decoder");
+      // A decoder run uses the processor as an encoder run does.
+      const decoderCpu = encoded === 0 ? 0 : (decoder * encoder.cpu) / encoder.wall;
       return {
         startedMs,
         wall: (endedMs - startedMs) / 1000,
         loading: (runningMs - startedMs) / 1000,
-        raw: (spent("unet") + spent("encoder") + spent("decoder")) / 1000,
-        // Both refinements run the U-Net once per slice, without mirrored runs.
-        bare: (slices * bareUnet + encoded * bareEncoder + spent("decoder")) / 1000,
+        raw: spent("unet") + spent("encoder") + decoder,
+        bare: slices * unet.wall + encoded * encoder.wall + decoder,
+        cpu,
+        bareCpu: slices * unet.cpu + encoded * encoder.cpu + decoderCpu,
       };
     };
 
@@ -215,6 +236,7 @@ async function measureCase(task: Case, folder: string): Promise<CaseReport> {
       rows: [
         compare(`${task.name}: click / model runs in it`, "s", of("wall"), of("raw")),
         compare(`${task.name}: click / the same runs bare`, "s", of("wall"), of("bare")),
+        compare(`${task.name}: processor time, click / the same runs bare`, "s", of("cpu"), of("bareCpu")),
       ],
       processing,
       mainThread,
@@ -279,11 +301,12 @@ async function profiledClick(
   return { wallMs: endedMs - startedMs, threads: times };
 }
 
-function describe({ wall, loading, raw, bare }: ClickTimes): string {
+function describe({ wall, loading, raw, bare, cpu, bareCpu }: ClickTimes): string {
   const [ratio, bareRatio] = [wall / raw, wall / bare].map((value) => value.toFixed(2));
   return (
     `${wall.toFixed(2)} s, ${loading.toFixed(2)} s of it before the first slice; ` +
-    `model runs ${raw.toFixed(2)} s (${ratio}), bare ${bare.toFixed(2)} s (${bareRatio})`
+    `model runs ${raw.toFixed(2)} s (${ratio}), bare ${bare.toFixed(2)} s (${bareRatio}); ` +
+    `processor ${cpu.toFixed(2)} s, of bare runs ${bareCpu.toFixed(2)} s (${(cpu / bareCpu).toFixed(2)})`
   );
 }
 
