@@ -115,9 +115,37 @@ by_dcmtk(base("baseline", grey, bits_stored=8), "grey-jpeg-baseline.dcm", "dcmcj
 by_dcmtk(base("extended 8", grey, bits_stored=8), "grey-jpeg-extended.dcm", "dcmcjpeg", "+ee", "+q", "95")
 by_dcmtk(base("extended 12", cr, bits_stored=12), "cr-jpeg-extended-12-bit.dcm", "dcmcjpeg", "+ee", "+q", "95")
 by_dcmtk(base("rgb baseline", rgb, bits_stored=8, photometric="RGB", planar=0), "rgb-jpeg-baseline.dcm", "dcmcjpeg", "+eb", "+q", "95")
+# Colour without a transform, and without the marker that would say so: the photometric interpretation alone does.
+by_dcmtk(base("rgb plain", rgb, bits_stored=8, photometric="RGB", planar=0), "rgb-jpeg-no-transform.dcm", "dcmcjpeg", "+eb", "+cr", "+q", "95")
+dataset = pydicom.dcmread(target / "rgb-jpeg-no-transform.dcm")
+stream = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
+marker = stream.index(b"\xff\xee")
+dataset.PixelData = encapsulate([stream[:marker] + stream[marker + 16 :]])
+save(dataset, "rgb-jpeg-no-transform.dcm")
+# Some writers put a whole .jp2 file into the fragment.
+dataset = pydicom.dcmread(target / "ct-jpeg2000-lossless.dcm")
+stream = pydicom.encaps.get_frame(dataset.PixelData, 0, number_of_frames=1)
+
+
+def box(kind, content):
+    return (len(content) + 8).to_bytes(4, "big") + kind + content
+
+
+header = box(b"ihdr", ROWS.to_bytes(4, "big") + COLUMNS.to_bytes(4, "big") + bytes([0, 1, 0x8F, 7, 0, 0]))
+colour = box(b"colr", bytes([1, 0, 0]) + (17).to_bytes(4, "big"))
+file = box(b"jP  ", b"\r\n\x87\n") + box(b"ftyp", b"jp2 " + bytes(4) + b"jp2 ") + box(b"jp2h", header + colour) + box(b"jp2c", stream)
+dataset.PixelData = encapsulate([file])
+save(dataset, "ct-jpeg2000-boxed.dcm")
 by_pydicom(base("rgb rle", rgb, bits_stored=8, photometric="RGB", planar=0), "rgb-rle.dcm", RLELossless)
 by_dcmtk(base("rgb ls", rgb, bits_stored=8, photometric="RGB", planar=0), "rgb-jpeg-ls.dcm", "dcmcjpls", "+el")
 save(base("rgb planar", np.ascontiguousarray(np.moveaxis(rgb, -1, 0)), bits_stored=8, photometric="RGB", planar=1), "rgb-planar.dcm")
+# Pairs of pixels share their chrominance; pydicom gives the values of YBR_FULL.
+even = np.ascontiguousarray(rgb[:, :36])
+shared = np.stack([even[:, 0::2, 0], even[:, 1::2, 0], even[:, 0::2, 1], even[:, 0::2, 2]], axis=-1)
+dataset = base("ybr 422", np.ascontiguousarray(shared), bits_stored=8, photometric="YBR_FULL", planar=0)
+dataset.PhotometricInterpretation = "YBR_FULL_422"
+dataset.Columns = 36
+save(dataset, "ybr-422.dcm")
 by_pydicom(base("cine rle", cine, bits_stored=12, frames=3), "cine-rle.dcm", RLELossless)
 # Fragments: many per frame with a basic offset table, many per frame with an extended one.
 dataset = base("cine ls", cine, bits_stored=12, frames=3)
@@ -151,7 +179,9 @@ save(palette, "palette.dcm")
 
 def facts(dataset):
     """Decoders of lossy JPEG round differently by one; the others must agree to the bit."""
-    values = np.ascontiguousarray(dataset.pixel_array)  # samples interleaved, colour as RGB
+    # Samples interleaved; what a codec gives as RGB is RGB, uncompressed YBR stays YBR.
+    raw = dataset.PhotometricInterpretation == "YBR_FULL_422" and not dataset.file_meta.TransferSyntaxUID.is_encapsulated
+    values = np.ascontiguousarray(pydicom.pixels.pixel_array(dataset, raw=True) if raw else dataset.pixel_array)
     values = values.astype(values.dtype.newbyteorder("<"))
     syntax = str(dataset.file_meta.TransferSyntaxUID)
     if syntax in ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51", "1.2.840.10008.1.2.4.91") and values.size < 10000:

@@ -57,6 +57,20 @@ describe("writePart10 and readPart10", () => {
     expect(sorted(file.dataset)).toEqual(sorted(image));
   });
 
+  test("a file that names an explicit syntax and leaves the representations out is read all the same", () => {
+    const explicit = writePart10(image);
+    const implicit = writePart10(image, { transferSyntaxUid: IMPLICIT_LITTLE_ENDIAN });
+    // File meta information: its group length stands at byte 140 and counts from 144.
+    const endOfMeta = (bytes: Uint8Array): number => 144 + new DataView(bytes.buffer).getUint32(140, true);
+    const mixed = new Uint8Array([
+      ...explicit.subarray(0, endOfMeta(explicit)),
+      ...implicit.subarray(endOfMeta(implicit)),
+    ]);
+    const file = readPart10(mixed);
+    expect(file.transferSyntaxUid).toBe(EXPLICIT_LITTLE_ENDIAN);
+    expect(sorted(file.dataset)).toEqual(sorted(image));
+  });
+
   test("fragments of compressed pixel data survive, padded to even length", () => {
     const PixelData = { kind: "encapsulated", offsets: [0], fragments: [Uint8Array.of(9, 8, 7)] };
     const file = readPart10(writePart10({ ...image, PixelData }, { transferSyntaxUid: RLE_LOSSLESS }));

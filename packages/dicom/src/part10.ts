@@ -62,10 +62,21 @@ export function readPart10(file: Uint8Array, options: ReadOptions = {}): DicomFi
     });
   }
   if (!syntax.isDeflated) {
-    return { meta, dataset: readDataset(bytes, header.end, syntax).attributes, transferSyntaxUid };
+    const isExplicit = syntax.isExplicit && !looksImplicit(bytes, header.end);
+    const { attributes } = readDataset(bytes, header.end, { ...syntax, isExplicit });
+    return { meta, dataset: attributes, transferSyntaxUid };
   }
   const inflated = inflateBounded(bytes.subarray(header.end), options.maximumInflatedBytes ?? 2 ** 31);
   return { meta, dataset: readDataset(inflated, 0, syntax).attributes, transferSyntaxUid };
+}
+
+/**
+ * Some writers name an explicit transfer syntax and leave the representations out. Where the first element has no two capital
+ * letters after its tag, there are none.
+ */
+function looksImplicit(bytes: Uint8Array, start: number): boolean {
+  const isLetter = (byte: number | undefined): boolean => byte !== undefined && byte >= 0x41 && byte <= 0x5a;
+  return start + 8 <= bytes.byteLength && !(isLetter(bytes[start + 4]) && isLetter(bytes[start + 5]));
 }
 
 /**

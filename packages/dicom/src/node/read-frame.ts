@@ -3,6 +3,7 @@ import { type Attributes, type EncapsulatedPixels, numberOf, requireNumber, text
 import { DEFLATED_IMAGE_FRAME, RLE_LOSSLESS } from "../dataset/transfer-syntax.ts";
 import { type DicomFile, inflateBounded } from "../part10.ts";
 import { readCodestreamHeader } from "../pixels/codestream-header.ts";
+import { markedAsRgb, unboxedJpeg2000 } from "../pixels/codestream-repair.ts";
 import { framesOfFragments } from "../pixels/fragments.ts";
 import { decodeRleFrame } from "../seg/rle.ts";
 import { type DecodedImage, interleaved, WasmCodec } from "./wasm-codec.ts";
@@ -105,15 +106,32 @@ function samplesOf(bytes: Uint8Array, { bytesPerSample }: Layout): Uint8Array | 
   return Uint16Array.from({ length: bytes.byteLength >> 1 }, (_, i) => view.getUint16(2 * i, true));
 }
 
+/** Two pixels share their chrominance, in the order Y1 Y2 Cb Cr (PS3.3 C.7.6.3.1.2). */
+function unshared(bytes: Uint8Array, { rows, columns }: Layout): Uint8Array {
+  const out = new Uint8Array(rows * columns * 3);
+  for (let i = 0; i < rows * columns; i++) {
+    const pair = (i >> 1) * 4;
+    out[3 * i] = bytes[pair + (i & 1)]!;
+    out[3 * i + 1] = bytes[pair + 2]!;
+    out[3 * i + 2] = bytes[pair + 3]!;
+  }
+  return out;
+}
+
 function nativeSamples(pixels: Uint8Array, index: number, layout: Layout, refuse: Refuse): Uint8Array | Uint16Array {
-  if (layout.photometric === "YBR_FULL_422") throw refuse("uncompressed YBR_FULL_422 is not read here");
-  const size = sampleCount(layout) * layout.bytesPerSample;
+  const isShared = layout.photometric === "YBR_FULL_422";
+  if (isShared && (layout.columns % 2 === 1 || layout.bytesPerSample === 2)) {
+    throw refuse("YBR_FULL_422 needs 8-bit samples and an even number of columns");
+  }
+  const size = isShared ? layout.rows * layout.columns * 2 : sampleCount(layout) * layout.bytesPerSample;
   if (pixels.byteLength < (index + 1) * size) {
     throw refuse(
       `${layout.columns} x ${layout.rows} pixels need ${(index + 1) * size} bytes, ${pixels.byteLength} are there`,
     );
   }
-  const samples = samplesOf(pixels.subarray(index * size, (index + 1) * size), layout);
+  const frame = pixels.subarray(index * size, (index + 1) * size);
+  if (isShared) return unshared(frame, layout);
+  const samples = samplesOf(frame, layout);
   return layout.isPlanar ? interleaved(samples, 3) : samples;
 }
 
@@ -136,13 +154,15 @@ function rleSamples(bytes: Uint8Array, layout: Layout): Uint8Array | Uint16Array
 }
 
 async function codecSamples(
-  bytes: Uint8Array,
+  stored: Uint8Array,
   transferSyntaxUid: string,
   layout: Layout,
   refuse: Refuse,
 ): Promise<Uint8Array | Uint16Array> {
   const decode = CODECS[transferSyntaxUid];
   if (decode === undefined) throw refuse(`transfer syntax ${transferSyntaxUid} is not decoded here`);
+  const isRgbJpeg = EIGHT_BIT.has(transferSyntaxUid) && layout.photometric === "RGB";
+  const bytes = isRgbJpeg ? markedAsRgb(stored) : unboxedJpeg2000(stored);
   // Looked at first: a damaged header must not make the codec ask for gigabytes.
   const header = readCodestreamHeader(bytes);
   if (header === undefined) throw refuse("the compressed image has no frame header");
@@ -170,7 +190,8 @@ async function codecSamples(
 }
 
 function photometricAfter(layout: Layout, transferSyntaxUid: string): string {
-  const isTransformed = transferSyntaxUid in CODECS && layout.photometric.startsWith("YBR");
+  if (!(transferSyntaxUid in CODECS)) return layout.photometric === "YBR_FULL_422" ? "YBR_FULL" : layout.photometric;
+  const isTransformed = layout.photometric.startsWith("YBR");
   // JPEG-LS and lossless JPEG have no colour transform: YBR_FULL stays what it is.
   const undoes = EIGHT_BIT.has(transferSyntaxUid) || /YBR_(ICT|RCT)/.test(layout.photometric);
   return isTransformed && undoes ? "RGB" : layout.photometric;
