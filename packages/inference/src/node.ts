@@ -10,6 +10,7 @@ import { createNodeRuntime, type NodeRuntimeOptions } from "./node-runtime.ts";
 
 export * from "./contract.ts";
 export { type PreparedModel, prepareDefaultSam } from "./default-sam.ts";
+export { agreement, type ProbeAnswer, probePromptable, probeSegmenter } from "./ladder/probe.ts";
 export { createNodeLadder } from "./node-ladder.ts";
 export { createNodeRuntime, type NodeProvider, type NodeRuntimeOptions } from "./node-runtime.ts";
 export { createRawSession } from "./raw-session-node.ts";

@@ -176,6 +176,16 @@ describe("models describe", () => {
   });
 });
 
+describe("models shrink", () => {
+  test("writes a model that loads and answers the same, and says how much it saved", async () => {
+    const manifest = await writeBrightnessSam(at("sam"));
+    const run = await runCommand(["models", "shrink", manifest, "--out", at("small"), "--threads", "1"]);
+    expect(run).toMatchObject({ exitCode: 0, noted: "" });
+    expect(run.printed).toContain("agree at 100.00 %");
+    expect(await runCommand(["models", "verify", at("small", "manifest.json")])).toMatchObject({ exitCode: 0 });
+  });
+});
+
 describe("models pack", () => {
   test("one folder with models, runtime and digests, which verify checks", async () => {
     const pack = at("pack");

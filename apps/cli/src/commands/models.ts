@@ -9,6 +9,8 @@ import { describeFiles } from "../models/describe-files.ts";
 import { fetchModels } from "../models/fetch-models.ts";
 import { loadManifest } from "../models/load-manifest.ts";
 import { digestsName, verifyPack, writePack } from "../models/offline-pack.ts";
+import { openEngine } from "../models/open-models.ts";
+import { shrinkModel } from "../models/shrink-model.ts";
 import { formatTable } from "../terminal/table.ts";
 
 interface ModelsOptions extends CommonOptions {
@@ -17,6 +19,10 @@ interface ModelsOptions extends CommonOptions {
 
 interface DescribeOptions extends CommonOptions {
   readonly out?: string;
+}
+
+interface ShrinkOptions extends CommonOptions {
+  readonly out: string;
 }
 
 interface PackCommandOptions extends ModelsOptions {
@@ -58,6 +64,12 @@ export function registerModels(program: Command, context: CommandContext): void 
     .argument("<url>", "http(s) address of a manifest.json or an index.json")
     .option("--folder <folder>", "folder that gets a sub-folder per model", "models");
   addCommonOptions(fetch).action((url: string, options: ModelsOptions) => fetchCommand(url, options, context));
+  const shrink = models
+    .command("shrink")
+    .description("Store a model's weights as half floats: half the download, after both were asked the same question.")
+    .argument("<manifest>", "manifest of the model")
+    .requiredOption("--out <folder>", "folder of the smaller model");
+  addCommonOptions(shrink).action((path: string, options: ShrinkOptions) => shrinkCommand(path, options, context));
   const pack = models
     .command("pack")
     .description(
@@ -91,6 +103,24 @@ async function fetchCommand(url: string, options: ModelsOptions, context: Comman
     context.terminal.print(`${manifest.id}  ${path}  ${count} of ${manifest.files.length} files fetched`);
   }
   if (options.json !== undefined) await writeJson(options.json, { command: "models fetch", models: fetched });
+}
+
+async function shrinkCommand(
+  path: string,
+  options: ShrinkOptions,
+  { terminal, signal }: CommandContext,
+): Promise<void> {
+  const engine = await openEngine(options);
+  try {
+    const shrunk = await shrinkModel(path, options.out, engine, signal);
+    const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+    terminal.print(
+      `${shrunk.path}: ${megabytes(shrunk.bytesBefore)} became ${megabytes(shrunk.bytesAfter)}; the answers agree at ${(shrunk.agreement * 100).toFixed(2)} % of the places.`,
+    );
+    if (options.json !== undefined) await writeJson(options.json, { command: "models shrink", ...shrunk });
+  } finally {
+    await engine.dispose();
+  }
 }
 
 async function packModels(

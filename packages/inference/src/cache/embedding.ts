@@ -1,4 +1,4 @@
-import { fromHalf, largestHalf, toHalf } from "./half-float.ts";
+import { fromHalf, largestHalf, toHalf } from "@samrefine/models";
 
 /** One tensor of an embedding; a Uint16Array holds IEEE half floats. `data.length` is the product of `dims`. */
 export interface StoredTensor {

@@ -3,3 +3,4 @@ export * from "./cut-sam-decoder.ts";
 export type { OnnxDataType } from "./data-type.ts";
 export * from "./inspect-model.ts";
 export * from "./model-proto.ts";
+export * from "./store-as-half.ts";

@@ -1,0 +1,71 @@
+import { largestHalf, toHalf } from "../half-float.ts";
+import { dataTypeCode } from "./data-type.ts";
+import { decodeModel, encodeModel, type NodeProto, type TensorProto } from "./model-proto.ts";
+
+/** Smaller constants are not worth a node: axes, scales, the weights of a norm. */
+const leastElements = 1024;
+const [float32, float16] = [dataTypeCode("float32"), dataTypeCode("float16")];
+
+export interface HalvedModel {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Constants that are stored as halves now, and those that stay because a half cannot hold their values. */
+  readonly halved: number;
+  readonly kept: number;
+}
+
+/**
+ * The same graph with its large float32 constants stored as half floats: about half the file. Each gets a Cast back to
+ * float32, which runtimes fold away when they load it, so that speed and memory at work stay what they were; the weights
+ * are rounded to 11 bits, and whether that matters is for the caller to measure.
+ *
+ * @throws RefineError `model-manifest` when the bytes are no ONNX model.
+ */
+export function storeWeightsAsHalf(bytes: Uint8Array, origin?: string): HalvedModel {
+  const model = decodeModel(bytes, origin);
+  const { graph } = model;
+  const casts: NodeProto[] = [];
+  const halvedNames = new Set<string>();
+  let kept = 0;
+  const initializer = (graph.initializer ?? []).map((tensor): TensorProto => {
+    const values = floatsOf(tensor);
+    if (!values || values.length < leastElements) return tensor;
+    if (!values.every((value) => Math.abs(value) <= largestHalf)) {
+      kept++;
+      return tensor;
+    }
+    const name = tensor.name ?? "";
+    halvedNames.add(name);
+    const stored = `${name}/half`;
+    casts.push({
+      name: `${name}/cast`,
+      opType: "Cast",
+      domain: "",
+      input: [stored],
+      output: [name],
+      // AttributeProto.AttributeType INT of onnx.proto3.
+      attribute: [{ name: "to", type: 2, i: float32 }],
+    });
+    const half = toHalf(values);
+    const rawData = new Uint8Array(half.buffer, half.byteOffset, half.byteLength);
+    return { name: stored, dataType: float16, dims: tensor.dims ?? [], rawData };
+  });
+  const halvedModel = encodeModel({
+    ...model,
+    graph: {
+      ...graph,
+      node: [...casts, ...(graph.node ?? [])],
+      initializer,
+      // Old exporters list constants among the inputs; what a node makes now must not be one.
+      input: (graph.input ?? []).filter((input) => !halvedNames.has(input.name ?? "")),
+    },
+  });
+  return { bytes: halvedModel, halved: halvedNames.size, kept };
+}
+
+/** The values of a float32 constant, wherever the exporter put them; undefined for other types and external data. */
+function floatsOf({ dataType, rawData, floatData, dataLocation }: TensorProto): Float32Array | undefined {
+  if (dataType !== float32 || dataLocation) return undefined;
+  // A copy, since the file's bytes need not be aligned.
+  if (rawData?.length) return new Float32Array(new Uint8Array(rawData).buffer);
+  return floatData?.length ? Float32Array.from(floatData) : undefined;
+}
