@@ -20,13 +20,37 @@ const ENCODINGS: Readonly<Record<string, string>> = {
   GB18030: "gb18030",
   GBK: "gbk",
   "ISO 2022 IR 13": "shift_jis",
-  "ISO 2022 IR 87": "iso-2022-jp",
-  "ISO 2022 IR 159": "iso-2022-jp",
+  // Two-byte sets of G0, which an escape sequence switches on; G1 is empty or half-width katakana.
+  "ISO 2022 IR 87": "shift_jis",
+  "ISO 2022 IR 159": "shift_jis",
   "ISO 2022 IR 149": "euc-kr",
   "ISO 2022 IR 58": "gb18030",
 };
 
 const ESCAPE = 0x1b;
+
+/** What an escape sequence (PS3.3 tables C.12-3 and C.12-4) puts into G0 or G1; G1 by the Encoding Standard's name. */
+type Designation = { readonly g0: "single-byte" | "JIS X 0208" | "JIS X 0212" } | { readonly g1: string };
+const DESIGNATIONS: Readonly<Record<string, Designation>> = {
+  "(B": { g0: "single-byte" },
+  "(J": { g0: "single-byte" },
+  $B: { g0: "JIS X 0208" },
+  "$(D": { g0: "JIS X 0212" },
+  "-A": { g1: "latin1" },
+  "-B": { g1: "iso-8859-2" },
+  "-C": { g1: "iso-8859-3" },
+  "-D": { g1: "iso-8859-4" },
+  "-L": { g1: "iso-8859-5" },
+  "-G": { g1: "iso-8859-6" },
+  "-F": { g1: "iso-8859-7" },
+  "-H": { g1: "iso-8859-8" },
+  "-M": { g1: "windows-1254" },
+  "-b": { g1: "iso-8859-15" },
+  "-T": { g1: "windows-874" },
+  ")I": { g1: "shift_jis" },
+  "$)C": { g1: "euc-kr" },
+  "$)A": { g1: "gb18030" },
+};
 
 function encodingOf(term: string): string | undefined {
   return ENCODINGS[term] ?? ENCODINGS[term.replace("ISO 2022 IR", "ISO_IR")];
@@ -40,35 +64,59 @@ function latin1(bytes: Uint8Array): string {
 
 /** Decoder for the values of text representations (LO, SH, PN, LT, ST, UC, UT). Unknown terms read as Latin-1. */
 export function textDecoderFor(terms: readonly string[]): (bytes: Uint8Array) => string {
-  const names = terms.map((term) => encodingOf(term.trim()) ?? "latin1");
-  const escaped = names.find((name) => name === "iso-2022-jp" || name === "euc-kr" || name === "gb18030");
-  const plain = names[0] ?? "latin1";
-  const decodeWith = (encoding: string, bytes: Uint8Array): string => {
-    try {
-      return new TextDecoder(encoding).decode(bytes);
-    } catch {
-      return latin1(bytes);
-    }
-  };
+  const initial = encodingOf(terms[0]?.trim() ?? "") ?? "latin1";
   return (bytes) => {
-    if (bytes.every((byte) => byte < 0x80 && byte !== ESCAPE)) return latin1(bytes);
-    if (bytes.includes(ESCAPE) && escaped !== undefined) {
-      // The Encoding Standard knows ISO 2022's escapes for Japanese only; Korean and Chinese ones just announce G1.
-      const rest = escaped === "iso-2022-jp" ? bytes : withoutEscapes(bytes);
-      return decodeWith(escaped, rest);
-    }
-    if (plain === "latin1") return latin1(bytes);
-    return decodeWith(plain === "iso-2022-jp" ? "shift_jis" : plain, bytes);
+    if (bytes.includes(ESCAPE)) return decodeEscaped(bytes, initial);
+    return bytes.every((byte) => byte < 0x80) ? latin1(bytes) : decodeWith(initial, bytes);
   };
 }
 
-function withoutEscapes(bytes: Uint8Array): Uint8Array {
-  const kept: number[] = [];
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i] === ESCAPE) i += bytes[i + 1] === 0x24 ? 3 : 2;
-    else kept.push(bytes[i]!);
+function decodeWith(encoding: string, bytes: Uint8Array): string {
+  if (encoding === "latin1") return latin1(bytes);
+  try {
+    return new TextDecoder(encoding).decode(bytes);
+  } catch {
+    return latin1(bytes);
   }
-  return Uint8Array.from(kept);
+}
+
+/** Code extensions of ISO 2022 (PS3.5 6.1.2.5): every piece between two escape sequences has a set of its own. */
+function decodeEscaped(bytes: Uint8Array, initial: string): string {
+  let g0 = "single-byte";
+  let g1 = initial;
+  let text = "";
+  let at = 0;
+  while (at < bytes.length) {
+    const next = bytes.indexOf(ESCAPE, at);
+    const end = next === -1 ? bytes.length : next;
+    const piece = bytes.subarray(at, end);
+    text += g0 === "single-byte" ? decodeWith(g1, piece) : decodeWith("euc-jp", asEucJp(piece, g0 === "JIS X 0212"));
+    if (next === -1) break;
+    const sequence = latin1(bytes.subarray(end + 1, end + 4));
+    const found = [3, 2].map((length) => sequence.slice(0, length)).find((key) => DESIGNATIONS[key] !== undefined);
+    const designation = found === undefined ? undefined : DESIGNATIONS[found];
+    if (designation !== undefined && "g0" in designation) g0 = designation.g0;
+    else if (designation !== undefined) g1 = designation.g1;
+    at = end + 1 + (found?.length ?? 0);
+  }
+  return text;
+}
+
+/** EUC holds the two-byte sets of ISO 2022-JP with the high bits set; JIS X 0212 behind a shift. Control characters stay. */
+function asEucJp(piece: Uint8Array, isSupplement: boolean): Uint8Array {
+  const out: number[] = [];
+  for (let at = 0; at < piece.length; ) {
+    const [first, second] = [piece[at]!, piece[at + 1]];
+    if (first <= 0x20 || second === undefined) {
+      out.push(first);
+      at += 1;
+      continue;
+    }
+    if (isSupplement) out.push(0x8f);
+    out.push(first | 0x80, second | 0x80);
+    at += 2;
+  }
+  return Uint8Array.from(out);
 }
 
 export interface TextEncoding {
