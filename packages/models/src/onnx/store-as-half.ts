@@ -26,34 +26,50 @@ export function storeWeightsAsHalf(bytes: Uint8Array, origin?: string): HalvedMo
   const casts: NodeProto[] = [];
   const halvedNames = new Set<string>();
   let kept = 0;
-  const initializer = (graph.initializer ?? []).map((tensor): TensorProto => {
+  /** The constant under another name, when it is one to be halved; a Cast then gives it its old name back. */
+  const halve = (tensor: TensorProto, name: string): { half: TensorProto; cast: NodeProto } | undefined => {
     const values = floatsOf(tensor);
-    if (!values || values.length < leastElements) return tensor;
+    if (!values || values.length < leastElements) return undefined;
     if (!values.every((value) => Math.abs(value) <= largestHalf)) {
       kept++;
-      return tensor;
+      return undefined;
     }
-    const name = tensor.name ?? "";
     halvedNames.add(name);
     const stored = `${name}/half`;
-    casts.push({
-      name: `${name}/cast`,
-      opType: "Cast",
-      domain: "",
-      input: [stored],
-      output: [name],
-      // AttributeProto.AttributeType INT of onnx.proto3.
-      attribute: [{ name: "to", type: 2, i: float32 }],
-    });
-    const half = toHalf(values);
-    const rawData = new Uint8Array(half.buffer, half.byteOffset, half.byteLength);
-    return { name: stored, dataType: float16, dims: tensor.dims ?? [], rawData };
+    const halves = toHalf(values);
+    const rawData = new Uint8Array(halves.buffer, halves.byteOffset, halves.byteLength);
+    return {
+      half: { name: stored, dataType: float16, dims: tensor.dims ?? [], rawData },
+      cast: {
+        name: `${name}/cast`,
+        opType: "Cast",
+        domain: "",
+        input: [stored],
+        output: [name],
+        // AttributeProto.AttributeType INT of onnx.proto3.
+        attribute: [{ name: "to", type: 2, i: float32 }],
+      },
+    };
+  };
+  const initializer = (graph.initializer ?? []).map((tensor): TensorProto => {
+    const halved = halve(tensor, tensor.name ?? "");
+    if (halved) casts.push(halved.cast);
+    return halved?.half ?? tensor;
+  });
+  // Some exporters write weights as Constant nodes.
+  const nodes = (graph.node ?? []).filter((node) => {
+    const value = node.opType === "Constant" ? node.attribute?.find(({ name }) => name === "value")?.t : undefined;
+    const halved = value && halve(value, node.output?.[0] ?? "");
+    if (!halved) return true;
+    initializer.push(halved.half);
+    casts.push(halved.cast);
+    return false;
   });
   const halvedModel = encodeModel({
     ...model,
     graph: {
       ...graph,
-      node: [...casts, ...(graph.node ?? [])],
+      node: [...casts, ...nodes],
       initializer,
       // Old exporters list constants among the inputs; what a node makes now must not be one.
       input: (graph.input ?? []).filter((input) => !halvedNames.has(input.name ?? "")),
