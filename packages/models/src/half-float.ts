@@ -6,11 +6,19 @@ const subnormalMagic = ((127 - 15 + (23 - 10) + 1) << 23) >>> 0;
 /** The largest magnitude that still rounds to a finite half. */
 export const largestHalf = 65519.996;
 
+type HalfArray = new (values: Float32Array) => { readonly buffer: ArrayBuffer };
+
 /**
  * IEEE 754 binary16 of each value, rounded to nearest, ties to even; beyond {@link largestHalf} it is infinite.
- * (Float16Array does the same but is younger than the browsers that hospitals run.)
+ * The engine's own Float16Array does it where there is one; it is younger than the browsers that hospitals run.
  */
 export function toHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
+  const { Float16Array } = globalThis as { readonly Float16Array?: HalfArray };
+  return Float16Array ? new Uint16Array(new Float16Array(values).buffer) : roundToHalf(values);
+}
+
+/** {@link toHalf} without Float16Array. */
+export function roundToHalf(values: Float32Array): Uint16Array<ArrayBuffer> {
   const source = new Uint32Array(values.buffer, values.byteOffset, values.length);
   const result = new Uint16Array(values.length);
   for (let i = 0; i < source.length; i++) {

@@ -62,9 +62,9 @@ function byteTables(pixels: Uint8Array, { mean, standardDeviation, contrast }: P
   if (contrast === "min-max") {
     let highest = 0;
     lowest = 255;
-    for (const value of pixels) {
-      lowest = Math.min(lowest, value);
-      highest = Math.max(highest, value);
+    for (let i = 0; i < pixels.length; i++) {
+      lowest = Math.min(lowest, pixels[i]!);
+      highest = Math.max(highest, pixels[i]!);
     }
     scale = highest > lowest ? 255 / (highest - lowest) : 0;
   }

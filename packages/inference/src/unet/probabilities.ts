@@ -11,7 +11,8 @@ export function activate(
   origin: string,
 ): Float32Array {
   const result = activation === "sigmoid" ? sigmoid(logits) : softmax(logits, plane);
-  for (const value of result) if (Number.isNaN(value)) throw notANumber(origin);
+  // By index: iterating takes forty times as long.
+  for (let i = 0; i < result.length; i++) if (Number.isNaN(result[i])) throw notANumber(origin);
   return result;
 }
 
