@@ -1,5 +1,5 @@
 import { isRefineError } from "@samrefine/core";
-import { readPart10, sourceInstanceOf, writePart10 } from "@samrefine/dicom";
+import { readPart10, sourceFrameOf, sourceInstanceOf, writePart10 } from "@samrefine/dicom";
 import { expect, test } from "vitest";
 import { ctSlice } from "../testing/dicom-slices.ts";
 import { imageOfInstance } from "./read-instance-image.ts";
@@ -7,7 +7,8 @@ import { imageOfInstance } from "./read-instance-image.ts";
 async function read(attributes: Readonly<Record<string, unknown>>, frameNumber?: number) {
   const dataset = { ...ctSlice({ index: 0, pixels: Int16Array.of(0, 1, 2, 3, 4, 5) }), ...attributes };
   const file = readPart10(writePart10(dataset));
-  return (await imageOfInstance(file, sourceInstanceOf(file.dataset, frameNumber))).data;
+  const source = frameNumber === undefined ? sourceInstanceOf(file.dataset) : sourceFrameOf(file.dataset, frameNumber);
+  return (await imageOfInstance(file, source)).data;
 }
 
 test("signed values are rescaled to modality units", async () => {

@@ -175,6 +175,13 @@ describe("sourceInstanceOf", () => {
     expect(source).toMatchObject({ rows: 4, spacingMm: { x: 0.25, y: 0.5 }, position: [1, 2, 3] });
   });
 
+  test("goes through a list as it is: the place in the list is no frame number", () => {
+    const images = stack(3)
+      .map(({ attributes }) => attributes)
+      .map(sourceInstanceOf);
+    expect(images.map(({ frameNumber }) => frameNumber)).toEqual([undefined, undefined, undefined]);
+  });
+
   test("nonsense spacing counts as none", () => {
     expect(instance(0, { PixelSpacing: [0, 0] }).spacingOrigin).toBe("none");
     expect(instance(0, { PixelSpacing: ["a", 1] }).spacingMm).toBeUndefined();

@@ -63,12 +63,24 @@ function functionalGroup(attributes: Attributes, macro: string, frameNumber: num
 
 /**
  * The facts of one instance, from a data set of {@link readPart10} or from naturalised DICOMweb metadata as a viewer
- * holds it.
- * @param frameNumber 1-based; makes it the facts of that frame of a multi-frame instance (enhanced CT and MR, cine), with
- * the plane and the rescaling of its functional groups. Absent = the file as a whole; {@link framesOf} gives all frames.
+ * holds it. Of a multi-frame instance these are the facts of the file as a whole; {@link framesOf} gives its images.
  * @throws RefineError `unsupported-dicom` when a UID, Rows or Columns is missing.
  */
-export function sourceInstanceOf(attributes: Attributes, frameNumber?: number): SourceInstance {
+export function sourceInstanceOf(attributes: Attributes): SourceInstance {
+  return factsOf(attributes, undefined);
+}
+
+/**
+ * The facts of one frame of a multi-frame instance (enhanced CT and MR, cine), with the plane and the rescaling of its
+ * functional groups.
+ * @param frameNumber 1-based, as an imageId or Referenced Frame Number has it.
+ * @throws RefineError `unsupported-dicom` as {@link sourceInstanceOf}.
+ */
+export function sourceFrameOf(attributes: Attributes, frameNumber: number): SourceInstance {
+  return factsOf(attributes, frameNumber);
+}
+
+function factsOf(attributes: Attributes, frameNumber: number | undefined): SourceInstance {
   const group = (macro: string): Attributes | undefined => functionalGroup(attributes, macro, frameNumber ?? 1);
   const measures = group("PixelMeasuresSequence") ?? attributes;
   const transformation = group("PixelValueTransformationSequence") ?? {};
@@ -129,7 +141,7 @@ export function framesOf(instance: SourceInstance): readonly SourceInstance[] {
   const described = itemsOf(attributes, "PerFrameFunctionalGroupsSequence").length;
   const isPlausible = Number.isInteger(count) && count > 0 && count <= MOST_FRAMES;
   if (!isPlausible || (described > 0 && described !== count)) return [];
-  return Array.from({ length: count }, (_, index) => sourceInstanceOf(attributes, index + 1));
+  return Array.from({ length: count }, (_, index) => sourceFrameOf(attributes, index + 1));
 }
 
 /** Tells images apart: frames of one file share its UID. */
