@@ -28,6 +28,13 @@ const intensitySchema = v.variant("kind", [
   v.strictObject({ kind: v.literal("fixed"), scale: v.number(), mean: v.number(), standardDeviation: v.number() }),
   v.strictObject({ kind: v.literal("window"), center: v.number(), width: v.number() }),
   v.strictObject({
+    kind: v.literal("clipped"),
+    lower: v.number(),
+    upper: v.number(),
+    mean: v.number(),
+    standardDeviation: v.number(),
+  }),
+  v.strictObject({
     kind: v.literal("percentiles"),
     lower: v.number(),
     upper: v.number(),

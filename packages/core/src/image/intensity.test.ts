@@ -15,6 +15,18 @@ describe("resolveIntensity", () => {
     expect((t.upper - t.subtract) * t.multiply).toBe(1);
   });
 
+  test("clipped: nnU-Net's CT numbers, and a range to 0 and 1", () => {
+    const at = (t: ReturnType<typeof resolveIntensity>, v: number) =>
+      (Math.min(Math.max(v, t.lower), t.upper) - t.subtract) * t.multiply;
+    const ct = resolveIntensity({ kind: "clipped", lower: -58, upper: 302, mean: 118, standardDeviation: 32 }, []);
+    expect([-1000, 118, 150, 3000].map((v) => at(ct, v))).toEqual([-5.5, 0, 1, 5.75]);
+    const range = resolveIntensity(
+      { kind: "clipped", lower: -160, upper: 240, mean: -160, standardDeviation: 400 },
+      [],
+    );
+    expect([-999, 40, 999].map((v) => at(range, v))).toEqual([0, 0.5, 1]);
+  });
+
   test("percentiles: zero mean and unit deviation of the clipped values over all slices", () => {
     const slices = [Float32Array.of(0, 1, 2, 3), Float32Array.of(4, 5, 6, 1000)];
     const t = resolveIntensity({ kind: "percentiles", lower: 0, upper: 80, scope: "volume" }, slices);

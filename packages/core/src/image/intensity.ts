@@ -6,6 +6,17 @@ export type IntensityPolicy =
   | { readonly kind: "fixed"; readonly scale: number; readonly mean: number; readonly standardDeviation: number }
   /** Clip to the window, then map it to [-1, 1]. Units of the modality (HU for CT). */
   | { readonly kind: "window"; readonly center: number; readonly width: number }
+  /**
+   * Clip to the range, then (v - mean) / standardDeviation: nnU-Net's normalisation of CT with the numbers of its plan, and
+   * MONAI's ScaleIntensityRange with the lower end as mean and the width as deviation. Units of the modality.
+   */
+  | {
+      readonly kind: "clipped";
+      readonly lower: number;
+      readonly upper: number;
+      readonly mean: number;
+      readonly standardDeviation: number;
+    }
   /** Clip to two percentiles (0..100) of the image or volume, then z-score of the clipped values. */
   | {
       readonly kind: "percentiles";
@@ -30,7 +41,7 @@ export interface DisplayRange {
 
 /**
  * Resolves a policy against the values that it is computed from: one image for `scope: "image"`, the whole volume for
- * `scope: "volume"` (pass every slice). `fixed` and `window` ignore the values. NaN values are ignored.
+ * `scope: "volume"` (pass every slice). `fixed`, `window` and `clipped` ignore the values. NaN values are ignored.
  * Percentiles interpolate linearly between order statistics (NumPy's default). A constant image has multiply 1.
  */
 export function resolveIntensity(policy: IntensityPolicy, values: readonly PixelArray[]): IntensityTransform {
@@ -45,6 +56,10 @@ export function resolveIntensity(policy: IntensityPolicy, values: readonly Pixel
   if (policy.kind === "window") {
     const half = policy.width / 2;
     return { lower: policy.center - half, upper: policy.center + half, subtract: policy.center, multiply: 1 / half };
+  }
+  if (policy.kind === "clipped") {
+    const { lower, upper, mean, standardDeviation } = policy;
+    return { lower, upper, subtract: mean, multiply: 1 / standardDeviation };
   }
   const { lower, upper } = percentileRange(values, policy.lower, policy.upper);
   let count = 0;
