@@ -82,6 +82,22 @@ describe("labelComponents", () => {
     expect(labelComponents2D(mask, size, 4).count).toBe(1);
   });
 
+  test("more components than two bytes can number", () => {
+    const size = { columns: 512, rows: 260 };
+    const mask = Uint8Array.from({ length: 512 * 260 }, (_, p) => (p % 2 === 0 && (p >> 9) % 2 === 0 ? 1 : 0));
+    const { labels, count } = labelComponents2D(mask, size, 4);
+    expect(count).toBe(256 * 130);
+    expect(labels).toBeInstanceOf(Uint16Array);
+    const wider = { columns: 1024, rows: 260 };
+    const many = labelComponents2D(
+      Uint8Array.from({ length: 1024 * 260 }, (_, p) => (p % 2 === 0 && (p >> 10) % 2 === 0 ? 1 : 0)),
+      wider,
+      4,
+    );
+    expect(many.count).toBe(512 * 130);
+    expect(many.labels[1024 * 258 + 1022]).toBe(512 * 130);
+  });
+
   test("refuses a mask of another size", () => {
     expect(() => labelComponents3D(new Uint8Array(7), [2, 2, 2], 6)).toThrow(/found 7 voxels, expected 2 x 2 x 2 = 8/);
   });

@@ -5,8 +5,8 @@ import { type GridSize, requireGridLength } from "./grid.ts";
 export type VolumeSize = readonly [i: number, j: number, k: number];
 
 export interface ComponentLabels {
-  /** 0 = background, 1..count = components in raster order of their first pixel. */
-  readonly labels: Int32Array;
+  /** 0 = background, 1..count = components in raster order of their first pixel. Two bytes per pixel where that is enough. */
+  readonly labels: Uint16Array | Int32Array;
   readonly count: number;
 }
 
@@ -86,17 +86,21 @@ function labelRuns(mask: Uint8Array, [columns, rows, slices]: VolumeSize, corner
     }
   }
 
-  const labels = new Int32Array(mask.length);
   const numbers = new Int32Array(runs);
   let count = 0;
+  for (let run = 0; run < runs; run++) {
+    const root = find(run);
+    // A root is the first run of its component, so that it has its number before the others ask for it.
+    numbers[run] = root === run ? ++count : numbers[root]!;
+  }
+  const labels = count <= 0xffff ? new Uint16Array(mask.length) : new Int32Array(mask.length);
   for (let line = 0; line < lines; line++) {
+    const offset = line * columns;
     for (let run = lineStarts[line]!; run < lineStarts[line + 1]!; run++) {
-      const root = find(run);
-      if (root === run) numbers[run] = ++count;
-      const number = numbers[root]!;
-      const end = line * columns + ends[run]!;
+      const number = numbers[run]!;
+      const end = offset + ends[run]!;
       // Runs are short as a rule, and a call of `fill` costs as much as writing a few pixels.
-      for (let pixel = line * columns + begins[run]!; pixel < end; pixel++) labels[pixel] = number;
+      for (let pixel = offset + begins[run]!; pixel < end; pixel++) labels[pixel] = number;
     }
   }
   return { labels, count };

@@ -1,4 +1,4 @@
-import { labelComponents2D } from "../kernels/components.ts";
+import { type ComponentLabels, labelComponents2D } from "../kernels/components.ts";
 import type { Mask } from "./mask.ts";
 import type { PixelBox } from "./measure.ts";
 
@@ -27,7 +27,7 @@ function tallyComponents(
   mask: Mask,
   probability: Float32Array | undefined,
   connectivity: 4 | 8,
-): { labels: Int32Array; tallies: Tally[] } {
+): { labels: ComponentLabels["labels"]; tallies: Tally[] } {
   const { columns, rows } = mask.geometry;
   const { labels, count } = labelComponents2D(mask.data, mask.geometry, connectivity);
   const tallies = Array.from(
