@@ -1,6 +1,6 @@
 // Click to mask in one browser: ours against minisam, against the path of @cornerstonejs/ai and against the bare run of the
 // cut decoder, in turns, on one ONNX pair, one runtime and one number of threads. Prints a table and, with --json FILE,
-// writes the rows.
+// writes the rows. What the engine adds in Node stands beside it.
 import { copyFile, mkdtemp, readdir, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { availableParallelism, tmpdir } from "node:os";
@@ -14,6 +14,7 @@ import { serveFolder } from "../test/browser/serve-folder.ts";
 import { launchBrowser } from "../test/e2e/harness/browser.ts";
 import { type Comparison, compare, median, printTable, writeReport } from "./harness.ts";
 import { cornerstoneAiVersion, fetchCornerstoneAi } from "./peers/fetch-cornerstone-ai.ts";
+import { measureNode } from "./peers/node-overhead.ts";
 import type { PeersPage, Side } from "./peers/page/page.ts";
 
 const { values: options } = parseArgs({
@@ -94,7 +95,7 @@ try {
     threads,
     withCornerstone: true,
   });
-  const rows: Comparison[] = [];
+  const rows: Comparison[] = [...(await measureNode(join(folder, "sam"), threads, options.quick ? 3 : 10))];
   const agreements: number[] = [];
   for (const size of sizes) {
     const name = `${size.columns} x ${size.rows}`;
