@@ -112,6 +112,19 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
     await reportMainThread("first click on a CT slice", page.watched, startedMs);
     expect(await isInside(page, sopUid, columns, liver)).toBe(true);
     await page.watched.screenshot("tool-2-click");
+
+    // SAM's other masks of the same click, round to the first again.
+    const token = () => page.panel.part("samrefine-other-mask").getAttribute("data-token");
+    const first = await token();
+    const sizes = new Set([await countPixels(page)]);
+    for (let step = 1; step <= 4; step++) {
+      await page.watched.page.keyboard.press("m");
+      await expect.poll(token, { timeout: 60_000 }).toBe(String((Number(first) + step) % 4));
+      await page.panel.waitForState("review", 60_000);
+      sizes.add(await countPixels(page));
+    }
+    expect(sizes.size).toBeGreaterThan(2);
+    expect(sizes.size).toBeLessThanOrEqual(4);
     await page.watched.page.keyboard.press("Escape");
     await expect.poll(() => countPixels(page)).toBe(0);
     expect(await page.panel.part("samrefine-pending").count()).toBe(0);

@@ -108,6 +108,7 @@ export function createExtension(configuration: ExtensionConfiguration) {
         [COMMANDS.autoSegment]: () => sessions.current?.autoSegment(),
         [COMMANDS.cancel]: () => sessions.current?.cancel(),
         [COMMANDS.nextFlagged]: () => sessions.current?.goToNextFlagged(),
+        [COMMANDS.otherMask]: () => sessions.current?.otherMask(),
         [COMMANDS.store]: () => sessions.current?.store(),
         [COMMANDS.download]: () => sessions.current?.download(),
       };

@@ -15,6 +15,7 @@ export const COMMANDS = {
   cancel: "samrefineCancel",
   nextFlagged: "samrefineNextFlagged",
   deletePrompt: "samrefineDeletePrompt",
+  otherMask: "samrefineOtherMask",
   store: "samrefineStore",
   download: "samrefineDownload",
 } as const;

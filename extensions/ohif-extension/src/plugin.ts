@@ -33,6 +33,7 @@ export default async function plugin({ peerImport, configuration }: PluginArgume
     promptTools: [names.PROMPT_POINT_TOOL, names.PROMPT_BOX_TOOL],
     nextFlaggedCommand: names.COMMANDS.nextFlagged,
     deletePromptCommand: names.COMMANDS.deletePrompt,
+    otherMaskCommand: names.COMMANDS.otherMask,
   });
   return { extensions: [createExtension(parsed)], modes: [mode] };
 }

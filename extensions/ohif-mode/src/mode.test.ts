@@ -8,6 +8,7 @@ const names = {
   promptTools: ["Point", "Box"],
   nextFlaggedCommand: "next",
   deletePromptCommand: "delete",
+  otherMaskCommand: "other",
 };
 
 function instance(overrides: Partial<HostModeInstance> = {}): HostModeInstance {

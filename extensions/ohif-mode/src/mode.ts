@@ -16,6 +16,7 @@ export interface ExtensionNames {
   /** Bound to J. */
   readonly nextFlaggedCommand: string;
   readonly deletePromptCommand: string;
+  readonly otherMaskCommand: string;
 }
 
 export interface OhifMode {
@@ -75,6 +76,7 @@ export function deriveModeInstance(
       "ohif.hotkeyBindings": {
         $push: [
           { commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true },
+          { commandName: names.otherMaskCommand, label: "Another of SAM's masks", keys: ["m"], isEditable: true },
           // A command of our own: another key for the host's would replace the host's own Backspace.
           {
             commandName: names.deletePromptCommand,

@@ -42,10 +42,13 @@ export interface PromptCapabilities {
   readonly batch: boolean;
 }
 
-export type MaskChoice = "token0" | "bestOf3" | "auto";
+export type MaskChoice = "token0" | "token1" | "token2" | "token3" | "bestOf3" | "auto";
 
 export interface DecodeOptions extends TaskOptions {
-  /** "auto": token 0 when the prompt holds a box, a mask or several points, otherwise the best of the three. Default. */
+  /**
+   * "auto": token 0 when the prompt holds a box, a mask or several points, otherwise the best of the three. Default.
+   * "token1" to "token3": this one of the three, for a person who steps through them; "auto" where the model lacks it.
+   */
   readonly maskChoice?: MaskChoice;
   /** Grid of the returned masks; must cover the extent of the image. Default: the image's own. */
   readonly outputGeometry?: ImageGeometry;

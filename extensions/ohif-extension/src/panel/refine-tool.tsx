@@ -47,6 +47,17 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
           <div className="samrefine-numbers">
             Preview of <strong>{pending.segmentLabel}</strong>: {promptCount(pending)}
           </div>
+          <button
+            type="button"
+            className="samrefine-button samrefine-button--small"
+            data-testid="samrefine-other-mask"
+            data-token={pending.maskToken}
+            disabled={pending.maskToken === undefined || state.phase !== "review"}
+            title="SAM has four masks for the same prompts, from the whole to a small part"
+            onClick={() => void session.otherMask()}
+          >
+            Other mask{pending.maskToken === undefined ? "" : ` (${MASK_NAMES[pending.maskToken]})`} <kbd>M</kbd>
+          </button>
           <div className="samrefine-row">
             <button
               type="button"
@@ -74,6 +85,8 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
     </section>
   );
 }
+
+const MASK_NAMES: readonly string[] = ["single", "1 of 3", "2 of 3", "3 of 3"];
 
 function promptCount({ points, hasBox }: NonNullable<PanelPart["state"]["pending"]>): string {
   const parts = [points > 0 ? `${points} ${points === 1 ? "point" : "points"}` : "", hasBox ? "box" : ""];

@@ -3,6 +3,7 @@ import type {
   IntensityPolicy,
   IntensityTransform,
   LowResLogits,
+  MaskChoice,
   Prompt,
   RefinementPlan,
   SegmentNumber,
@@ -73,6 +74,8 @@ export interface DecodeRequest {
   readonly prompt: Prompt;
   /** The object's present mask (0 | 1 on the slice's grid), so that an edit corrects it instead of starting anew. */
   readonly initial?: Uint8Array | undefined;
+  /** Which of SAM's masks; its own choice when absent. */
+  readonly maskChoice?: MaskChoice | undefined;
 }
 
 export interface DecodeResult {
@@ -80,6 +83,8 @@ export interface DecodeResult {
   readonly mask: Uint8Array;
   readonly lowResLogits: LowResLogits;
   readonly predictedIou: number;
+  /** Which of SAM's mask tokens answered: 0 single, 1..3 whole, part and subpart. */
+  readonly token: number;
   readonly embedding: "encoded" | "cache" | "kept";
 }
 

@@ -173,6 +173,7 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
         {
           signal: options.signal,
           embedding,
+          maskChoice: request.maskChoice,
           displayRange: request.displayRange ?? { lower: 0, upper: 1 },
           initial: request.initial && {
             number: request.prompt.segment,
@@ -185,6 +186,7 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
         mask: candidate.mask.data,
         lowResLogits: candidate.lowResLogits,
         predictedIou: candidate.predictedIou,
+        token: candidate.token,
         embedding: origin,
       };
     },

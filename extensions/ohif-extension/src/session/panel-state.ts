@@ -79,7 +79,15 @@ export interface PanelState {
   readonly flaggedCount: number;
   readonly flagBelowDice: number;
   /** A SAM answer that waits for Enter or Esc. */
-  readonly pending: { readonly segmentLabel: string; readonly points: number; readonly hasBox: boolean } | undefined;
+  readonly pending:
+    | {
+        readonly segmentLabel: string;
+        readonly points: number;
+        readonly hasBox: boolean;
+        /** Which of SAM's four masks is shown, 0..3; undefined before the first answer. */
+        readonly maskToken: number | undefined;
+      }
+    | undefined;
   readonly clickMode: "include" | "exclude";
   readonly arePromptsShown: boolean;
   readonly canUndo: boolean;

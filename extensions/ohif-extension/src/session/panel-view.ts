@@ -176,5 +176,5 @@ function sliceCell(
 function pendingView(edit: PendingEdit): NonNullable<PanelState["pending"]> {
   const { points, box } = promptOf(edit);
   const label = edit.record.segments.find(({ number }) => number === edit.segment)?.label ?? "segment";
-  return { segmentLabel: label, points: points.length, hasBox: box !== undefined };
+  return { segmentLabel: label, points: points.length, hasBox: box !== undefined, maskToken: edit.answer?.token };
 }

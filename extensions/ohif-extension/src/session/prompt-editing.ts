@@ -1,3 +1,4 @@
+import type { MaskChoice } from "@samrefine/core";
 import type { OhifHost } from "../host/ohif-host.ts";
 import { decodeLabels, encodeMask } from "../labelmap/runs.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
@@ -10,6 +11,7 @@ import {
   beginEdit,
   continueEdit,
   type Gesture,
+  MASK_TOKENS,
   type PendingEdit,
   previewLabels,
   promptOf,
@@ -38,6 +40,7 @@ interface Question {
   readonly prompt: EditablePrompt;
   readonly initial?: Uint8Array | undefined;
   readonly lowResLogits?: PendingEdit["lowResLogits"];
+  readonly maskChoice?: MaskChoice | undefined;
 }
 
 /**
@@ -107,8 +110,17 @@ export class PromptEditing {
     return { ...gesture, label: gesture.label === "foreground" ? "background" : "foreground" };
   }
 
+  /** Asks for the next of SAM's masks of the same prompts: the whole, a part, a smaller part. */
+  async otherMask(): Promise<void> {
+    const edit = this.#pending;
+    if (!edit?.answer || this.#isAnswering) return;
+    const next = (edit.answer.token + 1) % MASK_TOKENS.length;
+    this.#pending = { ...edit, lowResLogits: edit.answer.askedWith };
+    await this.#answer(MASK_TOKENS[next]);
+  }
+
   /** Asks SAM with all prompts of the pending edit and shows the answer. */
-  async #answer(): Promise<void> {
+  async #answer(maskChoice?: MaskChoice): Promise<void> {
     const { activity, book } = this.#ports;
     const edit = this.#pending;
     const series = edit && book.seriesOf(edit.record);
@@ -121,10 +133,15 @@ export class PromptEditing {
     this.#isAnswering = true;
     try {
       await activity.run("loading", async (signal) => {
-        const result = await this.#ask(series, { ...edit, prompt }, signal);
+        const result = await this.#ask(series, { ...edit, prompt, maskChoice }, signal);
         // Dropped or changed meanwhile: the answer belongs to nobody.
         if (this.#pending !== edit) return;
-        this.#pending = { ...edit, mask: result.mask, lowResLogits: result.lowResLogits };
+        this.#pending = {
+          ...edit,
+          mask: result.mask,
+          lowResLogits: result.lowResLogits,
+          answer: { token: result.token, askedWith: edit.lowResLogits },
+        };
         this.#showPreview();
         activity.say("Preview. Enter accepts it, Esc drops it; more clicks correct it.");
       });
@@ -139,7 +156,7 @@ export class PromptEditing {
 
   async #ask(
     series: SeriesSource,
-    { slice, segment, prompt, initial, lowResLogits }: Question,
+    { slice, segment, prompt, initial, lowResLogits, maskChoice }: Question,
     signal: AbortSignal,
   ): Promise<DecodeResult> {
     const { activity } = this.#ports;
@@ -160,6 +177,7 @@ export class PromptEditing {
           ...(lowResLogits ? { maskInput: lowResLogits } : {}),
         },
         initial,
+        maskChoice,
       },
       { signal },
     );
@@ -277,6 +295,7 @@ export class PromptEditing {
       steps: [object.prompt, prompt],
       lowResLogits: undefined,
       mask: undefined,
+      answer: undefined,
     };
     if (isEmptyPrompt(prompt)) {
       this.#commitPromptEdit(edit, new Uint8Array(initial.length));

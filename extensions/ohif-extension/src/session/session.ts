@@ -335,6 +335,11 @@ export class RefineSession {
     this.#editing.accept();
   }
 
+  /** M: another of SAM's masks for the same prompts. */
+  async otherMask(): Promise<void> {
+    await this.#editing.otherMask();
+  }
+
   /** Esc: the slice is as it was before the first click. */
   drop(): void {
     this.#editing.drop();

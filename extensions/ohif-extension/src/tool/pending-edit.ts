@@ -28,7 +28,12 @@ export interface PendingEdit {
   readonly lowResLogits: LowResLogits | undefined;
   /** SAM's last answer. */
   readonly mask: Uint8Array | undefined;
+  /** How that answer was had; for another of SAM's masks the same is asked again. Undefined before the first answer. */
+  readonly answer: { readonly token: number; readonly askedWith: LowResLogits | undefined } | undefined;
 }
+
+/** SAM's masks of one question: the single one, then whole, part and subpart. */
+export const MASK_TOKENS = ["token0", "token1", "token2", "token3"] as const;
 
 export function promptOf(edit: PendingEdit): EditablePrompt {
   return edit.steps.at(-1) ?? emptyPrompt;
@@ -50,7 +55,15 @@ export function beginEdit(
   gesture: Gesture,
 ): PendingEdit | undefined {
   const geometry = record.labelmap.geometry(slice);
-  const base = { record, slice, segment, before: record.state(slice), lowResLogits: undefined, mask: undefined };
+  const base = {
+    record,
+    slice,
+    segment,
+    before: record.state(slice),
+    lowResLogits: undefined,
+    mask: undefined,
+    answer: undefined,
+  };
   if (gesture.kind === "box") {
     return { ...base, replaced: undefined, initial: undefined, steps: [withGesture(emptyPrompt, gesture)] };
   }
@@ -88,7 +101,7 @@ export function continueEdit(edit: PendingEdit, gesture: Gesture): PendingEdit {
 export function withoutLastGesture(edit: PendingEdit): PendingEdit | undefined {
   const steps = edit.steps.slice(0, -1);
   const isBack = edit.replaced !== undefined || edit.initial !== undefined ? steps.length < 2 : steps.length === 0;
-  return isBack ? undefined : { ...edit, steps, lowResLogits: undefined, mask: undefined };
+  return isBack ? undefined : { ...edit, steps, lowResLogits: undefined, mask: undefined, answer: undefined };
 }
 
 function withGesture(prompt: EditablePrompt, gesture: Gesture): EditablePrompt {

@@ -21,6 +21,13 @@ test("a fixed choice holds for every prompt", () => {
   const click = { segment: 1, geometry, points: [point] };
   expect(chooseToken("token0", click, ious, all)).toBe(0);
   expect(chooseToken("bestOf3", { ...click, points: [point, point] }, ious, all)).toBe(2);
+  expect(chooseToken("token3", click, ious, all)).toBe(3);
+  expect(chooseToken("token1", click, Float32Array.of(0.6, 0.7, 0.5), [1, 2, 3])).toBe(0);
+});
+
+test("a token that the decoder does not give is answered as auto", () => {
+  const click = { segment: 1, geometry, points: [point] };
+  expect(chooseToken("token3", click, Float32Array.of(0.9), [0])).toBe(chooseToken("auto", click, [0.9], [0]));
 });
 
 test("without a single-mask token the best of the others answers", () => {
