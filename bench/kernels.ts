@@ -49,13 +49,13 @@ const rows: readonly Row[] = [
   { what: "distance transform: scipy", kernel: "distance-transform", tool: "scipy", target: 0.7 },
   { what: "HD95 + ASSD: MedPy", kernel: "surface", tool: "medpy", target: 0.5 },
   { what: "dilation, disk of 8: scikit-image", kernel: "dilation-disk-8", tool: "scikit-image", target: 1 },
-  // Not the same pixels: it takes distance <= 8 from pixel centres as well, but through a distance transform.
+  // The same pixels through a distance transform, which scikit-image recommends for large disks.
   { what: "dilation, disk of 8: scikit-image, isotropic", kernel: "dilation-disk-8", tool: "isotropic", target: null },
 ].map((row) => ({
   ...row,
   rounds: Number(options.rounds ?? (options.quick ? 3 : row.kernel === "surface" ? 3 : 5)),
   // Distances are 32-bit floats here and 64-bit there.
-  tolerance: row.kernel.startsWith("d") || row.kernel === "surface" ? 1e-5 : 0,
+  tolerance: row.kernel === "distance-transform" || row.kernel === "surface" ? 1e-5 : 0,
 }));
 
 interface Measurement {
