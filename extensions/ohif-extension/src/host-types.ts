@@ -84,14 +84,19 @@ export interface HostSegmentation {
 }
 
 export interface SegmentationService extends EventSource {
-  createLabelmapForDisplaySet(
-    displaySet: HostDisplaySet,
-    options: {
-      readonly segmentationId?: string;
+  addOrUpdateSegmentation(segmentation: {
+    readonly segmentationId: string;
+    readonly representation: {
+      readonly type: "Labelmap";
+      readonly data: { readonly imageIds: readonly string[]; readonly referencedImageIds: readonly string[] };
+    };
+    readonly config: {
       readonly label: string;
+      readonly fallbackLabel: string;
       readonly segments: Readonly<Record<number, { readonly label: string; readonly active: boolean }>>;
-    },
-  ): Promise<string>;
+      readonly cachedStats: { readonly info: string };
+    };
+  }): void;
   createSegmentationForSEGDisplaySet(displaySet: HostSegDisplaySet): Promise<string>;
   addSegmentationRepresentation(
     viewportId: string,

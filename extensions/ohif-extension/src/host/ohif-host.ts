@@ -1,4 +1,10 @@
-import { getEnabledElementByViewportId, getShouldUseCPURendering, type Types, utilities } from "@cornerstonejs/core";
+import {
+  getEnabledElementByViewportId,
+  getShouldUseCPURendering,
+  imageLoader,
+  type Types,
+  utilities,
+} from "@cornerstonejs/core";
 import { annotation, segmentation } from "@cornerstonejs/tools";
 import { samRefineButton } from "@samrefine/ohif-mode";
 import type {
@@ -131,19 +137,36 @@ export class OhifHost {
     return this.viewportIdsOf(displaySet).sort((a, b) => Number(b === active) - Number(a === active));
   }
 
-  /** Makes an empty label map and shows it wherever the series is shown. */
+  /**
+   * Makes an empty label map and shows it wherever the series is shown. As OHIF's own `createLabelmapForDisplaySet`, but a few
+   * images at a time: all images of a long series in one task would stop the viewer for a second.
+   */
   async createSegmentation(
     displaySet: HostDisplaySet,
     label: string,
     segments: readonly ShownSegment[],
   ): Promise<string> {
-    const service = this.#services.segmentationService;
+    const referencedImageIds = [...(displaySet.imageIds ?? [])];
+    const imageIds: string[] = [];
+    for (let start = 0; start < referencedImageIds.length; start += IMAGES_AT_ONCE) {
+      const some = referencedImageIds.slice(start, start + IMAGES_AT_ONCE);
+      const made = await imageLoader.createAndCacheDerivedLabelmapImages(some);
+      imageIds.push(...made.map(({ imageId }) => imageId));
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    const segmentationId = crypto.randomUUID();
     await afterPendingFrames();
-    const segmentationId = await service.createLabelmapForDisplaySet(displaySet, {
-      label,
-      segments: Object.fromEntries(
-        segments.map((segment, index) => [segment.number, { label: segment.label, active: index === 0 }]),
-      ),
+    this.#services.segmentationService.addOrUpdateSegmentation({
+      segmentationId,
+      representation: { type: "Labelmap", data: { imageIds, referencedImageIds } },
+      config: {
+        label,
+        fallbackLabel: `S:${displaySet.SeriesNumber ?? ""} ${displaySet.Modality}`,
+        segments: Object.fromEntries(
+          segments.map((segment, index) => [segment.number, { label: segment.label, active: index === 0 }]),
+        ),
+        cachedStats: { info: `S${displaySet.SeriesNumber ?? ""}: ${displaySet.SeriesDescription ?? ""}` },
+      },
     });
     await this.showSegmentation(displaySet, segmentationId, segments);
     return segmentationId;
@@ -305,5 +328,6 @@ async function afterPendingFrames(): Promise<void> {
   }
 }
 
+const IMAGES_AT_ONCE = 8;
 const PENDING_FRAMES = 4;
 const LONGEST_FRAME_MS = 500;

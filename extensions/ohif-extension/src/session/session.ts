@@ -60,6 +60,7 @@ export class RefineSession {
   #subscriptions: Subscription[] = [];
   #state: PanelState = initialPanelState;
   #isChangeAnnounced = false;
+  #runTimer: ReturnType<typeof setTimeout> | undefined;
 
   #catalogue: ModelCatalogue | undefined;
   #series: SeriesSource | undefined;
@@ -566,16 +567,27 @@ export class RefineSession {
     }, RECOUNT_PAUSE_MS);
   }
 
-  /** Collects all changes of one turn into one new state. */
+  /** Collects all changes of one turn, or of a moment while a run goes on, into one new state. */
   #changed(): void {
-    if (this.#isChangeAnnounced || this.#life.signal.aborted) return;
+    if (this.#life.signal.aborted || this.#isChangeAnnounced) return;
+    // Slices may finish faster than anybody looks; the last one is shown before the run ends.
+    const { kind, progress } = this.#activity;
+    const isInRun = kind === "running" && this.#state.phase === "running";
+    if (isInRun && progress?.completed !== progress?.total) {
+      this.#runTimer ??= setTimeout(() => this.#announce(), RUN_PAUSE_MS);
+      return;
+    }
     this.#isChangeAnnounced = true;
-    queueMicrotask(() => {
-      this.#isChangeAnnounced = false;
-      if (this.#life.signal.aborted) return;
-      this.#rebuild();
-      for (const listener of this.#listeners) listener();
-    });
+    queueMicrotask(() => this.#announce());
+  }
+
+  #announce(): void {
+    this.#isChangeAnnounced = false;
+    clearTimeout(this.#runTimer);
+    this.#runTimer = undefined;
+    if (this.#life.signal.aborted) return;
+    this.#rebuild();
+    for (const listener of this.#listeners) listener();
   }
 
   #rebuild(): void {
@@ -633,5 +645,6 @@ export class RefineSession {
   }
 }
 
+const RUN_PAUSE_MS = 50;
 const RECOUNT_TURN_MS = 10;
 const RECOUNT_PAUSE_MS = 30;
