@@ -1,14 +1,16 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readPart10, textOf } from "@samrefine/dicom";
 import { readNifti, readSegNrrd } from "@samrefine/formats";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { enhancedCt } from "../conformance/enhanced-ct.ts";
 import { repositoryDirectory } from "./harness/artifacts.ts";
 import { launchBrowser } from "./harness/browser.ts";
 import { openSegmentation } from "./harness/open-segmentation.ts";
 import { countShown, onlyLabelmap } from "./harness/shown-labelmap.ts";
-import { dciodvfyErrors, hasDciodvfy, storedSegs } from "./harness/stored-seg.ts";
-import { studyUidOf } from "./harness/study-folder.ts";
+import { dciodvfyErrors, hasDciodvfy, type StoredSeg, storedSegs } from "./harness/stored-seg.ts";
+import { createStudyFolder, type StudyFolder, studyUidOf } from "./harness/study-folder.ts";
 import { ViewerPage } from "./harness/viewer-page.ts";
 import { type RunningViewer, startViewer } from "./harness/viewer-process.ts";
 
@@ -119,5 +121,57 @@ describe("downloads for other programs", () => {
     expect(png.subarray(1, 4).toString("latin1")).toBe("PNG");
     const { columns, rows } = await page!.viewport().imageSize();
     expect([png.readUInt32BE(16), png.readUInt32BE(20)]).toEqual([columns, rows]);
+  });
+});
+
+describe("an enhanced CT: one file of many frames", () => {
+  let frames: StudyFolder;
+  let own: RunningViewer;
+  let studyUid: string;
+
+  beforeAll(async () => {
+    const files = await Promise.all((await readdir(abdomen)).toSorted().map((name) => readFile(join(abdomen, name))));
+    const file = enhancedCt(files.slice(0, 12));
+    studyUid = textOf(readPart10(file).dataset, "StudyInstanceUID") ?? "";
+    frames = await createStudyFolder();
+    await frames.write({ studyUid, files: [file], inside: { x: 0, y: 0 } });
+    own = await startViewer({ folder: frames.path });
+  });
+  afterAll(async () => {
+    await own?.stop();
+    await frames?.remove();
+  });
+
+  it("is segmented frame by frame, and its SEG names the frames", async () => {
+    page = await ViewerPage.open(browser, own.url);
+    await page.openStudy(studyUid);
+    const { panel, watched } = page;
+    await panel.waitForModel("unet-phantom-ct");
+    await panel.part("samrefine-refinement").selectOption("network-only");
+    await panel.segmentStudy();
+    await panel.waitForState("review", 300_000);
+    expect(await panel.status()).toMatch(/^12 of 12 slices segmented/);
+    const rows = (await panel.segments()).filter(({ voxels }) => voxels > 0);
+    await watched.screenshot("hand-over-enhanced-ct");
+
+    await panel.store();
+    await panel.waitForState("stored");
+    const [{ seg, bytes }] = (await storedSegs(`${own.url}/dicom-web`, studyUid)) as [StoredSeg];
+    const voxels = new Map<string, number>();
+    const named = new Set<number | undefined>();
+    for (const frame of seg.frames) {
+      const label = seg.segments.find(({ number }) => number === frame.segmentNumber)?.label ?? "";
+      const count = seg.frame(frame.index).reduce((sum, value) => sum + (value === 0 ? 0 : 1), 0);
+      voxels.set(label, (voxels.get(label) ?? 0) + count);
+      named.add(frame.sourceFrameNumber);
+    }
+    expect(Object.fromEntries(voxels)).toEqual(Object.fromEntries(rows.map(({ label, voxels }) => [label, voxels])));
+    expect([...named].toSorted((a, b) => Number(a) - Number(b))).toEqual(Array.from({ length: 12 }, (_, i) => i + 1));
+    if (hasDciodvfy) expect(dciodvfyErrors(bytes)).toEqual([]);
+
+    await panel.selectFormat("nifti");
+    const { volume } = readNifti(await readFile(await panel.download()));
+    expect(volume.geometry.size[2]).toBe(12);
+    expect(watched.errors).toEqual([]);
   });
 });

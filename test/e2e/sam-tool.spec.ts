@@ -199,6 +199,17 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
     expect(page.watched.errors).toEqual([]);
   });
 
+  it("tells what runs and what it keeps, without a word of the patient, and deletes it", async () => {
+    await page.panel.part("samrefine-diagnostics").locator("summary").click();
+    const text = () => page.panel.part("samrefine-diagnostics-text").textContent();
+    await expect.poll(text, { timeout: 30_000 }).toMatch(/Cache in storage: .* [1-9]\d* embeddings/);
+    await page.watched.screenshot("tool-diagnostics");
+    expect(await text()).not.toContain(studyUid);
+    await page.panel.part("samrefine-clear-cache").click();
+    await expect.poll(text, { timeout: 30_000 }).toMatch(/Cache in storage: .* 0 embeddings/);
+    await page.panel.part("samrefine-diagnostics").locator("summary").click();
+  });
+
   it("works in a second viewport", async () => {
     const { page: tab } = page.watched;
     await tab.locator('[data-cy="Layout"]').click();

@@ -1,6 +1,7 @@
 import type { OutboxEntry } from "@samrefine/dicom";
 import type { ReactElement } from "react";
 import type { DownloadFormat } from "../seg/seg-store.ts";
+import { Diagnostics } from "./diagnostics.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
 type FormatOption = readonly [format: DownloadFormat, title: string];
@@ -85,6 +86,7 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
       <div className="samrefine-muted" data-testid="samrefine-backend">
         {state.backend}
       </div>
+      <Diagnostics state={state} session={session} />
       <div className="samrefine-research">Research use only. Not for diagnosis.</div>
     </section>
   );

@@ -55,7 +55,7 @@ export async function buildSegJob(
   }
   const seriesNumber = Number(series.displaySet.SeriesNumber ?? 0);
   return {
-    sources: series.instances.map(plainInstance),
+    sources: plainInstances(series.instances),
     slices,
     segments: present.map((segment, index) => {
       const history = record.history.get(segment.number) ?? untouched;
@@ -94,22 +94,37 @@ function algorithmName(names: JobNames, { byNetwork, byPrompts }: SegmentHistory
   return taken.length === 0 ? "SAM Refine" : `SAM Refine: ${taken.join(" + ")}`;
 }
 
-/** Without the accessors and functions that the host hangs on its metadata: those cannot cross to a worker. */
-export function plainInstance(instance: SourceInstance): SourceInstance {
-  return { ...instance, attributes: plainValue(instance.attributes) as SourceInstance["attributes"] };
+/**
+ * Without the accessors and functions that the host hangs on its metadata: those cannot cross to a worker. What several frames
+ * share stays shared, because a multi-frame file lists all its frames in the metadata of each.
+ */
+export function plainInstances(instances: readonly SourceInstance[]): SourceInstance[] {
+  const known = new Map<object, unknown>();
+  return instances.map((instance) => ({
+    ...instance,
+    attributes: plainValue(instance.attributes, known) as SourceInstance["attributes"],
+  }));
 }
 
 const DEEPEST = 12;
 
-function plainValue(value: unknown, depth = 0): unknown {
+function plainValue(value: unknown, known: Map<object, unknown>, depth = 0): unknown {
   if (depth > DEEPEST || typeof value === "function" || typeof value === "symbol") return undefined;
   if (typeof value !== "object" || value === null) return value;
   if (ArrayBuffer.isView(value)) return value;
-  if (Array.isArray(value)) return value.map((item) => plainValue(item, depth + 1));
+  const seen = known.get(value);
+  if (seen !== undefined) return seen;
+  if (Array.isArray(value)) {
+    const list: unknown[] = [];
+    known.set(value, list);
+    for (const item of value) list.push(plainValue(item, known, depth + 1));
+    return list;
+  }
   const result: Record<string, unknown> = {};
+  known.set(value, result);
   for (const [keyword, item] of Object.entries(value)) {
     if (keyword === "PixelData" || keyword.startsWith("_")) continue;
-    const plain = plainValue(item, depth + 1);
+    const plain = plainValue(item, known, depth + 1);
     if (plain !== undefined) result[keyword] = plain;
   }
   return result;

@@ -6,7 +6,7 @@ import type { HostDisplaySet, HostSegDisplaySet, Subscription } from "../host-ty
 import { decodeLabels } from "../labelmap/runs.ts";
 import { openSeries } from "../series/series-source.ts";
 import { archiveOf } from "./archive.ts";
-import { plainInstance } from "./build-job.ts";
+import { plainInstances } from "./build-job.ts";
 import type { ReadSeg, ReadSegment } from "./read-seg.ts";
 import { readSegInWorker } from "./seg-in-worker.ts";
 
@@ -72,7 +72,7 @@ export class SegLoader {
         seriesInstanceUid: seg.SeriesInstanceUID,
         sopInstanceUid: seg.SOPInstanceUID,
       });
-      const read = await readSegInWorker(bytes, series.instances.map(plainInstance));
+      const read = await readSegInWorker(bytes, plainInstances(series.instances));
       const images = imageLoader.createAndCacheDerivedLabelmapImages([...series.imageIds]);
       images.forEach((image, slice) => {
         const state = read.slices[slice];

@@ -1,6 +1,6 @@
 import { imageLoader, metaData, type Types } from "@cornerstonejs/core";
 import { type ImageGeometry, type PixelArray, RefineError } from "@samrefine/core";
-import { type SourceInstance, sourceInstanceOf } from "@samrefine/dicom";
+import { type SourceInstance, sourceFrameOf, sourceInstanceOf } from "@samrefine/dicom";
 import type { SeriesTraits } from "@samrefine/models";
 import type { HostDisplaySet, HostInstance } from "../host-types.ts";
 import type { DecodedFrame } from "./modality-image.ts";
@@ -40,7 +40,7 @@ export function openSeries(displaySet: HostDisplaySet): SeriesSource {
   const attributes = imageIds.map((imageId) => metaData.get("instance", imageId) as HostInstance | undefined);
   const first = attributes[0];
   if (!first) throw new RefineError("unsupported-dicom", "The viewer holds no metadata for this series.");
-  const instances = attributes.map((instance) => sourceInstanceOf(instance ?? first));
+  const instances = attributes.map((instance, index) => sourceOf(instance ?? first, imageIds[index]!));
   return {
     displaySet,
     imageIds,
@@ -52,6 +52,13 @@ export function openSeries(displaySet: HostDisplaySet): SeriesSource {
     notes: seriesNotes(instances),
     frame: (slice, signal) => decodeFrame(imageIds[slice]!, instances[slice]!, signal),
   };
+}
+
+/** The image that an imageId names: a file as a whole, or one frame of it. */
+function sourceOf(instance: HostInstance, imageId: string): SourceInstance {
+  const whole = sourceInstanceOf(instance);
+  const frame = /[/?&]frames?[/=](\d+)/.exec(imageId)?.[1];
+  return whole.numberOfFrames > 1 && frame !== undefined ? sourceFrameOf(instance, Number(frame)) : whole;
 }
 
 /** What a series says about itself, from its first image alone; undefined when the host holds no metadata. */

@@ -1,4 +1,5 @@
 import type { OutboxEntry } from "@samrefine/dicom";
+import { describeDiagnostics } from "@samrefine/inference";
 import { chooseModel, matchSeries, type SegmentationManifest } from "@samrefine/models";
 import type { ExtensionConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
@@ -7,7 +8,7 @@ import type { HostDisplaySet, Subscription } from "../host-types.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
 import { planOf, type RefinementChoice } from "../models/model-plan.ts";
-import { SAM_REFINE_TOOL } from "../names.ts";
+import { SAM_REFINE_TOOL, VERSION } from "../names.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
 import type { RefineryClient } from "../refinery/client.ts";
@@ -427,6 +428,34 @@ export class RefineSession {
       const isWanted = series === this.#series || (this.#book.isTouched(record) && !this.#segStore.isStored(record));
       return isWanted ? [{ series, record }] : [];
     });
+  }
+
+  // --- diagnostics ----------------------------------------------------------------------------------------------------
+
+  /** What runs where, and what is kept, as text to copy; nothing in it is of a patient or a study. */
+  async diagnostics(): Promise<string> {
+    const client = await this.#models.ready({}, { signal: this.#life.signal });
+    const stats = await client.request("stats", undefined, { signal: this.#life.signal });
+    const backend = this.#models.backend;
+    if (!backend) return "Nothing runs.";
+    return describeDiagnostics({
+      backend,
+      stats,
+      surroundings: {
+        "SAM Refine": VERSION,
+        Browser: navigator.userAgent,
+        Processors: navigator.hardwareConcurrency,
+        "Cross-origin isolated": globalThis.crossOriginIsolated,
+      },
+    });
+  }
+
+  /** Deletes what SAM's encoder made of images, in memory and in the browser's storage. */
+  async clearCache(): Promise<void> {
+    if (!this.#activity.isIdle) return;
+    const client = await this.#models.ready({}, { signal: this.#life.signal });
+    await client.request("clearCache", undefined, { signal: this.#life.signal });
+    this.#activity.say("What was kept of images is deleted.");
   }
 
   // --- series and models ----------------------------------------------------------------------------------------------
