@@ -122,9 +122,10 @@ function plainValue(value: unknown, known: Map<object, unknown>, depth = 0): unk
   }
   const result: Record<string, unknown> = {};
   known.set(value, result);
-  for (const [keyword, item] of Object.entries(value)) {
+  // The host describes a frame by an object that inherits from that of its file.
+  for (const keyword in value) {
     if (keyword === "PixelData" || keyword.startsWith("_")) continue;
-    const plain = plainValue(item, known, depth + 1);
+    const plain = plainValue((value as Record<string, unknown>)[keyword], known, depth + 1);
     if (plain !== undefined) result[keyword] = plain;
   }
   return result;
