@@ -152,10 +152,11 @@ export class OhifHost {
       const some = referencedImageIds.slice(start, start + IMAGES_AT_ONCE);
       const made = await imageLoader.createAndCacheDerivedLabelmapImages(some);
       imageIds.push(...made.map(({ imageId }) => imageId));
-      await new Promise((resolve) => setTimeout(resolve));
+      await nextTask();
     }
     const segmentationId = crypto.randomUUID();
     await afterPendingFrames();
+    await nextTask();
     this.#services.segmentationService.addOrUpdateSegmentation({
       segmentationId,
       representation: { type: "Labelmap", data: { imageIds, referencedImageIds } },
@@ -168,6 +169,8 @@ export class OhifHost {
         cachedStats: { info: `S${displaySet.SeriesNumber ?? ""}: ${displaySet.SeriesDescription ?? ""}` },
       },
     });
+    // The host's answer to it is long enough for a task of its own.
+    await nextTask();
     await this.showSegmentation(displaySet, segmentationId, segments);
     return segmentationId;
   }
@@ -326,6 +329,11 @@ async function afterPendingFrames(): Promise<void> {
       });
     });
   }
+}
+
+/** Lets the browser draw and hear the user before we go on. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }
 
 const IMAGES_AT_ONCE = 8;

@@ -30,7 +30,8 @@ export function neighbouringSlices(slices: readonly Image2D[], k: number, channe
         `Slice ${index} is not a single-channel image of the grid of slice ${k}.`,
       );
     }
-    for (let pixel = 0; pixel < slice.data.length; pixel++) data[pixel * channels + channel] = slice.data[pixel]!;
+    const values = slice.data;
+    for (let pixel = 0, at = channel; pixel < values.length; pixel++, at += channels) data[at] = values[pixel]!;
   }
   return { geometry, channels, data };
 }
