@@ -15,13 +15,20 @@ import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { DecodedFrame } from "../series/modality-image.ts";
 
 /** One slice as it crosses to the worker. */
-export interface SliceFrames {
+export interface SliceFrame {
   /** Names the frame for the embedding that is kept between clicks; any string that is unique in the page. */
   readonly key: string;
   readonly frame: DecodedFrame;
-  /** For 2.5D networks: the neighbouring slices in order, the slice itself in the middle. */
-  readonly context?: readonly DecodedFrame[];
 }
+
+/** A slice, without its frame when that was sent a moment ago, see {@link KEPT_FRAMES}. */
+export interface FrameReference {
+  readonly key: string;
+  readonly frame: DecodedFrame | undefined;
+}
+
+/** So many frames the refinery keeps, the ones it was given last: a slice is a neighbour of several others. */
+export const KEPT_FRAMES = 12;
 
 export interface ModelReference<M> {
   readonly manifest: M;
@@ -31,7 +38,8 @@ export interface ModelReference<M> {
 export interface SegmentSliceRequest {
   readonly modelId: string;
   readonly plan: RefinementPlan;
-  readonly slice: SliceFrames;
+  /** The slice itself; for 2.5D networks with its neighbours in order, the slice in the middle. */
+  readonly slices: readonly FrameReference[];
   /** Absent: resolved from this slice alone, as policies of scope "image", "window" and "fixed" allow. */
   readonly intensity?: IntensityTransform | undefined;
 }
@@ -68,7 +76,7 @@ export interface SliceResult {
 }
 
 export interface DecodeRequest {
-  readonly slice: SliceFrames;
+  readonly slice: SliceFrame;
   /** Window of modality units for SAM; the image's own percentiles when absent. */
   readonly displayRange?: DisplayRange | undefined;
   readonly prompt: Prompt;

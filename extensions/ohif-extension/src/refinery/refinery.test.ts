@@ -35,7 +35,7 @@ const manifest: SegmentationManifest = {
   appliesTo: [],
 };
 
-/** A network that finds what is bright, and no promptable model at all. */
+/** A network that finds what is bright (it is fed 0..1), and no promptable model at all. */
 function engineWithoutSam(): InferenceEngine {
   const segmenter: Segmenter = {
     modelId: manifest.id,
@@ -45,8 +45,8 @@ function engineWithoutSam(): InferenceEngine {
       segments: [
         {
           number: 1,
-          mask: { geometry, data: Uint8Array.from(image.data, (value) => Number(value > 128)) },
-          probability: Float32Array.from(image.data, (value) => value / 255),
+          mask: { geometry, data: Uint8Array.from(image.data, (value) => Number(value > 0.5)) },
+          probability: Float32Array.from(image.data, (value) => value),
         },
       ],
     }),
@@ -68,11 +68,11 @@ function engineWithoutSam(): InferenceEngine {
 test("a plan without SAM runs where no SAM was loaded; a plan with SAM says that it is missing", async () => {
   const refinery = createRefinery(async () => engineWithoutSam());
   await refinery.loadSegmenter({ manifest, url: "https://models.test/manifest.json" }, {});
-  const slice = { key: "slice", frame };
-  const result = await refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("raw"), slice }, {});
+  const slices = [{ key: "slice", frame }];
+  const result = await refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("raw"), slices }, {});
   expect(result.labels).toEqual(Uint8Array.from({ length: 64 }, (_, i) => Number(i < 32)));
   expect(result.segments).toMatchObject([{ areaPixels: 32, outcome: "kept-initial", reason: undefined, objects: [] }]);
-  await expect(refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("ours"), slice }, {})).rejects.toThrow(
+  await expect(refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("ours"), slices }, {})).rejects.toThrow(
     "No promptable model is loaded.",
   );
 });

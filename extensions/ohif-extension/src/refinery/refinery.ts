@@ -6,7 +6,6 @@ import {
   type IntensityTransform,
   type KeepReason,
   type Mask,
-  neighbouringSlices,
   type PixelArray,
   type Prompt,
   type PromptableSegmenter,
@@ -21,7 +20,7 @@ import {
   segmentFromPrompts,
   type TaskOptions,
 } from "@samrefine/core";
-import type { BackendReport, InferenceEngine, InferenceStats } from "@samrefine/inference";
+import { type BackendReport, type InferenceEngine, type InferenceStats, networkImage } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import { encodeMask, forEachRun } from "../labelmap/runs.ts";
 import { editablePrompt } from "../prompts/editable-prompt.ts";
@@ -35,9 +34,10 @@ import type {
   RefineryCalls,
   SegmentResult,
   SegmentSliceRequest,
-  SliceFrames,
+  SliceFrame,
   SliceResult,
 } from "./contract.ts";
+import { RecentFrames } from "./recent-frames.ts";
 
 /** {@link RefineryCalls} as they run: asynchronous, each with its own signal and progress. */
 export type Refinery = {
@@ -66,6 +66,7 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
   const segmenters = new Map<string, { readonly segmenter: Segmenter; readonly manifest: SegmentationManifest }>();
   let promptable: { readonly segmenter: PromptableSegmenter; readonly manifest: PromptableManifest } | undefined;
   let kept: KeptEmbedding | undefined;
+  const recent = new RecentFrames();
   let measure: { readonly policy: IntensityPolicy; readonly values: PixelArray[] } | undefined;
 
   const engine = (): Promise<InferenceEngine> => {
@@ -82,7 +83,7 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
   };
 
   const embeddingFor = async (
-    slice: SliceFrames,
+    slice: SliceFrame,
     range: DisplayRange | undefined,
     options: TaskOptions,
   ): Promise<{ readonly embedding: ImageEmbedding; readonly origin: DecodeResult["embedding"] }> => {
@@ -137,15 +138,17 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
       const entry = segmenters.get(request.modelId);
       if (!entry) throw new RefineError("configuration", `The model ${request.modelId} is not loaded.`);
       const { segmenter, manifest } = entry;
-      const image = modalityImage(request.slice.frame);
+      const slices = request.slices.map((reference) => {
+        const frame = request.slices.length > 1 ? recent.take(reference) : reference.frame;
+        if (!frame) throw new RefineError("inference", "A slice was not sent along.");
+        return modalityImage(frame);
+      });
+      const image = slices[slices.length >> 1]!;
       const intensity = request.intensity ?? resolveIntensity(manifest.intensity, [image.data]);
-      const { context } = request.slice;
-      const input = context
-        ? neighbouringSlices(context.map(modalityImage), Math.floor(context.length / 2), context.length)
-        : image;
-      const initial = await segmenter.segment(input, {
+      const input = networkImage(slices, manifest, intensity);
+      const initial = await segmenter.segment(input.image, {
         signal: options.signal,
-        intensity,
+        intensity: input.intensity,
         testTimeAugmentation: request.plan.testTimeAugmentation,
       });
       options.signal?.throwIfAborted();
@@ -196,6 +199,7 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
     },
 
     async clearCache(): Promise<void> {
+      recent.clear();
       await kept?.embedding.dispose();
       kept = undefined;
       await (await engine()).clearCache();

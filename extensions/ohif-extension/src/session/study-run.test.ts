@@ -28,6 +28,7 @@ function seriesOf(name: string, sliceCount: number): SeriesSource {
     displaySet: { displaySetInstanceUID: name },
     imageIds,
     sliceCount,
+    direction: 1,
     frame: async (slice: number) => ({ name, slice }),
   } as unknown as SeriesSource;
 }
@@ -51,7 +52,7 @@ function makeRun(answer: (key: string) => void) {
     pushStep: (_label: string, changes: readonly RecordChange[]) => steps.push(changes),
   } as unknown as RecordBook;
   const client = {
-    request: async (_name: string, { slice }: { slice: { key: string } }) => {
+    request: async (_name: string, { slices: [slice] }: { slices: [{ key: string }] }) => {
       asked.push(slice.key);
       answer(slice.key);
       return {

@@ -2,10 +2,10 @@ import { isRefineError, type RefinementPlan } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
 import type { SegmentationRecord, SliceState } from "../labelmap/segmentation-record.ts";
 import type { RefineryClient } from "../refinery/client.ts";
-import type { SliceResult } from "../refinery/contract.ts";
+import type { FrameReference, SliceResult } from "../refinery/contract.ts";
+import { SentFrames } from "../refinery/recent-frames.ts";
 import { outwardOrder } from "../run/slice-order.ts";
 import { runSlices } from "../run/study-runner.ts";
-import type { DecodedFrame } from "../series/modality-image.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
 import { objectsOfResult, qualityOfResult } from "./apply-result.ts";
@@ -75,6 +75,7 @@ export async function segmentStudy(
         record.segments.map(({ number }) => number),
         { byNetwork: true },
       );
+      const sent = new SentFrames();
       const slices: { slice: number; before: SliceState; after: SliceState }[] = [];
       activity.enter("running");
       const done = before;
@@ -82,20 +83,10 @@ export async function segmentStudy(
         order,
         {
           process: async (slice, sliceSignal) => {
-            const channels = manifest.input.channels;
-            const context = channels > 1 ? await contextOf(series, slice, channels, sliceSignal) : undefined;
+            const slices = await framesAround(series, slice, manifest.input.channels, sliceSignal, sent);
             return run.client.request(
               "segmentSlice",
-              {
-                modelId: manifest.id,
-                plan: run.plan,
-                intensity,
-                slice: {
-                  key: series.imageIds[slice]!,
-                  frame: await series.frame(slice, sliceSignal),
-                  ...(context ? { context } : {}),
-                },
-              },
+              { modelId: manifest.id, plan: run.plan, intensity, slices },
               { signal: sliceSignal },
             );
           },
@@ -163,18 +154,27 @@ function applyResult(book: RecordBook, record: SegmentationRecord, slice: number
   return { slice, before, after: record.state(slice) };
 }
 
-/** Neighbours in ascending position along the slice normal, as networks are trained, whatever the display order is. */
-async function contextOf(
+/**
+ * A slice with its neighbours in ascending position along the slice normal, as networks are trained, whatever the display order
+ * is; the slice alone for a network of one channel.
+ */
+async function framesAround(
   series: SeriesSource,
   slice: number,
   channels: number,
   signal: AbortSignal,
-): Promise<DecodedFrame[]> {
+  sent: SentFrames,
+): Promise<FrameReference[]> {
   const half = Math.floor(channels / 2);
   const indices = Array.from({ length: channels }, (_, channel) =>
     Math.min(Math.max(slice + series.direction * (channel - half), 0), series.sliceCount - 1),
   );
-  return Promise.all(indices.map((index) => series.frame(index, signal)));
+  const frames = await Promise.all(indices.map((index) => series.frame(index, signal)));
+  // After the last wait: what is counted as sent is sent in this order.
+  return frames.map((frame, channel) => {
+    const key = series.imageIds[indices[channel]!]!;
+    return channels > 1 ? sent.reference(key, frame) : { key, frame };
+  });
 }
 
 /** Policies that look at the whole volume need every slice once before the first one is segmented. */
@@ -182,10 +182,15 @@ async function measure({ client, manifest, activity }: StudyRun, series: SeriesS
   const policy = manifest.intensity;
   if (policy.kind !== "percentiles" || policy.scope !== "volume") return undefined;
   await client.request("beginMeasure", policy, { signal });
+  // One slice is read while the one before it is taken in.
+  let taken: Promise<unknown> = Promise.resolve();
   for (let slice = 0; slice < series.sliceCount; slice++) {
-    await client.request("addToMeasure", await series.frame(slice, signal), { signal });
+    const frame = await series.frame(slice, signal);
+    await taken;
+    taken = client.request("addToMeasure", frame, { signal });
     activity.show("Reading the series", { completed: slice + 1, total: series.sliceCount });
   }
+  await taken;
   return client.request("finishMeasure", undefined, { signal });
 }
 

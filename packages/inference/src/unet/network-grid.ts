@@ -25,6 +25,16 @@ export function networkGrid(image: ImageGeometry, manifest: SegmentationManifest
   return tiling ? { rows: image.rows, columns: image.columns } : { rows: input.rows, columns: input.columns };
 }
 
+/** A grid over the extent of an image, with the spacing that this makes. */
+export function gridGeometry(image: ImageGeometry, grid: GridSize): ImageGeometry {
+  const { spacingMm } = image;
+  if (!spacingMm) return grid;
+  return {
+    ...grid,
+    spacingMm: { x: (spacingMm.x * image.columns) / grid.columns, y: (spacingMm.y * image.rows) / grid.rows },
+  };
+}
+
 /** A grid in the middle of another that is at least as large as a window. */
 export interface PaddedGrid {
   readonly grid: GridSize;

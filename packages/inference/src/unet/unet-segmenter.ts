@@ -15,7 +15,7 @@ import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import { fillDepth, planesAtDepth } from "./depth.ts";
 import { type Flip, flipPlanes, flipsOf } from "./flip.ts";
-import { cropPlanes, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
+import { cropPlanes, gridGeometry, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
 import { activate } from "./probabilities.ts";
 import { cutTile, planTiles, TileBlend, type Tiling } from "./tiles.ts";
 
@@ -128,15 +128,6 @@ export class UnetSegmenter implements Segmenter {
 /** Channels of the output: one per label, and one for the background of a softmax model. */
 function channelCount(manifest: SegmentationManifest): number {
   return manifest.labels.length + (manifest.activation === "softmax" ? 1 : 0);
-}
-
-function gridGeometry(image: ImageGeometry, grid: { readonly rows: number; readonly columns: number }): ImageGeometry {
-  const { spacingMm } = image;
-  if (!spacingMm) return grid;
-  return {
-    ...grid,
-    spacingMm: { x: (spacingMm.x * image.columns) / grid.columns, y: (spacingMm.y * image.rows) / grid.rows },
-  };
 }
 
 function stackOf(probabilities: Float32Array, geometry: ImageGeometry, manifest: SegmentationManifest): SegmentStack {
