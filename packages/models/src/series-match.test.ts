@@ -55,8 +55,8 @@ describe("chooseModel", () => {
     const choice = chooseModel([teeth, general], { modality: "CT" });
     expect(choice).toEqual({
       model: undefined,
-      reason:
-        "No U-Net fits this series. Teeth: wants modality DX or PX, found CT. Any radiograph: wants modality DX, found CT.",
+      reason: "No U-Net fits this series.",
+      perModel: ["Teeth: wants modality DX or PX, found CT.", "Any radiograph: wants modality DX, found CT."],
     });
     expect(chooseModel([], { modality: "CT" }).model).toBeUndefined();
   });

@@ -30,8 +30,8 @@ export function matchSeries(manifest: Pick<SegmentationManifest, "appliesTo">, s
 
 export type ModelChoice<M> =
   | { readonly model: M }
-  /** Why nothing fits, model by model, for the user. */
-  | { readonly model: undefined; readonly reason: string };
+  /** That nothing fits, and why, a sentence per model; for the user. */
+  | { readonly model: undefined; readonly reason: string; readonly perModel: readonly string[] };
 
 /**
  * The first U-Net that fits; a rule with more conditions beats one with fewer, since it was written for this very series.
@@ -41,11 +41,11 @@ export function chooseModel<M extends Pick<SegmentationManifest, "appliesTo" | "
   series: SeriesTraits,
 ): ModelChoice<M> {
   let best: { readonly model: M; readonly conditions: number } | undefined;
-  const reasons: string[] = [];
+  const perModel: string[] = [];
   for (const model of manifests) {
     const match = matchSeries(model, series);
     if (!match.fits) {
-      reasons.push(`${model.title}: ${match.reasons.join("; ")}`);
+      perModel.push(`${model.title}: ${match.reasons.join("; ")}.`);
       continue;
     }
     const conditions = Object.values(match.rule).filter((value) => value !== undefined).length;
@@ -54,10 +54,8 @@ export function chooseModel<M extends Pick<SegmentationManifest, "appliesTo" | "
   if (best) return { model: best.model };
   return {
     model: undefined,
-    reason:
-      reasons.length > 0
-        ? `No U-Net fits this series. ${reasons.join(". ")}.`
-        : "No U-Net is installed for any series.",
+    reason: perModel.length > 0 ? "No U-Net fits this series." : "No U-Net is installed for any series.",
+    perModel,
   };
 }
 

@@ -106,6 +106,16 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
       >
         {state.status.text}
       </div>
+      {state.whyNoModel.length > 0 && (
+        <details className="samrefine-details" data-testid="samrefine-why-no-model">
+          <summary>What the models are meant for</summary>
+          {state.whyNoModel.map((reason) => (
+            <div key={reason} className="samrefine-muted">
+              {reason}
+            </div>
+          ))}
+        </details>
+      )}
       {state.notes.map((note) => (
         <div key={note} className="samrefine-status samrefine-status--warning samrefine-muted">
           {note}

@@ -5,12 +5,14 @@ import { AutoSegment } from "./auto-segment.tsx";
 import { RefineTool } from "./refine-tool.tsx";
 import { SegmentList } from "./segment-list.tsx";
 import { SliceStrips } from "./slice-strip.tsx";
+import { WaitingSegs } from "./waiting-segs.tsx";
 
 /** The panel: what the session says, in the order of the work - propose, correct, review, hand over. */
 export function RefinePanel({ session }: { readonly session: RefineSession }): ReactElement {
   const state = useSyncExternalStore(session.subscribe, session.getState);
   return (
     <div className="samrefine" data-testid="samrefine-panel" data-state={state.phase}>
+      <WaitingSegs state={state} session={session} />
       <AutoSegment state={state} session={session} />
       <RefineTool state={state} session={session} />
       <SegmentList state={state} session={session} />

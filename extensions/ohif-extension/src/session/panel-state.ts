@@ -67,6 +67,8 @@ export interface PanelState {
   readonly notes: readonly string[];
   readonly models: readonly ModelOption[];
   readonly selectedModel: string | undefined;
+  /** Why no model fits, a sentence per model; empty when one does. */
+  readonly whyNoModel: readonly string[];
   /** How many series of the study one click goes through. */
   readonly seriesToSegment: number;
   readonly refinement: RefinementChoice;
@@ -110,6 +112,7 @@ export const initialPanelState: PanelState = {
   notes: [],
   models: [],
   selectedModel: undefined,
+  whyNoModel: [],
   seriesToSegment: 0,
   refinement: "recommended",
   canAutoSegment: false,

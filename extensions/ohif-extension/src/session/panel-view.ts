@@ -30,6 +30,7 @@ export interface PanelSources {
   readonly catalogue: ModelCatalogue | undefined;
   readonly fits: (manifest: SegmentationManifest) => boolean;
   readonly selectedModel: string | undefined;
+  readonly whyNoModel: readonly string[];
   /** How many series one click goes through. */
   readonly seriesToSegment: number;
   readonly refinement: RefinementChoice;
@@ -70,6 +71,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
       plan: describePlan(manifest, sources.refinement),
     })),
     selectedModel: sources.selectedModel,
+    whyNoModel: sources.whyNoModel,
     seriesToSegment: sources.seriesToSegment,
     refinement: sources.refinement,
     canAutoSegment: series !== undefined && sources.selectedModel !== undefined && activity.isIdle,

@@ -66,6 +66,8 @@ export class RefineSession {
   #catalogue: ModelCatalogue | undefined;
   #series: SeriesSource | undefined;
   #selectedModel: string | undefined;
+  /** Why no model fits the current series, a sentence per model. */
+  #whyNoModel: readonly string[] = [];
   #refinement: RefinementChoice = "recommended";
   /** Keyed by display set. */
   readonly #failedSlices = new Map<string, ReadonlySet<number>>();
@@ -523,6 +525,7 @@ export class RefineSession {
         ? { model: selected }
         : chooseModel(manifests, series.traits);
     this.#selectedModel = choice.model?.id;
+    this.#whyNoModel = choice.model ? [] : choice.perModel;
     const [problem] = catalogue.problems;
     const text = choice.model ? this.#readyText(choice.model) : `${choice.reason}${this.#toolText()}`;
     this.#activity.say(
@@ -634,6 +637,7 @@ export class RefineSession {
       catalogue: this.#catalogue,
       fits: (manifest) => series !== undefined && matchSeries(manifest, series.traits).fits,
       selectedModel: this.#selectedModel,
+      whyNoModel: this.#whyNoModel,
       seriesToSegment: this.#displaySetsToSegment().length,
       refinement: this.#refinement,
       backend: this.#models.backend,
