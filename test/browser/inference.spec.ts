@@ -1,45 +1,30 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { PromptableManifest } from "@samrefine/models";
 import { buildModel, type NodeSpec, type TensorSpec } from "@samrefine/models/onnx";
 import type { Browser } from "playwright-core";
-import { build } from "vite";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launchBrowser, openWatchedPage, type WatchedPage } from "../e2e/harness/browser.ts";
 import type { InferencePage } from "./inference-page/page.ts";
-import { type ServedFolder, serveFolder } from "./serve-folder.ts";
+import { type ServedPage, servePage } from "./serve-page.ts";
 
 // The caches and the ladder where they have to hold: in a browser's workers, on its private file system and its WebGPU, which
 // is a software one here. The model is a tiny graph with SAM's interface.
 type PageGlobal = typeof globalThis & { readonly inferencePage: InferencePage };
 
-let folder: string;
-let served: ServedFolder;
+let served: ServedPage;
 let browser: Browser;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "samrefine-inference-page-"));
-  await build({
-    root: fileURLToPath(new URL("./inference-page", import.meta.url)),
-    configFile: false,
-    base: "./",
-    logLevel: "error",
-    resolve: { conditions: ["@samrefine/source", "module", "browser", "import", "default"] },
-    worker: { format: "es" },
-    build: { target: "es2023", outDir: folder, emptyOutDir: true, assetsInlineLimit: 0, modulePreload: false },
-  });
-  await writeTinySam(join(folder, "sam"));
-  served = await serveFolder(folder);
+  served = await servePage("inference-page");
+  await writeTinySam(join(served.folder, "sam"));
   browser = await launchBrowser(["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"]);
 });
 
 afterAll(async () => {
   await browser?.close();
   await served?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function load(watched: WatchedPage): Promise<void> {

@@ -1,34 +1,18 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import type { Browser } from "playwright-core";
-import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { launchBrowser, openWatchedPage, type WatchedPage } from "../e2e/harness/browser.ts";
-import { type ServedFolder, serveFolder } from "./serve-folder.ts";
+import { type ServedPage, servePage } from "./serve-page.ts";
 import type { TrainingPage } from "./training-page/page.ts";
 
 type PageGlobal = typeof globalThis & { readonly trainingPage: TrainingPage };
 
 const steps = 100;
-let folder: string;
-let served: ServedFolder;
+let served: ServedPage;
 let browser: Browser;
 let watched: WatchedPage;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "samrefine-training-page-"));
-  await build({
-    root: fileURLToPath(new URL("./training-page", import.meta.url)),
-    configFile: false,
-    base: "./",
-    logLevel: "error",
-    resolve: { conditions: ["@samrefine/source", "module", "browser", "import", "default"] },
-    worker: { format: "es" },
-    build: { target: "es2023", outDir: folder, emptyOutDir: true, assetsInlineLimit: 0, modulePreload: false },
-  });
-  served = await serveFolder(folder);
+  served = await servePage("training-page");
   browser = await launchBrowser();
   watched = await openWatchedPage(browser, served.origin);
   await open();
@@ -38,7 +22,6 @@ afterAll(async () => {
   await watched?.close();
   await browser?.close();
   await served?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
 async function open(): Promise<void> {

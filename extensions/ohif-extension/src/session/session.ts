@@ -13,6 +13,7 @@ import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import { ModelLoader } from "../refinery/model-loader.ts";
+import { nextFlagged } from "../run/quality.ts";
 import type { ReadSeg } from "../seg/read-seg.ts";
 import { saveFiles } from "../seg/save-files.ts";
 import { type DownloadFormat, SegStore } from "../seg/seg-store.ts";
@@ -227,7 +228,7 @@ export class RefineSession {
     const cells = this.#state.strips.flatMap((strip) => strip.cells);
     const flagged = cells.flatMap((cell, index) => (cell.isFlagged ? [index] : []));
     const current = cells.findIndex((cell) => cell.isVisible);
-    const next = cells[flagged.find((index) => index > current) ?? flagged[0] ?? -1];
+    const next = cells[nextFlagged(flagged, current) ?? -1];
     if (next) this.goToSlice(next.displaySetUid, next.slice);
     else this.#activity.say("No slice is flagged.");
   }
@@ -369,7 +370,7 @@ export class RefineSession {
   async #handOver(deliver: typeof storeSegs): Promise<void> {
     if (!this.#activity.isIdle) return;
     this.accept();
-    const segmented = this.#toHandOver();
+    const segmented = this.#toHandOver(this.#studyParts());
     if (segmented.length === 0) return;
     await this.#activity.run("storing", async (signal) => {
       const handOver: HandOver = {
@@ -424,8 +425,8 @@ export class RefineSession {
   }
 
   /** The current segmentation, and those of the study's other series that are not yet in the archive. */
-  #toHandOver(): SegmentedSeries[] {
-    return this.#studyParts().flatMap(({ series, record }) => {
+  #toHandOver(parts: readonly StudyPart[]): SegmentedSeries[] {
+    return parts.flatMap(({ series, record }) => {
       if (!series || !record?.hasPixels) return [];
       const isWanted = series === this.#series || (this.#book.isTouched(record) && !this.#segStore.isStored(record));
       return isWanted ? [{ series, record }] : [];
@@ -496,10 +497,9 @@ export class RefineSession {
   }
 
   /** The series of the study that have to do with us: the current one, those that one click segments, those with a record. */
-  #studyParts(): StudyPart[] {
+  #studyParts(toSegment: readonly HostDisplaySet[] = this.#displaySetsToSegment()): StudyPart[] {
     const current = this.#series;
     if (!current) return [];
-    const segmented = new Set(this.#displaySetsToSegment());
     return this.#host.displaySetsOf(current.displaySet.StudyInstanceUID).flatMap((displaySet): StudyPart[] => {
       const uid = displaySet.displaySetInstanceUID;
       if (displaySet === current.displaySet) {
@@ -509,7 +509,7 @@ export class RefineSession {
         const series = this.#book.open(displaySet);
         return [{ displaySet, series, record: this.#book.of(series), failedSlices: this.#failedSlices.get(uid) }];
       }
-      if (!segmented.has(displaySet)) return [];
+      if (!toSegment.includes(displaySet)) return [];
       return [{ displaySet, series: undefined, record: undefined, failedSlices: undefined }];
     });
   }
@@ -627,18 +627,21 @@ export class RefineSession {
     const record = this.#record();
     const { history } = this.#host;
     const pending = this.#editing.pending;
-    const toHandOver = this.#toHandOver();
+    // Once for all that is asked of them: this runs many times a second.
+    const toSegment = this.#displaySetsToSegment();
+    const parts = this.#studyParts(toSegment);
+    const toHandOver = this.#toHandOver(parts);
     if (record?.hasUncounted) this.#countInBackground(record);
     this.#state = buildPanelState({
       host: this.#host,
       series,
       record,
-      parts: this.#studyParts(),
+      parts,
       catalogue: this.#catalogue,
       fits: (manifest) => series !== undefined && matchSeries(manifest, series.traits).fits,
       selectedModel: this.#selectedModel,
       whyNoModel: this.#whyNoModel,
-      seriesToSegment: this.#displaySetsToSegment().length,
+      seriesToSegment: toSegment.length,
       refinement: this.#refinement,
       backend: this.#models.backend,
       activity: this.#activity,

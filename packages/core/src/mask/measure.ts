@@ -41,8 +41,10 @@ export function maskAbove(
 
 /** Number of foreground pixels. */
 export function maskArea(mask: Mask): number {
+  const { data } = mask;
   let area = 0;
-  for (const value of mask.data) area += value;
+  // By index: iterating a typed array is many times slower, and this runs for every class of every slice.
+  for (let i = 0; i < data.length; i++) area += data[i] as number;
   return area;
 }
 
