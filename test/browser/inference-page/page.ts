@@ -41,6 +41,7 @@ const page: InferencePage = {
             webgpu: {
               createWorker: () => new Worker(new URL("./webgpu.worker.ts", import.meta.url), { type: "module" }),
               wasmPaths: { wasm: absolute(webgpuWasmUrl), mjs: absolute(webgpuMjsUrl) },
+              trySoftware: true,
             },
           }
         : {}),

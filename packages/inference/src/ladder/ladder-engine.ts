@@ -23,6 +23,7 @@ import {
   volatileMemory,
 } from "./backend-memory.ts";
 import { gpuRefusal } from "./gpu-adapter.ts";
+import { IdleTasks } from "./idle-tasks.ts";
 import { LadderPromptable, LadderSegmenter, type Placement } from "./ladder-models.ts";
 import { agreement, type ProbeAnswer, probePromptable, probeSegmenter } from "./probe.ts";
 
@@ -32,6 +33,8 @@ export interface Rung {
   readonly id: string;
   /** A fresh engine in a fresh worker each time: a runtime that failed once may be poisoned. */
   open(): Promise<InferenceEngine>;
+  /** Why it is not worth a pre-flight here, in words; it can still be chosen by the user. Absent: it is worth one. */
+  unsuited?(): Promise<string | undefined>;
 }
 
 export interface LadderOptions {
@@ -40,7 +43,15 @@ export interface LadderOptions {
   /** Slow but trusted, best first: the first that opens runs what nothing else may. */
   readonly base: readonly Rung[];
   /** Whatever, when it changes, makes old decisions worthless: browser, GPU, number of cores. */
-  readonly machine: string;
+  readonly machine: string | Promise<string>;
+  /**
+   * "before-use" (default): a model is proven before its first call, which waits for it. "when-idle": it runs on the base
+   * at once, is proven when nothing was asked for a while, and moves between two calls; a call in the meantime ends the
+   * attempt, which is repeated later.
+   */
+  readonly preflight?: "before-use" | "when-idle" | undefined;
+  /** With "when-idle": the pause that a pre-flight waits for. Default 4000. */
+  readonly idleMs?: number | undefined;
   /** Default: forgotten with the engine. */
   readonly memory?: BackendMemory | undefined;
   /** A candidate that takes longer for a step of its pre-flight is refused. Default 120000. */
@@ -57,6 +68,8 @@ export interface BackendChoice extends BackendDecision {
 }
 
 export interface LadderEngine extends InferenceEngine {
+  /** Ids of what {@link LadderEngine.choose} takes beside "auto": the accelerated rungs, and last the base. */
+  readonly rungs: readonly string[];
   /** One entry per loaded model. */
   choices(): readonly BackendChoice[];
   /**
@@ -100,6 +113,7 @@ export async function createLadderEngine(options: LadderOptions): Promise<Ladder
 }
 
 const defaultStepTimeoutMs = 120_000;
+const defaultIdleMs = 4000;
 
 /** A step of the pre-flight that a candidate failed; never leaves this module. */
 class Refusal extends Error {
@@ -120,10 +134,12 @@ class Ladder implements LadderEngine {
   readonly #memory: BackendMemory;
   readonly #engines = new Set<InferenceEngine>();
   readonly #loaded = new Set<LadderSegmenter | LadderPromptable>();
+  readonly #idle: IdleTasks;
   #disposed = false;
 
   constructor(options: LadderOptions, baseId: string, base: InferenceEngine) {
     this.#options = options;
+    this.#idle = new IdleTasks(options.idleMs ?? defaultIdleMs);
     this.#baseId = baseId;
     this.#base = base;
     this.#memory = options.memory ?? volatileMemory();
@@ -133,6 +149,10 @@ class Ladder implements LadderEngine {
   /** Of the base; {@link choices} says it per model. */
   get backend(): BackendReport {
     return this.#base.backend;
+  }
+
+  get rungs(): readonly string[] {
+    return [...this.#options.accelerated.map(({ id }) => id), this.#baseId];
   }
 
   async loadSegmenter(
@@ -145,12 +165,13 @@ class Ladder implements LadderEngine {
       load: (engine, load) => engine.loadSegmenter(manifest, manifestUrl, load),
       probe: (model, probe) => probeSegmenter(model, manifest, probe),
     };
-    const placement = await this.#place(kind, options);
+    const placement = await this.#idle.during(() => this.#place(kind, options));
     const model = new LadderSegmenter(
       placement,
       this.#movesOf(kind, () => this.#loaded.delete(model)),
     );
     this.#loaded.add(model);
+    this.#proveWhenIdle(model);
     return model;
   }
 
@@ -164,12 +185,13 @@ class Ladder implements LadderEngine {
       load: (engine, load) => engine.loadPromptable(manifest, manifestUrl, load),
       probe: (model, probe) => probePromptable(model, probe),
     };
-    const placement = await this.#place(kind, options);
+    const placement = await this.#idle.during(() => this.#place(kind, options));
     const model = new LadderPromptable(
       placement,
       this.#movesOf(kind, () => this.#loaded.delete(model)),
     );
     this.#loaded.add(model);
+    this.#proveWhenIdle(model);
     return model;
   }
 
@@ -184,8 +206,11 @@ class Ladder implements LadderEngine {
   async choose(modelId: string, backend: string, options: TaskOptions = {}): Promise<void> {
     requireAlive(this.#disposed, "The inference engine");
     const found = [...this.#loaded].find((model) => model.modelId === modelId);
-    const ids = [this.#baseId, ...this.#options.accelerated.map(({ id }) => id)];
-    if (found && (backend === "auto" || ids.includes(backend))) return found.moveTo(backend, options);
+    const ids = this.rungs;
+    if (found && (backend === "auto" || ids.includes(backend))) {
+      await this.#idle.during(() => found.moveTo(backend, options));
+      return this.#proveWhenIdle(found);
+    }
     throw new RefineError(
       "configuration",
       found ? `There is no back end "${backend}".` : `The model ${modelId} is not loaded.`,
@@ -220,6 +245,7 @@ class Ladder implements LadderEngine {
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
+    await this.#idle.dispose();
     await Promise.all([...this.#engines].map((engine) => engine.dispose()));
   }
 
@@ -229,6 +255,8 @@ class Ladder implements LadderEngine {
       toBase: (from: Placement<M>, reason: string, options: TaskOptions) =>
         this.#refuseLater(kind, from, reason, options),
       to: (backend: string, from: Placement<M>, options: TaskOptions) => this.#move(kind, backend, from, options),
+      prove: (from: Placement<M>, options: TaskOptions) => this.#prove(kind, from, options),
+      during: <T>(use: () => Promise<T>) => this.#idle.during(use),
       release: async (placement: Placement<M>) => {
         onDispose();
         await this.#release(placement);
@@ -247,7 +275,11 @@ class Ladder implements LadderEngine {
     }
     const key = await this.#keyOf(kind.manifest);
     const remembered = await this.#memory.read(key);
-    if (!remembered) return this.#decide(kind, key, options);
+    if (!remembered) {
+      if (this.#options.preflight !== "when-idle") return this.#decide(kind, key, undefined, options);
+      const undecided: BackendDecision = { backend: this.#baseId, decidedBy: "preflight", results: [] };
+      return { ...(await this.#onBase(kind, undecided, options)), isUndecided: true };
+    }
     const rung = this.#options.accelerated.find(({ id }) => id === remembered.backend);
     if (!rung) return this.#onBase(kind, remembered, options);
     try {
@@ -265,19 +297,41 @@ class Ladder implements LadderEngine {
     }
   }
 
-  /** Climbs the rungs from the best; the first that passes everything stays. */
+  #proveWhenIdle(model: LadderSegmenter | LadderPromptable): void {
+    if (model.placement.isUndecided) this.#idle.enqueue((signal) => model.prove({ signal }));
+  }
+
+  /** The pre-flight of a model that is in use on the base, which stays loaded: embeddings that it made are decoded there. */
+  async #prove<M extends Segmenter | PromptableSegmenter>(
+    kind: ModelKind<M>,
+    from: Placement<M>,
+    options: TaskOptions,
+  ): Promise<Placement<M>> {
+    if (!from.isUndecided) return from;
+    const decided = await this.#decide(kind, await this.#keyOf(kind.manifest), from.model, options);
+    return decided.isBase ? decided : { ...decided, standby: from };
+  }
+
+  /**
+   * Climbs the rungs from the best; the first that passes everything stays.
+   *
+   * @param inUse the model on the base where it is loaded already; it is not disposed.
+   */
   async #decide<M extends Segmenter | PromptableSegmenter>(
     kind: ModelKind<M>,
     key: string,
+    inUse: M | undefined,
     options: LoadOptions,
   ): Promise<Placement<M>> {
-    const onBase = await kind.load(this.#base, options);
+    const onBase = inUse ?? (await kind.load(this.#base, options));
     const results: PreflightResult[] = [];
     let reference: ProbeAnswer | undefined;
     const nonce = Date.now();
     for (const rung of this.#options.accelerated) {
       let opening: Promise<InferenceEngine> | undefined;
       try {
+        const unsuited = await rung.unsuited?.();
+        if (unsuited !== undefined) throw new Refusal("open", unsuited);
         const engine = await this.#step("open", () => (opening = rung.open()), options);
         const { gpu } = engine.backend;
         const largest = Math.max(...kind.manifest.files.map(({ bytes }) => bytes));
@@ -295,8 +349,9 @@ class Ladder implements LadderEngine {
           milliseconds: answer.milliseconds,
         });
         const decision: BackendDecision = { backend: rung.id, decidedBy: "preflight", results };
+        options.signal?.throwIfAborted();
         await this.#memory.write(key, decision);
-        await onBase.dispose();
+        if (!inUse) await onBase.dispose();
         this.#engines.add(engine);
         return { model, engine, decision, isBase: false };
       } catch (error) {
@@ -307,7 +362,7 @@ class Ladder implements LadderEngine {
         );
         if (!(error instanceof Refusal && error.stage === "open")) await disposed;
         if (options.signal?.aborted || !(error instanceof Refusal)) {
-          await onBase.dispose();
+          if (!inUse) await onBase.dispose();
           options.signal?.throwIfAborted();
           throw error;
         }
@@ -403,8 +458,9 @@ class Ladder implements LadderEngine {
   ): Promise<Placement<M>> {
     const key = await this.#keyOf(kind.manifest);
     const failed = { backend: from.decision.backend, stage: "later" as const, reason };
-    const placement = await this.#fallBack(kind, key, from.decision, failed, options);
-    await this.#release(from);
+    const { standby, ...failing } = from;
+    const placement = await this.#fallBack(kind, key, from.decision, failed, options, standby);
+    await this.#release(failing);
     return placement;
   }
 
@@ -414,6 +470,7 @@ class Ladder implements LadderEngine {
     before: BackendDecision,
     failed: Pick<PreflightResult, "backend" | "reason"> & { readonly stage: PreflightStage },
     options: LoadOptions,
+    standby?: Placement<M>,
   ): Promise<Placement<M>> {
     this.#options.logger?.warn(
       `${failed.backend} failed for ${kind.manifest.id}, ${this.#baseId} takes over: ${failed.reason}`,
@@ -425,7 +482,7 @@ class Ladder implements LadderEngine {
       results: [...others, { ...failed, outcome: "refused" }],
     };
     await this.#memory.write(key, decision);
-    return this.#onBase(kind, decision, options);
+    return standby ? { ...standby, isUndecided: false, decision } : this.#onBase(kind, decision, options);
   }
 
   async #move<M extends Segmenter | PromptableSegmenter>(
@@ -453,8 +510,9 @@ class Ladder implements LadderEngine {
 
   /** The base is shared and stays; an accelerated engine serves one model and goes with it. */
   async #release<M extends Segmenter | PromptableSegmenter>(placement: Placement<M>): Promise<void> {
-    const { model, engine, isBase } = placement;
+    const { model, engine, isBase, standby } = placement;
     if (isBase) return model.dispose();
+    if (standby) await this.#release(standby);
     this.#engines.delete(engine);
     await engine.dispose();
   }
@@ -462,7 +520,7 @@ class Ladder implements LadderEngine {
   /** A file name that says nothing: machine and model, hashed. */
   async #keyOf(manifest: ModelManifest): Promise<string> {
     const { onnxruntimeVersion } = this.#base.backend;
-    const parts = [this.#options.machine, this.#baseId, onnxruntimeVersion, await modelDigest(manifest)];
+    const parts = [await this.#options.machine, this.#baseId, onnxruntimeVersion, await modelDigest(manifest)];
     return sha256Hex(new TextEncoder().encode(JSON.stringify(parts)));
   }
 }

@@ -25,6 +25,10 @@ export interface Placement<M> {
   /** The trusted engine that all models share. */
   readonly isBase: boolean;
   readonly decision: BackendDecision;
+  /** On the base for the time being: what is faster was not tried yet. */
+  readonly isUndecided?: boolean;
+  /** The same model on the base, loaded still: its embeddings are decoded there, and it takes over after a failure. */
+  readonly standby?: Placement<M>;
 }
 
 /** What the ladder does for a model that has to move. */
@@ -33,6 +37,10 @@ export interface Moves<M> {
   toBase(from: Placement<M>, reason: string, options: TaskOptions): Promise<Placement<M>>;
   /** Someone wants another back end. */
   to(backend: string, from: Placement<M>, options: TaskOptions): Promise<Placement<M>>;
+  /** Nobody waits: what is faster may be tried. */
+  prove(from: Placement<M>, options: TaskOptions): Promise<Placement<M>>;
+  /** Tells that somebody waits for the model. */
+  during<T>(use: () => Promise<T>): Promise<T>;
   release(placement: Placement<M>): Promise<void>;
 }
 
@@ -72,6 +80,20 @@ abstract class LadderModel<M extends Segmenter | PromptableSegmenter> {
     await this.#move((from) => this.#moves.to(backend, from, options));
   }
 
+  /** Tries what is faster; calls in the meantime go where the model is now. */
+  async prove(options: TaskOptions): Promise<void> {
+    const from = this.#placement;
+    if (this.#disposed || this.#moving) return;
+    const proven = await this.#moves.prove(from, options);
+    // The model may have been moved or disposed while nobody looked.
+    if (this.#placement === from && !this.#disposed) {
+      this.#placement = proven;
+      return;
+    }
+    const { standby: _, ...unwanted } = proven;
+    if (!unwanted.isBase) await this.#moves.release(unwanted);
+  }
+
   async dispose(): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
@@ -82,6 +104,10 @@ abstract class LadderModel<M extends Segmenter | PromptableSegmenter> {
   /** Runs where the model is; when that place fails and is not the base, once more on the base. */
   protected async here<T>(options: TaskOptions, run: (model: M) => Promise<T>): Promise<T> {
     requireAlive(this.#disposed, `The model ${this.modelId}`);
+    return this.#moves.during(() => this.#runHere(options, run));
+  }
+
+  async #runHere<T>(options: TaskOptions, run: (model: M) => Promise<T>): Promise<T> {
     const placement = (await this.#moving) ?? this.#placement;
     try {
       return await run(placement.model);
@@ -141,6 +167,7 @@ export class LadderPromptable extends LadderModel<PromptableSegmenter> implement
     return this.here(options, async (model) => {
       const maker = this.#makers.get(embedding);
       if (maker === undefined || maker === model) return model.decode(embedding, prompts, options);
+      if (maker === this.placement.standby?.model) return maker.decode(embedding, prompts, options);
       throw new RefineError("worker-crashed", "The image embedding went with the back end that held it.", {
         hint: "Encode the image again; the model runs elsewhere now.",
       });

@@ -187,6 +187,68 @@ describe("a candidate that proves itself", () => {
   });
 });
 
+describe("a pre-flight that waits until nobody needs the model", () => {
+  const whenIdle = { preflight: "when-idle", idleMs: 50 } as const;
+  const prompt = { segment: 1, geometry, box };
+
+  test("the model runs on the base at once, moves in a pause, and earlier embeddings stay good", async () => {
+    const memory = volatileMemory();
+    const gpu = candidate();
+    const engine = await ladder([gpu], { memory, ...whenIdle });
+    const model = await engine.loadPromptable(sam.manifest, sam.manifestPath);
+    expect(engine.choices()[0]).toMatchObject({ backend: "wasm", results: [] });
+    const early = await model.encode(image, { displayRange });
+    expect(gpu.opened).toBe(0);
+    await expect.poll(() => engine.choices()[0]!.backend, { timeout: 10_000 }).toBe("webgpu");
+    const late = await model.encode(image, { displayRange });
+    expect(await model.decode(early, [prompt])).toEqual(await model.decode(late, [prompt]));
+
+    const next = await ladder([candidate()], { memory, ...whenIdle });
+    await next.loadPromptable(sam.manifest, sam.manifestPath);
+    expect(next.choices()[0]!.backend).toBe("webgpu");
+  });
+
+  test("a call ends the attempt, which is repeated later", async () => {
+    let calls = 0;
+    const gpu = candidate({ run: () => (calls++ === 0 ? never() : Promise.resolve()) });
+    const engine = await ladder([gpu], whenIdle);
+    const model = await engine.loadSegmenter(unet.manifest, unet.manifestPath);
+    await expect.poll(() => calls, { timeout: 10_000 }).toBe(1);
+    expect((await model.segment(image, { intensity })).segments).toHaveLength(1);
+    await expect.poll(() => gpu.disposed, { timeout: 10_000 }).toBe(1);
+    expect(engine.choices()[0]!.backend).toBe("wasm");
+    await expect.poll(() => engine.choices()[0]!.backend, { timeout: 10_000 }).toBe("webgpu");
+    expect(gpu.opened).toBe(2);
+  });
+
+  test("after a loss the base that was kept takes over", async () => {
+    const faults: Faults = {};
+    const engine = await ladder([candidate(faults)], whenIdle);
+    const model = await engine.loadPromptable(sam.manifest, sam.manifestPath);
+    const early = await model.encode(image, { displayRange });
+    await expect.poll(() => engine.choices()[0]!.backend, { timeout: 10_000 }).toBe("webgpu");
+    faults.run = () => Promise.reject(lost());
+    const late = await model.encode(image, { displayRange });
+    expect(engine.choices()[0]).toMatchObject({ backend: "wasm", results: [{ stage: "later" }] });
+    expect(await model.decode(early, [prompt])).toEqual(await model.decode(late, [prompt]));
+    expect((await engine.stats()).sessions).toBe(2);
+  });
+
+  test("what is not worth a pre-flight is not opened, but may be chosen", async () => {
+    const gpu = candidate();
+    const rung: Rung = { ...gpu, open: () => gpu.open(), unsuited: async () => "the GPU is software" };
+    const engine = await ladder([rung], whenIdle);
+    const model = await engine.loadSegmenter(unet.manifest, unet.manifestPath);
+    await expect
+      .poll(() => engine.choices()[0]!.results, { timeout: 10_000 })
+      .toMatchObject([{ backend: "webgpu", outcome: "refused", stage: "open", reason: "the GPU is software" }]);
+    expect(gpu.opened).toBe(0);
+    await engine.choose(model.modelId, "webgpu");
+    expect(engine.choices()[0]).toMatchObject({ backend: "webgpu", decidedBy: "user" });
+    expect(engine.rungs).toEqual(["webgpu", "wasm"]);
+  });
+});
+
 describe("a fault at any step leaves the model on the base, with the reason", () => {
   const steps: readonly [stage: string, faults: Faults, reason: RegExp][] = [
     [
