@@ -1,6 +1,5 @@
 import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
-import type { Image2D } from "../image/image.ts";
 import { resizeBilinear } from "../kernels/resize.ts";
 import type { Mask } from "../mask/mask.ts";
 import { emptyMask, maskAbove } from "../mask/measure.ts";
@@ -22,7 +21,8 @@ export interface UnitAnswer {
 }
 
 export interface SamQuestions {
-  readonly image: Image2D;
+  /** Called when there is something to ask. The embedding is borrowed. */
+  readonly embed: () => Promise<ImageEmbedding>;
   readonly source: PromptSource;
   readonly plan: RefinementPlan;
   readonly segmenter: PromptableSegmenter;
@@ -30,7 +30,7 @@ export interface SamQuestions {
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
   readonly options: RefineOptions;
-  readonly onPassDone: (passes: number) => void;
+  readonly onPassDone: () => void;
 }
 
 /** What is known about one unit between two passes. */
@@ -45,35 +45,29 @@ const MOVED_PROMPTS = 4;
 
 /** Asks about all units, pass by pass, each pass in one call. The image is encoded only when there is a unit. */
 export async function askSam(task: SamQuestions): Promise<readonly UnitAnswer[]> {
-  const { image, source, plan, segmenter, options } = task;
+  const { source, plan, options } = task;
   if (source.units.length === 0) return [];
-  const { signal, logger, displayRange } = options;
-  const embedding: ImageEmbedding =
-    options.embedding ?? (await segmenter.encode(image, { displayRange, signal, logger }));
-  try {
-    const states = source.units.map((unit): UnitState => ({ unit, prompts: [], clicks: [], candidate: undefined }));
-    const steps = plan.passes.flatMap((pass, index) => Array.from({ length: pass.repeat ?? 1 }, () => index));
-    for (const [step, passIndex] of steps.entries()) {
-      signal?.throwIfAborted();
-      const isLast = step === steps.length - 1;
-      const asked = states.flatMap((state) => {
-        const prompt = nextPrompt(state, passIndex, task);
-        if (prompt !== undefined) state.prompts.push(prompt);
-        // Nothing left to correct: the last question is repeated at the end, for an answer on the output grid.
-        const repeated = prompt ?? (isLast ? state.prompts.at(-1) : undefined);
-        return repeated === undefined ? [] : [{ state, prompt: repeated }];
-      });
-      const answers = await decodeChosen(embedding, asked, isLast ? task.output : task.grid, task);
-      for (const [index, { state }] of asked.entries()) state.candidate = answers[index];
-      if (!isLast) task.onPassDone(passIndex + 1);
-    }
-    const jitter = plan.quality === "prompt-jitter" ? await askMoved(embedding, states, task) : undefined;
-    return states.flatMap(({ unit, prompts, candidate }, index) =>
-      candidate === undefined ? [] : [{ unit, prompts, candidate, promptJitter: jitter?.[index] }],
-    );
-  } finally {
-    if (options.embedding === undefined) await embedding.dispose();
+  const embedding = await task.embed();
+  const states = source.units.map((unit): UnitState => ({ unit, prompts: [], clicks: [], candidate: undefined }));
+  const steps = plan.passes.flatMap((pass, index) => Array.from({ length: pass.repeat ?? 1 }, () => index));
+  for (const [step, passIndex] of steps.entries()) {
+    options.signal?.throwIfAborted();
+    const isLast = step === steps.length - 1;
+    const asked = states.flatMap((state) => {
+      const prompt = nextPrompt(state, passIndex, task);
+      if (prompt !== undefined) state.prompts.push(prompt);
+      // Nothing left to correct: the last question is repeated at the end, for an answer on the output grid.
+      const repeated = prompt ?? (isLast ? state.prompts.at(-1) : undefined);
+      return repeated === undefined ? [] : [{ state, prompt: repeated }];
+    });
+    const answers = await decodeChosen(embedding, asked, isLast ? task.output : task.grid, task);
+    for (const [index, { state }] of asked.entries()) state.candidate = answers[index];
+    if (!isLast) task.onPassDone();
   }
+  const jitter = plan.quality === "prompt-jitter" ? await askMoved(embedding, states, task) : undefined;
+  return states.flatMap(({ unit, prompts, candidate }, index) =>
+    candidate === undefined ? [] : [{ unit, prompts, candidate, promptJitter: jitter?.[index] }],
+  );
 }
 
 /** Undefined when the pass clicks on faults and there is none. */

@@ -8,14 +8,20 @@ type Capability = keyof PromptCapabilities;
 /** What a plan asks of the promptable model (methods: two-stage capability matrix), with the reason for each. */
 export function requiredCapabilities(plan: RefinementPlan): ReadonlyMap<Capability, string> {
   const required = new Map<Capability, string>();
-  for (const [index, pass] of plan.passes.entries()) {
-    if (pass.box !== undefined) required.set("box", `passes[${index}].box`);
-    if (pass.background !== undefined) required.set("backgroundPoints", `passes[${index}].background`);
-    if (pass.errorClicks !== undefined) required.set("backgroundPoints", `passes[${index}].errorClicks`);
-    if (pass.maskInput !== "none") required.set("maskInput", `passes[${index}].maskInput`);
-  }
-  if (plan.passes.length > 0 && (plan.maskChoice === "token0" || plan.maskChoice === "agreement")) {
-    required.set("singleMaskToken", "maskChoice");
+  const require = ({ passes, maskChoice }: Pick<RefinementPlan, "passes" | "maskChoice">, prefix: string): void => {
+    for (const [index, pass] of passes.entries()) {
+      if (pass.box !== undefined) required.set("box", `${prefix}passes[${index}].box`);
+      if (pass.background !== undefined) required.set("backgroundPoints", `${prefix}passes[${index}].background`);
+      if (pass.errorClicks !== undefined) required.set("backgroundPoints", `${prefix}passes[${index}].errorClicks`);
+      if (pass.maskInput !== "none") required.set("maskInput", `${prefix}passes[${index}].maskInput`);
+    }
+    if (passes.length > 0 && (maskChoice === "token0" || maskChoice === "agreement")) {
+      required.set("singleMaskToken", `${prefix}maskChoice`);
+    }
+  };
+  require(plan, "");
+  for (const [index, { passes = plan.passes, maskChoice = plan.maskChoice }] of (plan.exceptions ?? []).entries()) {
+    require({ passes, maskChoice }, `exceptions[${index}].`);
   }
   return required;
 }

@@ -18,6 +18,7 @@ import {
   snappedCentroidSeed,
 } from "../prompt/seed.ts";
 import { createRandom, type Random } from "../random.ts";
+import { planParts } from "./exceptions.ts";
 import type { RefinementPass, RefinementPlan } from "./plan.ts";
 import { type PreparedSegment, prepareSegments } from "./prepare-segments.ts";
 
@@ -64,11 +65,16 @@ export interface AnsweredSoFar {
   readonly clicks?: readonly PointPrompt[];
 }
 
-/** @throws RefineError `invalid-plan` when a ring names a segment that does not exist. */
+/**
+ * @param plan without exceptions: what is done with `asked`.
+ * @param asked the classes that SAM is asked about; the others only give background seeds.
+ * @throws RefineError `invalid-plan` when a ring names a segment that does not exist.
+ */
 export function createPromptSource(
   prepared: readonly PreparedSegment[],
   plan: RefinementPlan,
   image: ImageGeometry,
+  asked: ReadonlySet<SegmentNumber>,
 ): PromptSource {
   const present = prepared.filter(({ cleaned }) => cleaned.data.includes(1));
   const masks = present.map(({ cleaned }) => cleaned);
@@ -93,9 +99,9 @@ export function createPromptSource(
     plan.passes.every(
       (pass) => pass.foreground === undefined || seedsOf(pass.foreground, pass.foregroundCount ?? 1, unit).length > 0,
     );
-  const all = present.flatMap((segment) =>
-    unitsOf(segment, ownPixels.get(segment.number) ?? segment.cleaned, prepared, plan),
-  );
+  const all = present
+    .filter(({ number }) => asked.has(number))
+    .flatMap((segment) => unitsOf(segment, ownPixels.get(segment.number) ?? segment.cleaned, prepared, plan));
 
   const backgroundOf = (unit: PromptUnit, pass: RefinementPass): readonly PixelPoint[] => {
     if (pass.background === undefined) return [];
@@ -156,11 +162,16 @@ export function createPromptSource(
  */
 export function derivePrompts(initial: SegmentStack, plan: RefinementPlan, image: ImageGeometry): Prompt[] {
   if (plan.passes.length === 0) return [];
-  const source = createPromptSource(prepareSegments(initial, plan), plan, image);
-  return source.units.map((unit) => {
-    // The first click is known before any answer: everything is missing.
-    const click = plan.passes[0]?.errorClicks && source.errorClick(unit, emptyMask(unit.target.geometry), 0);
-    return source.prompt(unit, 0, { clicks: click === undefined ? [] : [click] });
+  const prepared = prepareSegments(initial, plan);
+  const numbers = prepared.map(({ number }) => number);
+  return planParts(plan, numbers).flatMap((part) => {
+    if (part.plan.passes.length === 0) return [];
+    const source = createPromptSource(prepared, part.plan, image, part.segments);
+    return source.units.map((unit) => {
+      // The first click is known before any answer: everything is missing.
+      const click = part.plan.passes[0]?.errorClicks && source.errorClick(unit, emptyMask(unit.target.geometry), 0);
+      return source.prompt(unit, 0, { clicks: click === undefined ? [] : [click] });
+    });
   });
 }
 

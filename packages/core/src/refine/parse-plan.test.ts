@@ -55,6 +55,24 @@ describe("parsePlan", () => {
     expect(refusedAt({ ...plan, cleanUp: [{ kind: "random-walker", sigma: 0 }] })).toBe("cleanUp[0].sigma");
   });
 
+  test("exceptions: each segment once, and nothing that the plan itself could not do", () => {
+    const ours = plain(presetPlan("ours"));
+    const refused = (...exceptions: readonly object[]): unknown => refusedAt({ ...ours, exceptions });
+    expect(refused({ segments: [2], passes: [] }, { segments: [1], samWeight: 1, target: "component" })).toBe(
+      "accepted",
+    );
+    expect(refused({ passes: [] })).toBe("exceptions[0].segments");
+    expect(refused({ segments: [0] })).toBe("exceptions[0].segments[0]");
+    expect(refused({ segments: [1, 2] }, { segments: [2] })).toBe("exceptions[1].segments");
+    expect(refused({ segments: [1], seed: 3 })).toBe("exceptions[0].seed");
+    const empty = { maskInput: "none", maskScale: 1 };
+    expect(refused({ segments: [1], passes: [empty] })).toBe("exceptions[0].passes[0]");
+    const raw = plain(presetPlan("raw"));
+    expect(refusedAt({ ...raw, exceptions: [{ segments: [1], passes: ours.passes }] })).toBe("exceptions[0].passes");
+    const walker = plain(presetPlan("scb-rw"));
+    expect(refusedAt({ ...walker, exceptions: [{ segments: [1], cleanUp: [] }] })).toBe("exceptions[0].cleanUp");
+  });
+
   test("names the place of a wrong value", () => {
     const plan = plain(presetPlan("scb-asRun"));
     expect(refusedAt(null)).toBe("plan");

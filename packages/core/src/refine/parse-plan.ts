@@ -1,5 +1,13 @@
 import type { BoxRule } from "../prompt/box.ts";
-import type { AcceptanceRule, ArgMaxRule, CleanUpStep, RefinementPass, RefinementPlan, RingPair } from "./plan.ts";
+import type {
+  AcceptanceRule,
+  ArgMaxRule,
+  CleanUpStep,
+  PlanException,
+  RefinementPass,
+  RefinementPlan,
+  RingPair,
+} from "./plan.ts";
 import type { EvidenceInterval, PlanEvidence, PlanEvidenceArm } from "./plan-evidence.ts";
 import { QUALITY_FEATURES, type QualityModel, type QualityTerm } from "./quality-model.ts";
 import { invalidPlan, RecordReader } from "./record-reader.ts";
@@ -20,15 +28,15 @@ export function parsePlan(value: unknown): RefinementPlan {
     probabilityThreshold: plan.number("probabilityThreshold", { above: 0, below: 1 }),
     ...plan.optional("binarise", () => parseBinarise(plan.take("binarise"), "binarise")),
     cleanUp: plan.list("cleanUp", parseCleanUpStep),
-    ...plan.optional("target", () => plan.oneOf("target", ["class", "component"])),
+    ...plan.optional("target", () => plan.oneOf("target", TARGETS)),
     ...plan.optional("rings", () => plan.list("rings", parseRing)),
     passes: plan.list("passes", parsePass),
     ...plan.optional("coordinates", () => plan.oneOf("coordinates", ["index", "pixel-centre"])),
-    maskChoice: plan.oneOf("maskChoice", ["token0", "bestOf3", "auto", "agreement"]),
+    maskChoice: plan.oneOf("maskChoice", MASK_CHOICES),
     ...plan.optional("logitThreshold", () => plan.number("logitThreshold", {})),
-    samWeight: plan.number("samWeight", { minimum: 0, maximum: 1 }),
-    minimumAgreement: plan.number("minimumAgreement", { minimum: 0, maximum: 1 }),
-    fallback: plan.oneOf("fallback", ["cleaned", "raw"]),
+    samWeight: plan.number("samWeight", SHARE),
+    minimumAgreement: plan.number("minimumAgreement", SHARE),
+    fallback: plan.oneOf("fallback", FALLBACKS),
     ...plan.optional("fusion", () =>
       plan.oneOf("fusion", ["independent", "arg-max-zero-background", "arg-max-mean-background", "priority"]),
     ),
@@ -36,13 +44,15 @@ export function parsePlan(value: unknown): RefinementPlan {
     ...plan.optional("quality", () => plan.oneOf("quality", QUALITY_METHODS)),
     ...plan.optional("qualityModel", () => parseQualityModel(plan.take("qualityModel"), "qualityModel")),
     ...plan.optional("accept", () => parseAcceptance(plan.take("accept"), "accept")),
+    ...plan.optional("exceptions", () => plan.list("exceptions", parseException)),
     ...plan.optional("volume", () => parseVolumeRule(plan.take("volume"), "volume")),
     testTimeAugmentation: plan.oneOf("testTimeAugmentation", ["none", "horizontal-flip", "flips"]),
     seed: plan.number("seed", { minimum: 0, whole: true }),
     ...plan.optional("evidence", () => parseEvidence(plan.take("evidence"), "evidence")),
   };
   plan.refuseOthers();
-  refuseMeaninglessPasses(parsed);
+  refuseMeaninglessPasses(parsed.passes, "");
+  refuseMeaninglessExceptions(parsed);
   if (parsed.priority !== undefined && parsed.fusion !== "priority") {
     throw invalidPlan("priority", parsed.priority, `nothing unless fusion is "priority"`);
   }
@@ -56,6 +66,10 @@ export function parsePlan(value: unknown): RefinementPlan {
 }
 
 const SEGMENT_NUMBER = { minimum: 1, maximum: 65535, whole: true };
+const SHARE = { minimum: 0, maximum: 1 };
+const TARGETS = ["class", "component"] as const;
+const MASK_CHOICES = ["token0", "bestOf3", "auto", "agreement"] as const;
+const FALLBACKS = ["cleaned", "raw"] as const;
 
 const QUALITY_METHODS = [
   "soft-dice",
@@ -85,12 +99,11 @@ function parseBinarise(value: unknown, path: string): ArgMaxRule {
 
 function parseAcceptance(value: unknown, path: string): AcceptanceRule {
   const rule = new RecordReader(value, path);
-  const share = { minimum: 0, maximum: 1 };
   const parsed: AcceptanceRule = {
-    ...rule.optional("minimumQuality", () => rule.number("minimumQuality", share)),
+    ...rule.optional("minimumQuality", () => rule.number("minimumQuality", SHARE)),
     ...rule.optional("minimumAreaRatio", () => rule.number("minimumAreaRatio", { minimum: 0 })),
     ...rule.optional("maximumAreaRatio", () => rule.number("maximumAreaRatio", { above: 0 })),
-    ...rule.optional("minimumContainment", () => rule.number("minimumContainment", share)),
+    ...rule.optional("minimumContainment", () => rule.number("minimumContainment", SHARE)),
     ...rule.optional("minimumPixelConfidence", () =>
       rule.number("minimumPixelConfidence", { minimum: 0.5, maximum: 1 }),
     ),
@@ -189,10 +202,46 @@ function parseStepOfKind(kind: CleanUpStep["kind"], step: RecordReader): CleanUp
   }
 }
 
+function parseException(value: unknown, path: string): PlanException {
+  const exception = new RecordReader(value, path);
+  const parsed: PlanException = {
+    segments: exception.numbers("segments", SEGMENT_NUMBER),
+    ...exception.optional("cleanUp", () => exception.list("cleanUp", parseCleanUpStep)),
+    ...exception.optional("target", () => exception.oneOf("target", TARGETS)),
+    ...exception.optional("passes", () => exception.list("passes", parsePass)),
+    ...exception.optional("maskChoice", () => exception.oneOf("maskChoice", MASK_CHOICES)),
+    ...exception.optional("logitThreshold", () => exception.number("logitThreshold", {})),
+    ...exception.optional("samWeight", () => exception.number("samWeight", SHARE)),
+    ...exception.optional("minimumAgreement", () => exception.number("minimumAgreement", SHARE)),
+    ...exception.optional("fallback", () => exception.oneOf("fallback", FALLBACKS)),
+  };
+  exception.refuseOthers();
+  return parsed;
+}
+
+function refuseMeaninglessExceptions({ exceptions = [], cleanUp, passes }: RefinementPlan): void {
+  const seen = new Set<number>();
+  for (const [index, exception] of exceptions.entries()) {
+    const path = `exceptions[${index}]`;
+    const repeated = exception.segments.find((segment) => seen.has(segment));
+    if (repeated !== undefined) throw invalidPlan(`${path}.segments`, repeated, "every segment in one exception only");
+    for (const segment of exception.segments) seen.add(segment);
+    const walks = (steps: readonly CleanUpStep[]): boolean => steps.some(({ kind }) => kind === "random-walker");
+    if (exception.cleanUp !== undefined && (walks(cleanUp) || walks(exception.cleanUp))) {
+      throw invalidPlan(`${path}.cleanUp`, "random-walker", "steps that look at one class alone");
+    }
+    if (exception.passes === undefined) continue;
+    if (exception.passes.length > 0 && passes.length === 0) {
+      throw invalidPlan(`${path}.passes`, exception.passes, "nothing, because the plan itself has no passes");
+    }
+    refuseMeaninglessPasses(exception.passes, `${path}.`);
+  }
+}
+
 function parseRing(value: unknown, path: string): RingPair {
   const pair = new RecordReader(value, path);
-  const ring = pair.number("ring", { minimum: 1, maximum: 65535, whole: true });
-  const inner = pair.number("inner", { minimum: 1, maximum: 65535, whole: true });
+  const ring = pair.number("ring", SEGMENT_NUMBER);
+  const inner = pair.number("inner", SEGMENT_NUMBER);
   pair.refuseOthers();
   if (ring === inner) throw invalidPlan(`${path}.inner`, inner, "another segment number than ring");
   return { ring, inner };
@@ -278,9 +327,9 @@ function parseInterval(value: unknown, path: string): EvidenceInterval {
 }
 
 /** What each key allows by itself may still make no sense together. */
-function refuseMeaninglessPasses({ passes }: RefinementPlan): void {
+function refuseMeaninglessPasses(passes: readonly RefinementPass[], prefix: string): void {
   for (const [index, pass] of passes.entries()) {
-    const path = `passes[${index}]`;
+    const path = `${prefix}passes[${index}]`;
     if (pass.maskInput === "previous-pass" && index === 0) {
       throw invalidPlan(`${path}.maskInput`, pass.maskInput, "a mask of the network, because there is no pass before");
     }

@@ -83,7 +83,7 @@ export interface RefinementPass {
 
 /**
  * The method as data (JSON): source mask -> clean-up -> prompts -> passes -> blend -> accept. methods.md section 8.
- * An empty `passes` list means that SAM is not used and the cleaned mask is the result.
+ * An empty `passes` list means that SAM is not used, in no exception either, and the cleaned mask is the result.
  */
 export interface RefinementPlan {
   readonly schema: "samrefine-plan/1";
@@ -131,12 +131,37 @@ export interface RefinementPlan {
   readonly qualityModel?: QualityModel;
   /** Which masks and pixels may teach. Default: all. */
   readonly accept?: AcceptanceRule;
+  /**
+   * Classes that are treated otherwise, such as one that SAM does harm to: `[{ "segments": [6], "passes": [] }]`. A number
+   * that a segmentation does not have is not looked at.
+   */
+  readonly exceptions?: readonly PlanException[];
   /** How a volume is gone through by `refineVolume`; `refine` sees one slice and does not look at it. Default: slice by slice. */
   readonly volume?: VolumeRule;
   readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
   readonly seed: number;
   /** Where the plan comes from a trial. It does not change what the plan does. */
   readonly evidence?: PlanEvidence;
+}
+
+/** What may differ from class to class. All else holds for an image or a pixel as a whole. */
+export const EXCEPTION_KEYS = [
+  "cleanUp",
+  "target",
+  "passes",
+  "maskChoice",
+  "logitThreshold",
+  "samWeight",
+  "minimumAgreement",
+  "fallback",
+] as const satisfies readonly (keyof RefinementPlan)[];
+
+/**
+ * Each key that is given stands in place of the plan's own. Empty `passes`: SAM is not asked about these classes, but their
+ * seeds still are background for others. A `cleanUp` cannot hold a random walker, which looks at all classes at once.
+ */
+export interface PlanException extends Partial<Pick<RefinementPlan, (typeof EXCEPTION_KEYS)[number]>> {
+  readonly segments: readonly SegmentNumber[];
 }
 
 export type FusionKind = "independent" | "arg-max-zero-background" | "arg-max-mean-background" | "priority";

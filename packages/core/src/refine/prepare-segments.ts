@@ -7,6 +7,7 @@ import { morphMask } from "../mask/morphology.ts";
 import { selectComponent } from "../mask/select-component.ts";
 import { imposeMask, logitsOfMask, logitsOfProbability } from "../prompt/mask-prompt.ts";
 import { argMaxMasks } from "./binarise.ts";
+import { planForSegment } from "./exceptions.ts";
 import type { CleanUpStep, RefinementPlan } from "./plan.ts";
 import { type ImageSource, type RandomWalkerStep, walkSegments } from "./walk-segments.ts";
 
@@ -55,6 +56,12 @@ export function prepareSegments(
     throw new RefineError("configuration", `Segment numbers must differ, found ${numbers.join(", ")}.`);
   }
   const raws = binarise(stack, plan);
+  if (plan.exceptions?.some(({ cleanUp }) => cleanUp !== undefined)) {
+    return raws.map((segment) => {
+      const steps = maskSteps(planForSegment(plan, segment.number));
+      return prepared(segment, cleanMask(segment.raw, steps, segment.probability), segment.rawLogits);
+    });
+  }
   let cleaned: readonly Mask[] = raws.map(({ raw }) => raw);
   let logits: readonly Float32Array[] = raws.map(({ rawLogits }) => rawLogits);
   for (const step of plan.cleanUp) {
@@ -64,11 +71,27 @@ export function prepareSegments(
       logits = walked.map((result) => result.logits);
     } else cleaned = cleaned.map((mask, index) => cleanMask(mask, [step], raws[index]?.probability));
   }
-  return raws.map((segment, index) => {
-    const mask = cleaned[index] ?? segment.raw;
-    const own = logits[index] ?? segment.rawLogits;
-    const isUntouched = mask === segment.raw && own === segment.rawLogits;
-    return { ...segment, cleaned: mask, cleanedLogits: isUntouched ? own : imposeMask(own, mask) };
+  return raws.map((segment, index) =>
+    prepared(segment, cleaned[index] ?? segment.raw, logits[index] ?? segment.rawLogits),
+  );
+}
+
+function prepared(segment: RawSegment, cleaned: Mask, logits: Float32Array): PreparedSegment {
+  const isUntouched = cleaned === segment.raw && logits === segment.rawLogits;
+  return { ...segment, cleaned, cleanedLogits: isUntouched ? logits : imposeMask(logits, cleaned) };
+}
+
+/** Clean-up of one class by itself. */
+function maskSteps({ id, cleanUp }: RefinementPlan): readonly MaskStep[] {
+  return cleanUp.map((step) => {
+    if (step.kind !== "random-walker") return step;
+    throw new RefineError(
+      "invalid-plan",
+      `Plan ${id} cleans classes apart, but a random walker looks at all of them.`,
+      {
+        details: { path: "exceptions", planId: id },
+      },
+    );
   });
 }
 

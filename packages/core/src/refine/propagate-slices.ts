@@ -4,6 +4,7 @@ import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts
 import { emptyMask, maskAbove, maskArea, maskBox } from "../mask/measure.ts";
 import { maskCentroid } from "../prompt/seed.ts";
 import type { PromptableSegmenter } from "../segmenter.ts";
+import { withoutCleanUp } from "./exceptions.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { prepareSegments } from "./prepare-segments.ts";
 import { refine } from "./refine.ts";
@@ -148,7 +149,7 @@ function keySlices(
 
 function presentIn(segment: Segment, { geometry }: SegmentStack, plan: RefinementPlan): boolean {
   const stack = { geometry, segments: [segment] };
-  return prepareSegments(stack, { ...plan, cleanUp: [] }).some(({ raw }) => raw.data.includes(1));
+  return prepareSegments(stack, withoutCleanUp(plan)).some(({ raw }) => raw.data.includes(1));
 }
 
 /** The neighbour's mask on the network's grid; the share of a pixel that it covers is its probability. */

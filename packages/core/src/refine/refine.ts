@@ -6,10 +6,11 @@ import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import { emptyMask, maskBox, type PixelBox } from "../mask/measure.ts";
 import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
-import type { PromptableSegmenter } from "../segmenter.ts";
+import type { ImageEmbedding, PromptableSegmenter } from "../segmenter.ts";
 import { askSam, type UnitAnswer } from "./ask-sam.ts";
 import { requireCapabilities } from "./capabilities.ts";
 import { createPromptSource, type PromptUnit } from "./derive-prompts.ts";
+import { planForSegment, planParts, withoutCleanUp } from "./exceptions.ts";
 import {
   blendLogits,
   classRanks,
@@ -57,31 +58,46 @@ export async function refine(
 ): Promise<RefinementResult> {
   options.signal?.throwIfAborted();
   const output = options.outputGeometry ?? image.geometry;
-  const total = initial.segments.length * Math.max(1, plan.passes.length);
+  const numbers = initial.segments.map(({ number }) => number);
+  const parts = planParts(plan, numbers);
+  const total = parts.reduce((sum, part) => sum + part.segments.size * Math.max(1, part.plan.passes.length), 0);
   const report = (completed: number): void =>
     options.onProgress?.({ stage: "refine", completed, total, unit: "segment" });
   report(0);
 
   const prepared = prepareSegments(initial, plan, { image, displayRange: options.displayRange });
-  const second = options.secondOpinion && prepareSegments(options.secondOpinion, { ...plan, cleanUp: [] });
-  let answers: readonly UnitAnswer[] = [];
-  let unasked: readonly PromptUnit[] = [];
+  const second = options.secondOpinion && prepareSegments(options.secondOpinion, withoutCleanUp(plan));
+  const answers: UnitAnswer[] = [];
+  const unasked: PromptUnit[] = [];
   if (plan.passes.length > 0) {
-    const sam = requireSegmenter(plan, segmenter);
-    requireCapabilities(plan, sam);
-    const source = createPromptSource(prepared, plan, image.geometry);
-    unasked = source.unasked;
-    answers = await askSam({
-      image,
-      source,
-      plan,
-      segmenter: sam,
-      grid: initial.geometry,
-      output,
-      options,
-      onPassDone: (passes) => report(passes * initial.segments.length),
-    });
-    options.signal?.throwIfAborted();
+    const segmenterOfPlan = requireSegmenter(plan, segmenter);
+    requireCapabilities(plan, segmenterOfPlan);
+    const embedding = lazyEmbedding(image, segmenterOfPlan, options);
+    try {
+      let completed = 0;
+      for (const part of parts) {
+        if (part.plan.passes.length === 0) continue;
+        const source = createPromptSource(prepared, part.plan, image.geometry, part.segments);
+        unasked.push(...source.unasked);
+        const found = await askSam({
+          embed: embedding.get,
+          source,
+          plan: part.plan,
+          segmenter: segmenterOfPlan,
+          grid: initial.geometry,
+          output,
+          options,
+          onPassDone: () => {
+            completed += part.segments.size;
+            report(completed);
+          },
+        });
+        answers.push(...found);
+        options.signal?.throwIfAborted();
+      }
+    } finally {
+      await embedding.dispose();
+    }
   }
 
   const decisions = decideAll({
@@ -96,7 +112,6 @@ export async function refine(
     output,
   });
   const logits = decisions.map((decision) => decision.logits);
-  const numbers = prepared.map(({ number }) => number);
   const boxes = decisions.map((decision) => decision.box);
   const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority), boxes);
   const segments = prepared.map(({ number }, index): Segment => {
@@ -168,6 +183,23 @@ function probabilityOf(logits: Float32Array | undefined, mask: Mask): Float32Arr
   return logits === undefined ? new Float32Array(mask.data.length) : probabilitiesOf(logits);
 }
 
+/** The image's embedding when it is first asked for; disposed here unless it was given. */
+function lazyEmbedding(
+  image: Image2D,
+  segmenter: PromptableSegmenter,
+  { embedding, displayRange, signal, logger }: RefineOptions,
+): { readonly get: () => Promise<ImageEmbedding>; readonly dispose: () => Promise<void> } {
+  let own: ImageEmbedding | undefined;
+  return {
+    get: async () => {
+      if (embedding !== undefined) return embedding;
+      own ??= await segmenter.encode(image, { displayRange, signal, logger });
+      return own;
+    },
+    dispose: async () => await own?.dispose(),
+  };
+}
+
 function requireSegmenter(plan: RefinementPlan, segmenter: PromptableSegmenter | undefined): PromptableSegmenter {
   if (segmenter !== undefined) return segmenter;
   throw new RefineError(
@@ -207,7 +239,7 @@ function decideAll(task: {
         output,
         answers: answers.filter(({ unit }) => unit.segment === segment.number),
         unasked: unasked.filter((unit) => unit.segment === segment.number),
-        plan,
+        plan: planForSegment(plan, segment.number),
         upsample,
         enlarge: (values, mask) => {
           const box = task.needsSignsOnly ? maskBox(mask) : undefined;
