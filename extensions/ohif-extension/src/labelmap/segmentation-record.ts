@@ -1,4 +1,5 @@
 import type { CodedConcept, ImageGeometry, RefinementPlan } from "@samrefine/core";
+import { newUid, type SegRequest, type SegSegment } from "@samrefine/dicom";
 import type { PromptObject } from "../prompts/prompt-object.ts";
 import type { HiddenPixels } from "../refinery/contract.ts";
 import { isFlagged, type SegmentQuality, type SliceQuality } from "../run/quality.ts";
@@ -16,13 +17,19 @@ export interface LabelmapPort {
   announce(slices: readonly number[]): void;
 }
 
-export interface SegmentInfo {
+export interface SegmentInfo extends StoredRemarks {
   readonly number: number;
   readonly label: string;
   readonly colorRgb: readonly [number, number, number];
   readonly category: CodedConcept;
   readonly type: CodedConcept;
 }
+
+/** What the SEG that a segment was opened from says beyond what the panel edits; storing it again keeps it. */
+type StoredRemarks = Pick<
+  SegSegment,
+  "trackingId" | "trackingUid" | "description" | "anatomicRegion" | "typeModifiers" | "algorithm"
+>;
 
 /** How a segment came to be, over its whole life; decides Segment Algorithm Type. */
 export interface SegmentHistory {
@@ -65,6 +72,8 @@ export class SegmentationRecord {
   readonly modelId: string | undefined;
   /** The plan of the last automatic run; undefined before the first. */
   plan: RefinementPlan | undefined;
+  /** The SEG that it was opened from or last stored as: the next one names it. */
+  predecessor: SegRequest["predecessor"];
   #segments: readonly SegmentInfo[];
   #revision = 0;
   #history: ReadonlyMap<number, SegmentHistory> = new Map();
@@ -87,7 +96,7 @@ export class SegmentationRecord {
     this.segmentationId = segmentationId;
     this.labelmap = labelmap;
     this.modelId = modelId;
-    this.#segments = segments;
+    this.#segments = segments.map(withTracking);
     for (let slice = 0; slice < labelmap.sliceCount; slice++) this.#uncounted.add(slice);
   }
 
@@ -101,7 +110,7 @@ export class SegmentationRecord {
   }
 
   setSegments(segments: readonly SegmentInfo[]): void {
-    this.#segments = segments;
+    this.#segments = segments.map(withTracking);
     this.#revision++;
   }
 
@@ -252,6 +261,11 @@ export class SegmentationRecord {
     this.#bySegment ??= groupBySegment(this.#quality.values());
     return this.#bySegment.get(segment) ?? [];
   }
+}
+
+/** A segment is tracked from its first moment, so that every SEG of it names the same finding, whatever it is then called. */
+function withTracking(segment: SegmentInfo): SegmentInfo {
+  return segment.trackingUid === undefined ? { ...segment, trackingId: segment.label, trackingUid: newUid() } : segment;
 }
 
 function groupBySegment(slices: Iterable<SliceQuality>): ReadonlyMap<number, readonly SegmentQuality[]> {

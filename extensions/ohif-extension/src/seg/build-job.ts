@@ -1,9 +1,10 @@
 import { RefineError } from "@samrefine/core";
-import { newUid, type SourceInstance } from "@samrefine/dicom";
+import { lateralityOf, newUid, type SegmentAlgorithm, type SourceInstance } from "@samrefine/dicom";
 import {
   algorithmType,
   type SegmentationRecord,
   type SegmentHistory,
+  type SegmentInfo,
   untouched,
 } from "../labelmap/segmentation-record.ts";
 import type { SeriesSource } from "../series/series-source.ts";
@@ -30,7 +31,6 @@ export async function buildSegJob(
   series: Pick<SeriesSource, "sliceCount" | "instances" | "displaySet">,
   record: SegmentationRecord,
   names: JobNames,
-  predecessor: SegJob["predecessor"],
 ): Promise<SegJob> {
   const { revision } = record;
   const slices: SegJob["slices"][number][] = [];
@@ -65,9 +65,8 @@ export async function buildSegJob(
         number: index + 1,
         labelValue: segment.number,
         algorithmType: type,
-        ...(type === "MANUAL"
-          ? {}
-          : { algorithm: { name: algorithmName(names, history), version: names.softwareVersion } }),
+        typeModifiers: segment.typeModifiers ?? lateralityOf(segment.label, segment.type),
+        ...(type === "MANUAL" ? {} : { algorithm: algorithmOf(segment, names, history) }),
       };
     }),
     seriesDescription: `SAM Refine: ${present.map(({ label }) => label).join(", ")}`.slice(0, 64),
@@ -75,7 +74,7 @@ export async function buildSegJob(
     created: new Date(),
     sopInstanceUid: newUid(),
     seriesInstanceUid: newUid(),
-    predecessor,
+    predecessor: record.predecessor,
   };
 }
 
@@ -86,12 +85,28 @@ function nextTurn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }
 
-/** Names only what took part in this very segment. */
-function algorithmName(names: JobNames, { byNetwork, byPrompts }: SegmentHistory): string {
+/** Names only what took part in this very segment: before the SEG was stored that it was opened from, and since. */
+function algorithmOf(
+  { algorithm: earlier }: SegmentInfo,
+  names: JobNames,
+  { byNetwork, byPrompts }: SegmentHistory,
+): SegmentAlgorithm {
   const network = byNetwork ? names.network : undefined;
   const promptable = byPrompts || (byNetwork && names.planAsksPromptable) ? names.promptable : undefined;
   const taken = [network, promptable].filter((name) => name !== undefined);
-  return taken.length === 0 ? "SAM Refine" : `SAM Refine: ${taken.join(" + ")}`;
+  if (earlier === undefined) {
+    return {
+      name: taken.length === 0 ? "SAM Refine" : `SAM Refine: ${taken.join(" + ")}`,
+      version: names.softwareVersion,
+    };
+  }
+  const added = taken.filter((name) => !earlier.name.includes(name));
+  if (added.length === 0) return earlier;
+  return {
+    ...earlier,
+    name: `${earlier.name} + ${added.join(" + ")}`,
+    version: `${earlier.version}; SAM Refine ${names.softwareVersion}`,
+  };
 }
 
 /**

@@ -1,22 +1,21 @@
-import { type CodedConcept, RefineError } from "@samrefine/core";
-import { decodeSeg, matchToSeries, type SegMatch, type SourceInstance } from "@samrefine/dicom";
+import { RefineError } from "@samrefine/core";
+import {
+  type DecodedSegment,
+  decodeSeg,
+  matchToSeries,
+  requireText,
+  type SegMatch,
+  type SegRequest,
+  type SourceInstance,
+} from "@samrefine/dicom";
 import { encodeLabels, type LabelRuns } from "../labelmap/runs.ts";
 import type { HiddenPixels } from "../refinery/contract.ts";
 
-/** One segment of a stored SEG, as far as its writer described it. */
-export interface ReadSegment {
-  readonly number: number;
-  readonly label: string;
-  readonly colorRgb: readonly [number, number, number] | undefined;
-  readonly category: CodedConcept | undefined;
-  readonly type: CodedConcept | undefined;
-  readonly algorithmType: string | undefined;
-  readonly algorithmName: string | undefined;
-}
-
 /** A stored SEG laid over a series, as plain data that can cross from a worker. */
 export interface ReadSeg {
-  readonly segments: readonly ReadSegment[];
+  /** Itself, as the one that is edited from it names it. */
+  readonly reference: NonNullable<SegRequest["predecessor"]>;
+  readonly segments: readonly DecodedSegment[];
   /** One per slice of the series: exclusive labels, and what lies under them where segments overlap. */
   readonly slices: readonly { readonly labels: LabelRuns; readonly hidden: readonly HiddenPixels[] }[];
 }
@@ -45,17 +44,8 @@ export function readSeg(bytes: Uint8Array, sources: readonly SourceInstance[]): 
     });
   }
   return {
-    segments: seg.segments.map(
-      ({ number, label, colorRgb, category, type, algorithmType, algorithmName }): ReadSegment => ({
-        number,
-        label,
-        colorRgb,
-        category,
-        type,
-        algorithmType,
-        algorithmName,
-      }),
-    ),
+    reference: { sopClassUid: requireText(seg.dataset, "SOPClassUID"), sopInstanceUid: seg.sopInstanceUid },
+    segments: seg.segments,
     slices: sources.map(({ rows, columns }, slice) =>
       layered(
         match,

@@ -1,6 +1,8 @@
 import {
   type EncodedSeg,
   encodeSeg,
+  type MaskSource,
+  masksOfLabels,
   type SegRequest,
   type SegSegment,
   type SourceInstance,
@@ -68,12 +70,26 @@ export function masksOfJob(
   };
 }
 
+function overlapsIn({ slices }: SegJob): boolean {
+  return slices.some(({ hidden }) => hidden.length > 0);
+}
+
+/** The labels on screen as segment numbers; values that no segment of the job has are background. */
+function labelsOfJob({ slices, segments }: SegJob): NonNullable<MaskSource["labels"]> {
+  const numbers = new Uint8Array(256);
+  for (const { labelValue, number } of segments) numbers[labelValue] = number;
+  return (slice) => {
+    const state = slices[slice];
+    return state && decodeLabels(state.labels).map((label) => numbers[label]!);
+  };
+}
+
 function segRequest(job: SegJob): SegRequest {
   return {
     kind: "BINARY",
     sources: job.sources,
     segments: job.segments.map(({ labelValue: _, ...segment }) => segment),
-    masks: masksOfJob(job, "kept"),
+    masks: overlapsIn(job) ? masksOfJob(job, "kept") : masksOfLabels(labelsOfJob(job)),
     seriesDescription: job.seriesDescription,
     seriesNumber: job.seriesNumber,
     contentLabel: "SAM_REFINE",

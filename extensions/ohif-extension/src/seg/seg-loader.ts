@@ -1,13 +1,13 @@
 import { imageLoader } from "@cornerstonejs/core";
 import { RefineError } from "@samrefine/core";
-import { type Attributes, itemsOf, textOf } from "@samrefine/dicom";
+import { type Attributes, type DecodedSegment, itemsOf, textOf } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { HostDisplaySet, HostSegDisplaySet, Subscription } from "../host-types.ts";
 import { decodeLabels } from "../labelmap/runs.ts";
 import { openSeries } from "../series/series-source.ts";
 import { archiveOf } from "./archive.ts";
 import { plainInstances } from "./build-job.ts";
-import type { ReadSeg, ReadSegment } from "./read-seg.ts";
+import type { ReadSeg } from "./read-seg.ts";
 import { readSegInWorker } from "./seg-in-worker.ts";
 
 /**
@@ -124,7 +124,7 @@ function hostSegment({
   type,
   algorithmType,
   algorithmName,
-}: ReadSegment): Attributes {
+}: DecodedSegment): Attributes {
   return {
     SegmentNumber: number,
     SegmentLabel: label,

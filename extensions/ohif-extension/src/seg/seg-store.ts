@@ -51,9 +51,6 @@ export class SegStore {
   readonly #unstored = new Set<SegmentationRecord>();
   /** Revision of the record that the archive holds. */
   readonly #storedRevision = new WeakMap<SegmentationRecord, number>();
-  /** What was stored last from a record: the next one names it as its predecessor. */
-  readonly #predecessors = new WeakMap<SegmentationRecord, NonNullable<SegJob["predecessor"]>>();
-
   /** SOP Instance UIDs of SEGs of a record that the archive did not take. */
   readonly #refused = new WeakMap<SegmentationRecord, Set<string>>();
 
@@ -93,10 +90,7 @@ export class SegStore {
     this.#refused.delete(record);
     this.#unstored.delete(record);
     this.#storedRevision.set(record, revision);
-    this.#predecessors.set(record, {
-      sopClassUid: SEGMENTATION_STORAGE,
-      sopInstanceUid: written.sopInstanceUid,
-    });
+    record.predecessor = { sopClassUid: SEGMENTATION_STORAGE, sopInstanceUid: written.sopInstanceUid };
     const isListed = await listInStudy(this.#host, series.displaySet.StudyInstanceUID, written.seriesInstanceUid);
     return { frameCount: written.frameCount, isListed };
   }
@@ -124,17 +118,12 @@ export class SegStore {
     const known = this.#prepared.get(record);
     if (known?.revision === record.revision) return known;
     const { revision } = record;
-    const job = await buildSegJob(
-      series,
-      record,
-      {
-        network: names.networkName,
-        promptable: names.promptableName,
-        planAsksPromptable: names.planAsksPromptable,
-        softwareVersion: VERSION,
-      },
-      this.#predecessors.get(record),
-    );
+    const job = await buildSegJob(series, record, {
+      network: names.networkName,
+      promptable: names.promptableName,
+      planAsksPromptable: names.planAsksPromptable,
+      softwareVersion: VERSION,
+    });
     const prepared = { revision, job, written: await writeSegInWorker(job) };
     this.#prepared.set(record, prepared);
     return prepared;

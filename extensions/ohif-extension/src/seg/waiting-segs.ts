@@ -61,11 +61,12 @@ export class WaitingSegs {
 
   /**
    * Stores the very object, reads it back and compares it.
+   * @returns false when it is stored but the list of series on screen could not be renewed.
    * @throws RefineError `dicomweb`, `seg-encoding`, `configuration`; it stays then.
    */
-  async store(entry: OutboxEntry, signal: AbortSignal): Promise<void> {
+  async store(entry: OutboxEntry, signal: AbortSignal): Promise<boolean> {
     await (await this.#open()).retry(entry.id, archiveOf(this.#host, "store"), { signal });
-    await listInStudy(this.#host, entry.studyInstanceUid, entry.seriesInstanceUid);
+    return await listInStudy(this.#host, entry.studyInstanceUid, entry.seriesInstanceUid);
   }
 
   /** @throws RefineError `configuration` */

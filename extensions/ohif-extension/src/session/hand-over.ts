@@ -44,10 +44,17 @@ export async function storeSegs(
   const frameCount = reports.reduce((sum, report) => sum + report.frameCount, 0);
   const frames = `${frameCount} ${frameCount === 1 ? "frame" : "frames"}`;
   const what = reports.length === 1 ? frames : `${reports.length} SEGs, ${frames}`;
-  const where = reports.every(({ isListed }) => isListed)
-    ? `${reports.length === 1 ? "It is" : "They are"} listed among the series of this study.`
-    : "Reload the study to see the list renewed.";
+  const where = whereListed(
+    reports.length,
+    reports.every(({ isListed }) => isListed),
+  );
   return `Stored and read back: ${what}, identical. ${where}`;
+}
+
+/** Where the user finds what was stored. @param isListed false when the host could not renew its list */
+export function whereListed(count: number, isListed: boolean): string {
+  if (!isListed) return "Reload the study to see the list renewed.";
+  return `${count === 1 ? "It is" : "They are"} listed among the series of this study.`;
 }
 
 /**

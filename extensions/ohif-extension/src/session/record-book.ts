@@ -8,6 +8,7 @@ import {
   type SegmentInfo,
 } from "../labelmap/segmentation-record.ts";
 import type { ReadSeg } from "../seg/read-seg.ts";
+import { remarksOf, withEdit } from "../seg/stored-remarks.ts";
 import { openSeries, type SeriesSource } from "../series/series-source.ts";
 import { defaultSegment } from "./default-segment.ts";
 
@@ -142,7 +143,7 @@ export class RecordBook {
   /** Changes what a segment is called, means and looks like, as one undoable step. */
   editSegment(record: SegmentationRecord, number: number, edit: SegmentEdit): void {
     const before = record.segments;
-    const after = before.map((segment) => (segment.number === number ? { ...segment, ...edit } : segment));
+    const after = before.map((segment) => (segment.number === number ? withEdit(segment, edit) : segment));
     const apply = (segments: readonly SegmentInfo[]) => {
       this.#write(() => {
         record.setSegments(segments);
@@ -203,8 +204,10 @@ export class RecordBook {
       const origin = historyOfLoaded(cachedStats?.algorithmType);
       if (origin) record.markHistory([segmentIndex], origin);
     }
+    const opened = this.#ports.readSegOf(active.segmentationId);
+    record.predecessor = opened?.reference;
     // What the exclusive label map cannot show; without it, storing again would lose it.
-    this.#ports.readSegOf(active.segmentationId)?.slices.forEach(({ hidden }, slice) => {
+    opened?.slices.forEach(({ hidden }, slice) => {
       if (hidden.length > 0) record.setHidden(slice, hidden);
     });
     this.#records.set(active.segmentationId, record);
@@ -226,7 +229,7 @@ export class RecordBook {
           ({ segmentIndex, label }): SegmentInfo => ({
             ...(known.get(segmentIndex) ?? {
               ...defaultSegment(segmentIndex),
-              ...this.#storedMeaning(active.segmentationId, segmentIndex),
+              ...this.#storedRemarks(active.segmentationId, segmentIndex),
               colorRgb: this.#host.segmentColor(active.segmentationId, segmentIndex),
             }),
             label,
@@ -237,19 +240,16 @@ export class RecordBook {
     return record;
   }
 
-  /** What a stored SEG says that a segment is. */
-  #storedMeaning(segmentationId: string, number: number): Partial<Pick<SegmentInfo, "category" | "type">> {
+  /** What a stored SEG says of a segment. */
+  #storedRemarks(segmentationId: string, number: number): Partial<SegmentInfo> {
     const stored = this.#ports.readSegOf(segmentationId)?.segments.find((segment) => segment.number === number);
-    return {
-      ...(stored?.category ? { category: stored.category } : {}),
-      ...(stored?.type ? { type: stored.type } : {}),
-    };
+    return stored ? remarksOf(stored) : {};
   }
 }
 
 /** What a loaded SEG says of a segment, as history: storing it again must not change how it came to be. */
 function historyOfLoaded(algorithmType: string | undefined): Partial<SegmentHistory> | undefined {
   if (algorithmType === "AUTOMATIC") return { byNetwork: true };
-  if (algorithmType === "SEMIAUTOMATIC") return { byPrompts: true };
+  if (algorithmType === "SEMIAUTOMATIC") return { byNetwork: true, byHand: true };
   return algorithmType === "MANUAL" ? { byHand: true } : undefined;
 }

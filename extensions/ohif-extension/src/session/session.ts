@@ -22,7 +22,7 @@ import { type SeriesSource, seriesTraits } from "../series/series-source.ts";
 import { type Gesture, promptOf } from "../tool/pending-edit.ts";
 import { Activity } from "./activity.ts";
 import { defaultSegment } from "./default-segment.ts";
-import { downloadFiles, type HandOver, type SegmentedSeries, storeSegs } from "./hand-over.ts";
+import { downloadFiles, type HandOver, type SegmentedSeries, storeSegs, whereListed } from "./hand-over.ts";
 import { initialPanelState, type PanelState } from "./panel-state.ts";
 import { buildPanelState, type StudyPart } from "./panel-view.ts";
 import { PENDING_OBJECT, PromptEditing } from "./prompt-editing.ts";
@@ -396,8 +396,8 @@ export class RefineSession {
   async storeWaiting(entry: OutboxEntry): Promise<void> {
     if (!this.#activity.isIdle) return;
     await this.#activity.run("storing", async (signal) => {
-      await this.#waitingSegs.store(entry, signal);
-      this.#activity.say("Stored and read back, identical. It is listed among the series of this study.");
+      const isListed = await this.#waitingSegs.store(entry, signal);
+      this.#activity.say(`Stored and read back, identical. ${whereListed(1, isListed)}`);
     });
     await this.#listWaiting();
   }

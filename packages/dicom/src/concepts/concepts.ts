@@ -106,6 +106,16 @@ export function suggestConcept(label: string): ConceptSuggestion {
   };
 }
 
+/**
+ * The side that a label adds to its coded type, as modifiers: "Left kidney" coded as Kidney is Kidney, Left. Empty when the label
+ * names no side, or something else than the type.
+ */
+export function lateralityOf(label: string, type: CodedConcept): readonly CodedConcept[] {
+  const suggestion = suggestConcept(label);
+  const isOfType = suggestion.type.value === type.value && suggestion.type.scheme === type.scheme;
+  return isOfType ? suggestion.modifiers : [];
+}
+
 /** Concepts whose name or synonym holds every word of the query as a beginning, best first. An empty query lists all. */
 export function searchConcepts(query: string, limit = 20): readonly Concept[] {
   const wanted = wordsOf(query);

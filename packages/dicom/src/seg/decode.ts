@@ -60,6 +60,8 @@ function segmentOf(item: Attributes): DecodedSegment {
     algorithmType: algorithmTypeOf(item),
     algorithmName: textOf(item, "SegmentAlgorithmName") ?? textOf(algorithm, "AlgorithmName"),
     algorithmVersion: textOf(algorithm, "AlgorithmVersion"),
+    algorithmFamily: conceptOf(algorithm, "AlgorithmFamilyCodeSequence"),
+    algorithmParameters: textOf(algorithm, "AlgorithmParameters"),
     trackingId: textOf(item, "TrackingID"),
     trackingUid: textOf(item, "TrackingUID"),
   };

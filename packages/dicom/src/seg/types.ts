@@ -96,6 +96,8 @@ export interface DecodedSegment {
   readonly algorithmType: AlgorithmType | undefined;
   readonly algorithmName: string | undefined;
   readonly algorithmVersion: string | undefined;
+  readonly algorithmFamily: CodedConcept | undefined;
+  readonly algorithmParameters: string | undefined;
   readonly trackingId: string | undefined;
   readonly trackingUid: string | undefined;
 }

@@ -26,12 +26,18 @@ function sameConcept(a: CodedConcept | undefined, b: CodedConcept | undefined): 
   return a?.value === b?.value && a?.scheme === b?.scheme && a?.meaning === b?.meaning;
 }
 
+function sameConcepts(a: readonly CodedConcept[], b: readonly CodedConcept[]): boolean {
+  return a.length === b.length && a.every((concept, index) => sameConcept(concept, b[index]));
+}
+
 function checkSegment(wanted: SegSegment, found: DecodedSegment | undefined): void {
   const isSame =
     found !== undefined &&
     found.label === wanted.label.trim() &&
     sameConcept(found.category, wanted.category) &&
     sameConcept(found.type, wanted.type) &&
+    sameConcepts(found.typeModifiers, wanted.typeModifiers ?? []) &&
+    sameConcept(found.anatomicRegion, wanted.anatomicRegion) &&
     found.algorithmType === wanted.algorithmType &&
     (wanted.trackingUid === undefined || found.trackingUid === wanted.trackingUid) &&
     sameNumbers(found.colorRgb ?? [], rgbFromLab(labFromRgb(wanted.colorRgb)));
