@@ -10,5 +10,6 @@ export * from "./statistics/wilcoxon.ts";
 export * from "./table/cohort-tables.ts";
 export * from "./table/table.ts";
 export * from "./trial/choose-arm.ts";
+export * from "./trial/choose-per-class.ts";
 export * from "./trial/describe-trial.ts";
 export * from "./trial/trial-menu.ts";

@@ -1,5 +1,14 @@
-import type { PlanEvidence, PlanEvidenceArm } from "@samrefine/core";
-import { describeTrial, formatPoints, type Table, type TrialDecision, type TriedArm } from "@samrefine/evaluation";
+import type { PlanEvidence, PlanEvidenceArm, PlanEvidenceClass } from "@samrefine/core";
+import {
+  type ClassChoice,
+  describeTrial,
+  formatPoints,
+  type Interval,
+  type PairedComparison,
+  type Table,
+  type TrialDecision,
+  type TriedArm,
+} from "@samrefine/evaluation";
 import { formatPercent } from "../evaluation/format-summary.ts";
 
 export interface TrialFacts {
@@ -21,23 +30,43 @@ export function trialEvidence(decision: TrialDecision, facts: TrialFacts): PlanE
     model: facts.model,
     ...(facts.sam === undefined ? {} : { sam: facts.sam }),
     arms: decision.arms.map(armEvidence),
+    ...(decision.byClass && { classes: decision.byClass.choices.map(classEvidence) }),
+    ...heldOutEvidence(decision.byClass?.heldOut),
     command: facts.command,
   };
 }
 
 function armEvidence({ name, usesSam, meanDice, interval, difference }: TriedArm): PlanEvidenceArm {
-  const range = difference?.interval;
   return {
     plan: name,
     usesSam,
     dice: rounded(meanDice),
-    ...(interval === null ? {} : { interval: { lower: rounded(interval.lower), upper: rounded(interval.upper) } }),
-    difference: rounded(difference?.meanDifference ?? 0),
-    ...(range === undefined || range === null
-      ? {}
-      : { differenceInterval: { lower: rounded(range.lower), upper: rounded(range.upper) } }),
+    ...(interval === null ? {} : { interval: roundedInterval(interval) }),
+    ...differenceEvidence(difference),
   };
 }
+
+function classEvidence({ label, arm, usesSam, meanDice, difference }: ClassChoice): PlanEvidenceClass {
+  return { label, plan: arm, usesSam, dice: rounded(meanDice), ...differenceEvidence(difference) };
+}
+
+function differenceEvidence(
+  difference: PairedComparison | undefined,
+): Pick<PlanEvidenceArm, "difference" | "differenceInterval"> {
+  const range = difference?.interval ?? null;
+  return {
+    difference: rounded(difference?.meanDifference ?? 0),
+    ...(range === null ? {} : { differenceInterval: roundedInterval(range) }),
+  };
+}
+
+function heldOutEvidence(found: PairedComparison | undefined): Pick<PlanEvidence, "heldOut"> {
+  if (found === undefined || found.meanDifference === null) return {};
+  const interval = found.interval === null ? {} : { interval: roundedInterval(found.interval) };
+  return { heldOut: { difference: rounded(found.meanDifference), ...interval } };
+}
+
+const roundedInterval = ({ lower, upper }: Interval) => ({ lower: rounded(lower), upper: rounded(upper) });
 
 /** Five digits: a thousandth of a point, far below what a trial can tell. */
 const rounded = (value: number): number => Number(value.toFixed(5));
@@ -55,9 +84,7 @@ export function trialTable({ arms, chosen }: TrialDecision, { model, dataset, ca
       arm.usesSam ? "yes" : "no",
       formatPercent({ mean: arm.meanDice, interval: arm.interval }),
       difference(arm),
-      arm.difference === undefined
-        ? "–"
-        : `${arm.difference.better} / ${arm.difference.equal} / ${arm.difference.worse}`,
+      counts(arm.difference),
       arm.harmed === undefined ? "–" : `${arm.harmed.label} ${formatPoints(arm.harmed.change)}`,
       arm.name === chosen ? "yes" : "",
     ]),
@@ -69,7 +96,32 @@ export function trialTable({ arms, chosen }: TrialDecision, { model, dataset, ca
   };
 }
 
-function difference({ difference }: TriedArm): string {
+/** What was chosen for each class; undefined where one plan treats all. */
+export function classTable({ byClass, arms }: TrialDecision): Table | undefined {
+  if (byClass === undefined) return undefined;
+  return {
+    title: "By class",
+    columns: ["class", "plan", "SAM", "Dice %", `Δ Dice to ${arms[0]!.name}`, "better / equal / worse"].map(
+      (header) => ({ header }),
+    ),
+    rows: byClass.choices.map((choice) => [
+      choice.label,
+      choice.arm,
+      choice.usesSam ? "yes" : "no",
+      (100 * choice.meanDice).toFixed(1),
+      difference(choice),
+      counts(choice.difference),
+    ]),
+    notes: [
+      "Means over the cases that have the class. The figures flatter the plans that were chosen by them; the last sentence below does not.",
+    ],
+  };
+}
+
+const counts = (difference: PairedComparison | undefined): string =>
+  difference === undefined ? "–" : `${difference.better} / ${difference.equal} / ${difference.worse}`;
+
+function difference({ difference }: Pick<TriedArm, "difference">): string {
   if (difference === undefined) return "–";
   const { meanDifference, interval } = difference;
   const points = formatPoints(meanDifference);

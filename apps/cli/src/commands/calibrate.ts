@@ -1,6 +1,6 @@
 import { basename } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan, type RingPair } from "@samrefine/core";
-import type { CaseScore } from "@samrefine/evaluation";
+import type { CaseScore, QualitySample, TrialArm } from "@samrefine/evaluation";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { unseenNetworks } from "../calibrate/unseen-network.ts";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
@@ -35,12 +35,19 @@ interface CalibrateOptions extends CommonOptions, SamOptions {
   readonly card?: boolean;
 }
 
+/** An arm with the plan behind it and what it measured of every mask. */
+interface MeasuredArm extends TrialArm {
+  readonly plan: RefinementPlan;
+  readonly samples: readonly QualitySample[];
+}
+
 export function registerCalibrate(program: Command, context: CommandContext): void {
   const command = program
     .command("calibrate")
     .description(
       "Choose the plan for a model by a trial on labelled cases that the network was not trained on.\n" +
-        "SAM stays off unless it wins by 0.3 points of Dice over the best plan without it and harms no class.",
+        "SAM stays off unless it wins by 0.3 points of Dice over the best plan without it and harms no class. Where classes\n" +
+        "want different plans, and choosing class by class is worth more on left-out cases, each class gets its own.",
     )
     .requiredOption("--model <manifest>", "manifest.json of the U-Net")
     .option(
@@ -80,8 +87,9 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     { openEngine, openSam, openUnet, needsSam },
     { runPlans },
     { scoreCase },
-    { chooseArm, chooseQuality, toMarkdown },
-    { trialEvidence, trialTable },
+    { chooseArm, chooseCombined, chooseQuality, toMarkdown, tryPerClass },
+    { classTable, trialEvidence, trialTable },
+    { combinedPlan, familyOf },
     { qualitySamples, qualityTable, withQuality },
   ] = await Promise.all([
     import("../models/open-models.ts"),
@@ -89,6 +97,7 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     import("../evaluation/score-case.ts"),
     import("@samrefine/evaluation"),
     import("../calibrate/trial-evidence.ts"),
+    import("../calibrate/combined-plan.ts"),
     import("../calibrate/choose-quality.ts"),
   ]);
   const plans = await menuOf(options);
@@ -103,60 +112,75 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     for (const { manifest } of [unet, ...folds]) requireSameLabels(dataset, manifest);
     const unseen = unseenNetworks({ networks: [unet, ...folds], ids, areLabeled: options.cases === "labeled" });
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
-    const task = { dataset, sam, plans, signal, slicesEvery: options.slicesEvery, measureAll: true };
-    const { results, failures } = await runCases(`Trying ${plans.length} plans`, ids, context, async (id) => {
-      const { image, reference, runs } = await runPlans(id, { ...task, unet: unseen.get(id)! });
-      const scores = runs.map(({ labels }) => scoreCase(image, dataset, reference, labels, { distances: false }));
-      const samples = runs.map((run) => qualitySamples(id, run, reference));
-      return { id, scores, samples };
-    });
-    if (results.length === 0) {
+    const measure = async (title: string, tried: readonly RefinementPlan[], caseIds: readonly string[]) => {
+      const task = { dataset, sam, plans: tried, signal, slicesEvery: options.slicesEvery, measureAll: true };
+      const { results, failures } = await runCases(title, caseIds, context, async (id) => {
+        const { image, reference, runs } = await runPlans(id, { ...task, unet: unseen.get(id)! });
+        const scores = runs.map(({ labels }) => scoreCase(image, dataset, reference, labels, { distances: false }));
+        const samples = runs.map((run) => qualitySamples(id, run, reference));
+        return { id, scores, samples };
+      });
+      const arms = tried.map(
+        (plan, index): MeasuredArm => ({
+          name: plan.id,
+          usesSam: needsSam([plan]),
+          family: familyOf(plan, plans),
+          scores: results.flatMap(({ scores }): readonly CaseScore[] => scores[index]!),
+          plan,
+          samples: results.flatMap(({ samples }) => samples[index]!),
+        }),
+      );
+      return { arms, ids: results.map(({ id }) => id), failures };
+    };
+    const menu = await measure(`Trying ${plans.length} plans`, plans, ids);
+    const { arms, ids: measuredIds } = menu;
+    let { failures } = menu;
+    if (measuredIds.length === 0) {
       reportFailures(failures, ids.length, context);
       return;
     }
-    const arms = plans.map((plan, index) => ({
-      name: plan.id,
-      usesSam: needsSam([plan]),
-      scores: results.flatMap(({ scores }): readonly CaseScore[] => scores[index]!),
-    }));
-    const decision = chooseArm(arms, { seed: options.seed });
+    let decision = chooseArm(arms, { seed: options.seed });
+    const byClass = tryPerClass(arms, { seed: options.seed });
+    if (byClass !== undefined) {
+      const combined = combinedPlan(byClass.assignment, plans, dataset);
+      const again = await measure(`Trying ${combined.id}`, [combined], measuredIds);
+      failures = [...failures, ...again.failures];
+      if (again.failures.length === 0) {
+        decision = chooseCombined(arms, again.arms[0]!, byClass, { seed: options.seed });
+        arms.push(...again.arms);
+      }
+    }
     const facts = {
       dataset: dataset.name,
-      cases: results.map(({ id }) => id),
-      casesInWords: casesInWords(results.length, dataset, options),
+      cases: measuredIds,
+      casesInWords: casesInWords(measuredIds.length, dataset, options),
       model: `${unet.manifest.id} ${unet.manifest.version}`,
       sam: sam?.modelId,
       command: commandLine(options, plans),
     };
-    const chosen = plans.find(({ id }) => id === decision.chosen)!;
-    const index = plans.indexOf(chosen);
-    const quality = chooseQuality(
-      results.flatMap(({ samples }) => samples[index]!),
-      `${facts.model}, ${chosen.id}, ${facts.casesInWords} of ${facts.dataset}`,
-    );
+    const { plan: chosen, samples } = arms.find(({ name }) => name === decision.chosen)!;
+    const quality = chooseQuality(samples, `${facts.model}, ${chosen.id}, ${facts.casesInWords} of ${facts.dataset}`);
     const plan: RefinementPlan = { ...withQuality(chosen, quality), evidence: trialEvidence(decision, facts) };
     const table = trialTable(decision, facts);
     await writeJson(options.out, plan);
     if (options.json !== undefined)
       await writeJson(options.json, { command: "calibrate", plan, decision, quality, failures });
-    terminal.print(
-      formatTable(
-        table.columns.map(({ header }) => header),
-        table.rows.map((row) => row.map(String)),
-      ),
-    );
-    const estimates = qualityTable(quality);
-    terminal.print(
-      `\n${formatTable(
-        estimates.columns.map(({ header }) => header),
-        estimates.rows.map((row) => row.map(String)),
-      )}`,
-    );
-    terminal.print(`\n${plan.evidence!.summary}\n${options.out}. Research use only.`);
+    const classes = classTable(decision);
+    for (const shown of [table, ...(classes === undefined ? [] : [classes]), qualityTable(quality)]) {
+      const rows = shown.rows.map((row) => row.map(String));
+      terminal.print(
+        `${formatTable(
+          shown.columns.map(({ header }) => header),
+          rows,
+        )}\n`,
+      );
+    }
+    terminal.print(`${plan.evidence!.summary}\n${options.out}. Research use only.`);
     if (failures.length > 0) {
       if (options.write === true) terminal.note("The manifest was left as it was, because cases failed.");
     } else {
-      await publish(options, plan, `${toMarkdown(table)}\n${plan.evidence!.summary}`, context);
+      const tables = [table, ...(classes === undefined ? [] : [classes])].map(toMarkdown);
+      await publish(options, plan, [...tables, plan.evidence!.summary].join("\n"), context);
     }
     reportFailures(failures, ids.length, context);
   } finally {

@@ -8,7 +8,7 @@ import type {
   RefinementPlan,
   RingPair,
 } from "./plan.ts";
-import type { EvidenceInterval, PlanEvidence, PlanEvidenceArm } from "./plan-evidence.ts";
+import type { EvidenceInterval, PlanEvidence, PlanEvidenceArm, PlanEvidenceClass } from "./plan-evidence.ts";
 import { QUALITY_FEATURES, type QualityModel, type QualityTerm } from "./quality-model.ts";
 import { invalidPlan, RecordReader } from "./record-reader.ts";
 import type { PropagationStop, VolumeRule } from "./volume-rule.ts";
@@ -67,6 +67,7 @@ export function parsePlan(value: unknown): RefinementPlan {
 
 const SEGMENT_NUMBER = { minimum: 1, maximum: 65535, whole: true };
 const SHARE = { minimum: 0, maximum: 1 };
+const SIGNED_SHARE = { minimum: -1, maximum: 1 };
 const TARGETS = ["class", "component"] as const;
 const MASK_CHOICES = ["token0", "bestOf3", "auto", "agreement"] as const;
 const FALLBACKS = ["cleaned", "raw"] as const;
@@ -295,21 +296,48 @@ function parseEvidence(value: unknown, path: string): PlanEvidence {
     model: evidence.text("model"),
     ...evidence.optional("sam", () => evidence.text("sam")),
     arms: evidence.list("arms", parseArm),
+    ...evidence.optional("classes", () => evidence.list("classes", parseEvidenceClass)),
+    ...evidence.optional("heldOut", () => parseHeldOut(evidence.take("heldOut"), `${path}.heldOut`)),
     command: evidence.text("command"),
   };
   evidence.refuseOthers();
   return parsed;
 }
 
+function parseEvidenceClass(value: unknown, path: string): PlanEvidenceClass {
+  const entry = new RecordReader(value, path);
+  const parsed: PlanEvidenceClass = {
+    label: entry.text("label"),
+    plan: entry.text("plan"),
+    usesSam: entry.flag("usesSam"),
+    dice: entry.number("dice", SHARE),
+    difference: entry.number("difference", SIGNED_SHARE),
+    ...entry.optional("differenceInterval", () =>
+      parseInterval(entry.take("differenceInterval"), `${path}.differenceInterval`),
+    ),
+  };
+  entry.refuseOthers();
+  return parsed;
+}
+
+function parseHeldOut(value: unknown, path: string): NonNullable<PlanEvidence["heldOut"]> {
+  const found = new RecordReader(value, path);
+  const parsed = {
+    difference: found.number("difference", SIGNED_SHARE),
+    ...found.optional("interval", () => parseInterval(found.take("interval"), `${path}.interval`)),
+  };
+  found.refuseOthers();
+  return parsed;
+}
+
 function parseArm(value: unknown, path: string): PlanEvidenceArm {
   const arm = new RecordReader(value, path);
-  const share = { minimum: -1, maximum: 1 };
   const parsed: PlanEvidenceArm = {
     plan: arm.text("plan"),
     usesSam: arm.flag("usesSam"),
-    dice: arm.number("dice", { minimum: 0, maximum: 1 }),
+    dice: arm.number("dice", SHARE),
     ...arm.optional("interval", () => parseInterval(arm.take("interval"), `${path}.interval`)),
-    difference: arm.number("difference", share),
+    difference: arm.number("difference", SIGNED_SHARE),
     ...arm.optional("differenceInterval", () =>
       parseInterval(arm.take("differenceInterval"), `${path}.differenceInterval`),
     ),
@@ -320,8 +348,10 @@ function parseArm(value: unknown, path: string): PlanEvidenceArm {
 
 function parseInterval(value: unknown, path: string): EvidenceInterval {
   const interval = new RecordReader(value, path);
-  const share = { minimum: -1, maximum: 1 };
-  const parsed: EvidenceInterval = { lower: interval.number("lower", share), upper: interval.number("upper", share) };
+  const parsed: EvidenceInterval = {
+    lower: interval.number("lower", SIGNED_SHARE),
+    upper: interval.number("upper", SIGNED_SHARE),
+  };
   interval.refuseOthers();
   return parsed;
 }

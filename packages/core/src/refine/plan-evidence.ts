@@ -11,6 +11,13 @@ export interface PlanEvidence {
   readonly sam?: string;
   /** In the order of the menu; the first is what all differences are to. */
   readonly arms: readonly PlanEvidenceArm[];
+  /** Where classes are treated by different plans of the trial: which, and what it changed there. */
+  readonly classes?: readonly PlanEvidenceClass[];
+  /**
+   * What choosing in this way is worth on cases that took no part in the choice: each case left out in turn, against the
+   * first arm. The arms' own figures flatter whichever was chosen.
+   */
+  readonly heldOut?: { readonly difference: number; readonly interval?: EvidenceInterval };
   /** The command that makes the trial again; data and results by name only. */
   readonly command: string;
 }
@@ -23,6 +30,18 @@ export interface PlanEvidenceArm {
   /** 95 % bootstrap interval over cases; absent when there are too few. */
   readonly interval?: EvidenceInterval;
   /** Mean of the paired differences to the first arm. */
+  readonly difference: number;
+  readonly differenceInterval?: EvidenceInterval;
+}
+
+/** The plan of one class. Means over the cases that have the class. */
+export interface PlanEvidenceClass {
+  /** Name of the class. */
+  readonly label: string;
+  readonly plan: string;
+  readonly usesSam: boolean;
+  readonly dice: number;
+  /** Mean of the paired differences to the first arm on this class. */
   readonly difference: number;
   readonly differenceInterval?: EvidenceInterval;
 }

@@ -1,26 +1,9 @@
-import { compareMasks, parsePlan } from "@samrefine/core";
+import { parsePlan } from "@samrefine/core";
 import { describe, expect, test } from "vitest";
-import type { CaseScore } from "../cohort/cohort.ts";
+import { arm, score } from "./arms.fixture.ts";
 import { chooseArm, type TrialArm } from "./choose-arm.ts";
 import { describeTrial } from "./describe-trial.ts";
 import { trialMenu } from "./trial-menu.ts";
-
-/** A thousand reference pixels of which `shared` are found, none beside: Dice = 2 s / (1000 + 1000). */
-function score(caseId: string, shared: number): CaseScore {
-  const reference = Uint8Array.from({ length: 2000 }, (_, i) => (i < 1000 ? 1 : 0));
-  const prediction = Uint8Array.from({ length: 2000 }, (_, i) => (i >= 1000 - shared && i < 2000 - shared ? 1 : 0));
-  return {
-    caseId,
-    label: "x",
-    metrics: compareMasks(reference, prediction, { size: [2000, 1, 1] }, { distances: false }),
-  };
-}
-
-const arm = (name: string, usesSam: boolean, ...shared: number[]): TrialArm => ({
-  name,
-  usesSam,
-  scores: shared.map((s, i) => score(`case ${i}`, s)),
-});
 
 describe("chooseArm", () => {
   const raw = arm("raw", false, 900, 900, 900);
@@ -55,7 +38,7 @@ describe("chooseArm", () => {
     const twoClasses = (name: string, usesSam: boolean, large: number, small: number): TrialArm => ({
       name,
       usesSam,
-      scores: [score("case", large), { ...score("case", small), label: "small" }],
+      scores: [score("case", large), score("case", small, "small")],
     });
     const decision = chooseArm([twoClasses("raw", false, 900, 800), twoClasses("ours", true, 960, 790)]);
     expect(decision.chosen).toBe("raw");

@@ -10,6 +10,8 @@ export interface TrialArm {
   /** Whether the arm asks SAM at all. */
   readonly usesSam: boolean;
   readonly scores: readonly CaseScore[];
+  /** Arms of one family can be one plan that treats some classes by the one and some by the other. Default: all can. */
+  readonly family?: string | undefined;
 }
 
 export interface TrialOptions extends CohortOptions {
@@ -19,6 +21,16 @@ export interface TrialOptions extends CohortOptions {
   readonly alikeWithin?: number | undefined;
   /** An arm that lowers the mean Dice of any class by more than this, against the first arm, is not taken. Default 0.005. */
   readonly maximumClassLoss?: number | undefined;
+}
+
+/** The limits that a trial goes by, defaults filled in. */
+export function trialLimits(options: TrialOptions): {
+  readonly minimumGain: number;
+  readonly alikeWithin: number;
+  readonly maximumClassLoss: number;
+} {
+  const { minimumGain = 0.003, alikeWithin = 0.001, maximumClassLoss = 0.005 } = options;
+  return { minimumGain, alikeWithin, maximumClassLoss };
 }
 
 export interface TriedArm {
@@ -43,6 +55,31 @@ export interface TrialDecision {
   readonly ranking: readonly TriedArm[];
   /** Best arm with SAM against the best without; undefined when one kind is missing. */
   readonly evidence: PairedComparison | undefined;
+  /** Where classes are treated by different arms. */
+  readonly byClass?: ClassTrial;
+}
+
+/** A choice class by class, and what choosing so is worth. */
+export interface ClassTrial {
+  readonly assignment: ClassAssignment;
+  readonly choices: readonly ClassChoice[];
+  /** Against the first arm, on cases that took no part in the choice; undefined with a single case. */
+  readonly heldOut: PairedComparison | undefined;
+  /** The same where one arm is chosen for all classes. */
+  readonly heldOutOfOne: PairedComparison | undefined;
+}
+
+/** Which arm treats which class. */
+export type ClassAssignment = ReadonlyMap<string, TrialArm>;
+
+export interface ClassChoice {
+  readonly label: string;
+  readonly arm: string;
+  readonly usesSam: boolean;
+  /** Mean over the cases that have the class. */
+  readonly meanDice: number;
+  /** Against the first arm of the trial; undefined where that itself was chosen. */
+  readonly difference: PairedComparison | undefined;
 }
 
 /**
@@ -55,7 +92,8 @@ export interface TrialDecision {
  * @throws RefineError `configuration` when the first arm asks SAM, or when the arms do not score the same cases and classes.
  */
 export function chooseArm(arms: readonly TrialArm[], options: TrialOptions = {}): TrialDecision {
-  const { minimumGain = 0.003, alikeWithin = 0.001, maximumClassLoss = 0.005, ...cohort } = options;
+  const { minimumGain, alikeWithin, maximumClassLoss } = trialLimits(options);
+  const cohort: CohortOptions = { seed: options.seed, resamples: options.resamples };
   requireSameCases(arms);
   const [first, ...others] = arms;
   if (first === undefined || first.usesSam) {

@@ -1,5 +1,6 @@
+import type { PairedComparison } from "../cohort/paired.ts";
 import type { Interval } from "../statistics/bootstrap.ts";
-import type { TrialDecision } from "./choose-arm.ts";
+import type { ClassTrial, TrialDecision } from "./choose-arm.ts";
 
 export interface TrialWords {
   /** E.g. "10 validation images". */
@@ -11,6 +12,9 @@ export function describeTrial(decision: TrialDecision, { cases }: TrialWords): s
   const { arms, chosen, evidence } = decision;
   const first = arms[0]!;
   const used = arms.find(({ name }) => name === chosen)!;
+  if (decision.byClass !== undefined && evidence !== undefined) {
+    return describeByClass(decision.byClass, evidence, cases, first.name);
+  }
   const cleanUp =
     used === first
       ? "The network's own masks are used."
@@ -25,6 +29,30 @@ export function describeTrial(decision: TrialDecision, { cases }: TrialWords): s
   const harmed = arms.find(({ name }) => name === evidence.candidate)?.harmed;
   const loss = harmed === undefined ? "" : `, and that of ${harmed.label} by ${formatPoints(harmed.change)}`;
   return `SAM refinement is off for this model: on ${cases} its best strategy (${evidence.candidate}) changed ${dice} against ${evidence.baseline}${loss}. ${cleanUp}`;
+}
+
+function describeByClass(
+  { choices, heldOut }: ClassTrial,
+  evidence: PairedComparison,
+  cases: string,
+  first: string,
+): string {
+  const asking = choices.filter(({ usesSam }) => usesSam);
+  const off = choices.filter(({ usesSam }) => !usesSam).map(({ label }) => label);
+  const sam =
+    asking.length === 0
+      ? "SAM refinement is off for this model; each class has the clean-up that won for it"
+      : `SAM refinement is on for ${asking.length} of ${choices.length} classes${off.length === 0 ? "" : ` (off for ${listed(off)})`}, each by the plan that won for it`;
+  const measured = `on ${cases} it changed Dice by ${changed(evidence.meanDifference, evidence.interval)} against ${evidence.baseline}, the best plan without SAM.`;
+  const honest =
+    heldOut === undefined
+      ? ""
+      : ` Chosen without each case in turn and measured on it: ${changed(heldOut.meanDifference, heldOut.interval)} against ${first}.`;
+  return `${sam}: ${measured}${honest}`;
+}
+
+function listed(names: readonly string[]): string {
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
 
 function changed(difference: number | null, interval: Interval | null): string {
