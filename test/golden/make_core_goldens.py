@@ -93,14 +93,16 @@ def component_cases():
         full = numpy.ones((3,) * len(shape))
         faces, _ = ndimage.label(mask)
         corners, _ = ndimage.label(mask, full)
-        cases.append(
-            {
-                "size": list(reversed(shape)),
-                "mask": bits(mask),
-                "faces": faces.ravel().tolist(),
-                "corners": corners.ravel().tolist(),
-            }
-        )
+        case = {
+            "size": list(reversed(shape)),
+            "mask": bits(mask),
+            "faces": faces.ravel().tolist(),
+            "corners": corners.ravel().tolist(),
+        }
+        if len(shape) == 3:
+            edges, _ = ndimage.label(mask, ndimage.generate_binary_structure(3, 2))
+            case["edges"] = edges.ravel().tolist()
+        cases.append(case)
     return cases
 
 

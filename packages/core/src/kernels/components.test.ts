@@ -2,8 +2,11 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { labelComponents2D, labelComponents3D, type VolumeSize } from "./components.ts";
 
-/** Flood fill voxel by voxel, seeds in raster order, so that the numbering must agree too. */
-function floodFill(mask: Uint8Array, [ni, nj, nk]: VolumeSize, corners: boolean): { labels: number[]; count: number } {
+/**
+ * Flood fill voxel by voxel, seeds in raster order, so that the numbering must agree too.
+ * @param reach along how many axes neighbours may differ: 1 = faces, 2 = and edges, 3 = and corners.
+ */
+function floodFill(mask: Uint8Array, [ni, nj, nk]: VolumeSize, reach: 1 | 2 | 3): { labels: number[]; count: number } {
   const labels = new Array<number>(mask.length).fill(0);
   let count = 0;
   for (let seed = 0; seed < mask.length; seed++) {
@@ -17,7 +20,7 @@ function floodFill(mask: Uint8Array, [ni, nj, nk]: VolumeSize, corners: boolean)
       const k = Math.floor(voxel / (ni * nj));
       for (let d = 0; d < 27; d++) {
         const [di, dj, dk] = [(d % 3) - 1, (Math.floor(d / 3) % 3) - 1, Math.floor(d / 9) - 1];
-        if (!corners && Math.abs(di) + Math.abs(dj) + Math.abs(dk) > 1) continue;
+        if (Math.abs(di) + Math.abs(dj) + Math.abs(dk) > reach) continue;
         const [x, y, z] = [i + di, j + dj, k + dk];
         if (x < 0 || y < 0 || z < 0 || x >= ni || y >= nj || z >= nk) continue;
         const next = x + ni * (y + nj * z);
@@ -41,7 +44,7 @@ describe("labelComponents", () => {
       fc.property(input, fc.constantFrom(4 as const, 8 as const), ([size, values], connectivity) => {
         const mask = Uint8Array.from(values);
         const found = labelComponents2D(mask, size, connectivity);
-        const expected = floodFill(mask, [size.columns, size.rows, 1], connectivity === 8);
+        const expected = floodFill(mask, [size.columns, size.rows, 1], connectivity === 8 ? 2 : 1);
         expect(found.count).toBe(expected.count);
         expect([...found.labels]).toEqual(expected.labels);
       }),
@@ -54,15 +57,28 @@ describe("labelComponents", () => {
       .tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 }))
       .chain((size) => fc.tuple(fc.constant(size as VolumeSize), bits(size[0] * size[1] * size[2])));
     fc.assert(
-      fc.property(input, fc.constantFrom(6 as const, 26 as const), ([size, values], connectivity) => {
+      fc.property(input, fc.constantFrom(6 as const, 18 as const, 26 as const), ([size, values], connectivity) => {
         const mask = Uint8Array.from(values);
         const found = labelComponents3D(mask, size, connectivity);
-        const expected = floodFill(mask, size, connectivity === 26);
+        const expected = floodFill(mask, size, connectivity === 6 ? 1 : connectivity === 18 ? 2 : 3);
         expect(found.count).toBe(expected.count);
         expect([...found.labels]).toEqual(expected.labels);
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("edges and corners: 6, 18 and 26 neighbours tell them apart", () => {
+    // Two voxels that share an edge, and a third that touches the second by a corner.
+    const mask = new Uint8Array(27);
+    for (const [i, j, k] of [
+      [0, 0, 0],
+      [1, 0, 1],
+      [2, 1, 2],
+    ] as const)
+      mask[i + 3 * (j + 3 * k)] = 1;
+    const counts = ([6, 18, 26] as const).map((connectivity) => labelComponents3D(mask, [3, 3, 3], connectivity).count);
+    expect(counts).toEqual([3, 2, 1]);
   });
 
   test("a spiral is one component however tortuous (the reference splits it)", () => {

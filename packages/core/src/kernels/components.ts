@@ -16,28 +16,50 @@ export interface ComponentLabels {
  */
 export function labelComponents2D(mask: Uint8Array, size: GridSize, connectivity: 4 | 8): ComponentLabels {
   requireGridLength("Components", mask.length, size);
-  return labelRuns(mask, [size.columns, size.rows, 1], connectivity === 8);
+  return labelRuns(mask, [size.columns, size.rows, 1], connectivity === 8 ? CONTACTS[18] : CONTACTS[6]);
 }
 
+/** How voxels hang together: 6 = sharing a face, 18 = a face or an edge, 26 = a face, an edge or a corner. */
+export type VolumeConnectivity = 6 | 18 | 26;
+
 /**
- * Connected components of the non-zero voxels: 6 = sharing a face, 26 = sharing a face, an edge or a corner.
+ * Connected components of the non-zero voxels.
  * @throws RefineError `shape-mismatch`.
  */
-export function labelComponents3D(mask: Uint8Array, size: VolumeSize, connectivity: 6 | 26): ComponentLabels {
+export function labelComponents3D(
+  mask: Uint8Array,
+  size: VolumeSize,
+  connectivity: VolumeConnectivity,
+): ComponentLabels {
   if (mask.length !== size[0] * size[1] * size[2]) {
     throw new RefineError(
       "shape-mismatch",
       `Components: found ${mask.length} voxels, expected ${size.join(" x ")} = ${size[0] * size[1] * size[2]}.`,
     );
   }
-  return labelRuns(mask, size, connectivity === 26);
+  return labelRuns(mask, size, CONTACTS[connectivity]);
 }
+
+/**
+ * When runs of two lines touch. `beside`: lines that differ by one row or by one slice; `across`: by one of each, which do not
+ * touch at all where it is undefined. 0: when they share a column; 1: also when one ends where the other begins.
+ */
+interface Contact {
+  readonly beside: 0 | 1;
+  readonly across: 0 | 1 | undefined;
+}
+
+const CONTACTS: Readonly<Record<VolumeConnectivity, Contact>> = {
+  6: { beside: 0, across: undefined },
+  18: { beside: 1, across: 0 },
+  26: { beside: 1, across: 1 },
+};
 
 /**
  * Union-find over the horizontal runs of ones instead of over pixels: a run touches the runs of neighbouring rows, and
  * both lists are sorted, so that one merge pass per pair of rows finds all contacts.
  */
-function labelRuns(mask: Uint8Array, [columns, rows, slices]: VolumeSize, corners: boolean): ComponentLabels {
+function labelRuns(mask: Uint8Array, [columns, rows, slices]: VolumeSize, contact: Contact): ComponentLabels {
   const lines = rows * slices;
   const lineStarts = new Int32Array(lines + 1);
   const { begins, ends } = findRuns(mask, columns, lineStarts);
@@ -55,9 +77,8 @@ function labelRuns(mask: Uint8Array, [columns, rows, slices]: VolumeSize, corner
     }
     return root;
   };
-  // A run [b, e) touches [b', e') of a neighbouring row when they share a column, or with corners, when they abut.
-  const slack = corners ? 1 : 0;
-  const joinLines = (line: number, other: number): void => {
+  // A run [b, e) touches [b', e') of a neighbouring line when they share a column, or with slack, when they abut.
+  const joinLines = (line: number, other: number, slack: number): void => {
     let a = lineStarts[line]!;
     let b = lineStarts[other]!;
     const endA = lineStarts[line + 1]!;
@@ -77,12 +98,12 @@ function labelRuns(mask: Uint8Array, [columns, rows, slices]: VolumeSize, corner
   for (let slice = 0; slice < slices; slice++) {
     for (let row = 0; row < rows; row++) {
       const line = slice * rows + row;
-      if (row > 0) joinLines(line, line - 1);
+      if (row > 0) joinLines(line, line - 1, contact.beside);
       if (slice === 0) continue;
-      joinLines(line, line - rows);
-      if (!corners) continue;
-      if (row > 0) joinLines(line, line - rows - 1);
-      if (row + 1 < rows) joinLines(line, line - rows + 1);
+      joinLines(line, line - rows, contact.beside);
+      if (contact.across === undefined) continue;
+      if (row > 0) joinLines(line, line - rows - 1, contact.across);
+      if (row + 1 < rows) joinLines(line, line - rows + 1, contact.across);
     }
   }
 
