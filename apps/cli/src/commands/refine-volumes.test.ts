@@ -116,4 +116,19 @@ test("what the plan does not accept is ignored: beside the label map, and in it 
   await writeFile(at("with-ignore", "dataset.json"), JSON.stringify(description));
   expect(await refine("with-ignore", "ignored-2")).toMatchObject({ exitCode: 0 });
   expect(await values(await openDataset(at("with-ignore")), "ignored-2", "disk2.png")).toEqual(new Set([0, 2]));
+
+  // The data set for training has them as its ignore label, whichever way they came.
+  for (const [dataset, from] of [
+    ["flat", "ignored"],
+    ["with-ignore", "ignored-2"],
+  ] as const) {
+    const to = at(`Dataset-${from}`);
+    const exported = await runCommand(["export", "--dataset", at(dataset), "--from", at(from), "--to", to]);
+    expect(exported).toMatchObject({ exitCode: 0, noted: "" });
+    expect(exported.printed).not.toContain(" 0 pixels marked");
+    const made = await openDataset(to);
+    expect(made.ignoreLabel).toBe(2);
+    expect(new Set((await made.readLabels("disk2")).slices[0])).toEqual(new Set([0, 2]));
+    expect(new Set((await made.readLabels("disk1")).slices[0])).toEqual(new Set([0, 1]));
+  }
 });

@@ -15,7 +15,10 @@ export type DatasetLayout = "nnunet" | "msd";
 export interface DatasetExport {
   /** Where the images come from. */
   readonly dataset: OpenedDataset;
-  /** Folder of label maps named `<case>.<ending>`, as `predict` and `refine` write them, with or without report.json. */
+  /**
+   * Folder of label maps named `<case>.<ending>`, as `predict` and `refine` write them, with or without report.json. Pixels
+   * that a plan did not accept lie in its folder `ignore`; they become the ignore label.
+   */
   readonly labelFolder: string;
   readonly target: string;
   readonly name: string;
@@ -58,7 +61,9 @@ export async function writeTrainingDataset(task: DatasetExport, context: Command
   const ending = dataset.fileEnding;
   if (ending === ".nii")
     throw new RefineError("configuration", "nnU-Net data sets are written as .png or .nii.gz, not .nii.");
-  requireLayout(task, ending);
+  const ignoreFolder = join(labelFolder, "ignore");
+  const hasIgnoreLabel = ignoreBelow !== undefined || dataset.ignoreLabel !== undefined || (await exists(ignoreFolder));
+  requireLayout(task.layout, ending, hasIgnoreLabel);
   const report = await readReport(labelFolder, ignoreBelow !== undefined);
   const labeled = dataset.caseIds("labeled");
   const held = new Set([...labeled, ...dataset.caseIds("val"), ...dataset.caseIds("test")]);
@@ -76,7 +81,7 @@ export async function writeTrainingDataset(task: DatasetExport, context: Command
   }
 
   let ignoredPixels = 0;
-  const ignoreValue = dataset.labels.length + 1;
+  const ignoreValue = dataset.ignoreLabel ?? dataset.labels.length + 1;
   const { results, failures } = await runCases("Writing the data set", [...labeled, ...pseudo], context, async (id) => {
     const { imagePath, labelPath } = dataset.caseFiles(id);
     if (imagePath === undefined) throw datasetError(`Case ${id} has no image.`, { caseId: id });
@@ -90,9 +95,12 @@ export async function writeTrainingDataset(task: DatasetExport, context: Command
     const image = await dataset.readCase(id);
     const { slices } = await readLabelsFrom(dataset, id, join(labelFolder, `${id}${ending}`));
     const doubtful = doubtfulMasks(report, id, ignoreBelow);
+    const ignorePath = join(ignoreFolder, `${id}${ending}`);
+    const ignored = (await exists(ignorePath)) ? (await readLabelsFrom(dataset, id, ignorePath)).slices : undefined;
     const written = slices.map((slice, k) =>
-      slice.map((value) => {
-        if (!doubtful.has(`${k}/${value}`)) return value;
+      slice.map((value, pixel) => {
+        const isIgnored = value === ignoreValue || ignored?.[k]?.[pixel] === 1 || doubtful.has(`${k}/${value}`);
+        if (!isIgnored) return value;
         ignoredPixels++;
         return ignoreValue;
       }),
@@ -100,7 +108,7 @@ export async function writeTrainingDataset(task: DatasetExport, context: Command
     await writeLabelMap(dataset, image, written, dirname(join(target, paths.label)));
     return id;
   });
-  await writeJson(join(target, "dataset.json"), describeDataset(task, report, results));
+  await writeJson(join(target, "dataset.json"), describeDataset(task, report, results, hasIgnoreLabel));
   if (task.layout === "msd") return { cases: results, ignoredPixels, failures };
   await writeJson(join(target, "split.json"), { labeled: results, unlabeled: [], val: [], test: [] });
   const trusted = results.filter((id) => labeled.includes(id));
@@ -112,11 +120,13 @@ export async function writeTrainingDataset(task: DatasetExport, context: Command
   return { cases: results, ignoredPixels, failures };
 }
 
-function requireLayout({ layout, ignoreBelow }: DatasetExport, ending: string): void {
-  if (layout !== "msd" || (ending === ".nii.gz" && ignoreBelow === undefined)) return;
+function requireLayout(layout: DatasetLayout, ending: string, hasIgnoreLabel: boolean): void {
+  if (layout !== "msd" || (ending === ".nii.gz" && !hasIgnoreLabel)) return;
   throw new RefineError(
     "configuration",
-    ignoreBelow === undefined ? "Decathlon tasks hold .nii.gz volumes." : "Decathlon tasks have no ignore label.",
+    hasIgnoreLabel
+      ? "Decathlon tasks have no ignore label, which --ignore-below, the data set or the folder ignore/ asks for."
+      : "Decathlon tasks hold .nii.gz volumes.",
     { hint: "Use --layout nnunet." },
   );
 }
@@ -131,7 +141,12 @@ function pathsOf(
     : nnunetPaths(id, ending);
 }
 
-function describeDataset(task: DatasetExport, report: Report | undefined, cases: readonly string[]): object {
+function describeDataset(
+  task: DatasetExport,
+  report: Report | undefined,
+  cases: readonly string[],
+  hasIgnoreLabel: boolean,
+): object {
   const { dataset, ignoreBelow } = task;
   const labels = dataset.labels.map(({ name }) => name);
   if (task.layout === "msd") {
@@ -151,7 +166,7 @@ function describeDataset(task: DatasetExport, report: Report | undefined, cases:
     name: task.name,
     channelName: dataset.channelName,
     labels,
-    withIgnoreLabel: ignoreBelow !== undefined,
+    withIgnoreLabel: hasIgnoreLabel,
     trainingCases: cases.length,
     fileEnding: dataset.fileEnding === ".png" ? ".png" : ".nii.gz",
     provenance: {
