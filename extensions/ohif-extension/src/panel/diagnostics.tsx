@@ -1,4 +1,5 @@
 import { type ReactElement, useState } from "react";
+import { type BackendPreference, backendPreferences } from "../refinery/backend-preference.ts";
 import type { PanelPart } from "./refine-panel.tsx";
 
 /** What runs where and what is kept of images, to be copied into a report or deleted. */
@@ -15,6 +16,23 @@ export function Diagnostics({ state, session }: PanelPart): ReactElement {
       }}
     >
       <summary>Diagnostics</summary>
+      <label className="samrefine-label" htmlFor="samrefine-backend-choice">
+        Models run on
+      </label>
+      <select
+        id="samrefine-backend-choice"
+        className="samrefine-select"
+        data-testid="samrefine-backend-choice"
+        value={state.backendPreference}
+        disabled={isBusy}
+        onChange={(event) => void session.chooseBackend(event.target.value as BackendPreference).then(refresh)}
+      >
+        {backendPreferences.map(({ id, title }) => (
+          <option key={id} value={id}>
+            {title}
+          </option>
+        ))}
+      </select>
       <pre className="samrefine-diagnostics" data-testid="samrefine-diagnostics-text">
         {text ?? "Asking the worker"}
       </pre>

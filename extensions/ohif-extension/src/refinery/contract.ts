@@ -8,11 +8,12 @@ import type {
   RefinementPlan,
   SegmentNumber,
 } from "@samrefine/core";
-import type { BackendReport, InferenceStats } from "@samrefine/inference";
+import type { BackendChoice, BackendReport, InferenceStats } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import type { MaskRuns } from "../labelmap/runs.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { DecodedFrame } from "../series/modality-image.ts";
+import type { BackendPreference } from "./backend-preference.ts";
 
 /** One slice as it crosses to the worker. */
 export interface SliceFrame {
@@ -108,5 +109,9 @@ export interface RefineryCalls {
   segmentSlice(request: SegmentSliceRequest): SliceResult;
   decode(request: DecodeRequest): DecodeResult;
   stats(): InferenceStats;
+  /** Which back end runs each loaded model, and why. */
+  choices(): readonly BackendChoice[];
+  /** Moves the loaded models; embeddings that were kept are made anew. */
+  chooseBackend(preference: BackendPreference): readonly BackendChoice[];
   clearCache(): void;
 }

@@ -1,6 +1,12 @@
 import { isRefineError, type TaskOptions } from "@samrefine/core";
-import type { BackendReport } from "@samrefine/inference";
+import type { BackendChoice, BackendReport } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
+import {
+  type BackendPreference,
+  mustMove,
+  readBackendPreference,
+  writeBackendPreference,
+} from "./backend-preference.ts";
 import type { RefineryClient } from "./client.ts";
 import type { ModelReference } from "./contract.ts";
 
@@ -13,14 +19,44 @@ export class ModelLoader {
   #client: RefineryClient | undefined;
   #loaded = new Set<string>();
   #backend: BackendReport | undefined;
+  #choices: readonly BackendChoice[] = [];
 
   constructor(start: () => RefineryClient) {
     this.#start = start;
   }
 
-  /** Undefined until something ran. */
+  /** Of WebAssembly, on which everything begins; undefined until something ran. */
   get backend(): BackendReport | undefined {
     return this.#backend;
+  }
+
+  /** Which back end runs each model, as of the last use. */
+  get choices(): readonly BackendChoice[] {
+    return this.#choices;
+  }
+
+  get preference(): BackendPreference {
+    return readBackendPreference();
+  }
+
+  /**
+   * Keeps the preference for this and later visits, and moves what is loaded.
+   * @throws RefineError `backend-unavailable` and others when a model cannot run there; the preference is then automatic.
+   */
+  async choose(preference: BackendPreference, options: TaskOptions): Promise<void> {
+    writeBackendPreference(preference);
+    const client = await this.ready({}, options);
+    try {
+      this.#choices = await client.request("chooseBackend", preference, options);
+    } catch (error) {
+      writeBackendPreference("automatic");
+      throw error;
+    }
+  }
+
+  /** Renews {@link choices}: a model moves by itself when it proved faster elsewhere. */
+  async refreshChoices(options: TaskOptions): Promise<void> {
+    if (this.#client) this.#choices = await this.#client.request("choices", undefined, options);
   }
 
   /**
@@ -46,10 +82,22 @@ export class ModelLoader {
         await client.request("loadPromptable", models.promptable, options);
         this.#loaded.add(models.promptable.url);
       }
+      await this.refreshChoices(options);
+      if (mustMove(this.preference, this.#choices)) await this.#follow(client, options);
       return client;
     } catch (error) {
       await this.forgetCrashed(error);
       throw error;
+    }
+  }
+
+  /** What was wanted on an earlier visit may not be there any more: the models then stay where they run. */
+  async #follow(client: RefineryClient, options: TaskOptions): Promise<void> {
+    try {
+      this.#choices = await client.request("chooseBackend", this.preference, options);
+    } catch (error) {
+      if (!isRefineError(error, "backend-unavailable")) throw error;
+      writeBackendPreference("automatic");
     }
   }
 
@@ -62,6 +110,7 @@ export class ModelLoader {
     const client = this.#client;
     this.#client = undefined;
     this.#loaded = new Set();
+    this.#choices = [];
     await client?.dispose();
   }
 }

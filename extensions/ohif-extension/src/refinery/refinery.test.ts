@@ -1,5 +1,5 @@
 import { presetPlan, type RefinementResult, type Segmenter } from "@samrefine/core";
-import type { InferenceEngine } from "@samrefine/inference";
+import type { InferenceEngine, LadderEngine } from "@samrefine/inference";
 import type { SegmentationManifest } from "@samrefine/models";
 import { expect, test } from "vitest";
 import type { DecodedFrame } from "../series/modality-image.ts";
@@ -36,7 +36,7 @@ const manifest: SegmentationManifest = {
 };
 
 /** A network that finds what is bright (it is fed 0..1), and no promptable model at all. */
-function engineWithoutSam(): InferenceEngine {
+function engineWithoutSam(): LadderEngine {
   const segmenter: Segmenter = {
     modelId: manifest.id,
     digest: "0",
@@ -57,6 +57,9 @@ function engineWithoutSam(): InferenceEngine {
   };
   return {
     backend: { description: "test" } as InferenceEngine["backend"],
+    rungs: ["wasm"],
+    choices: () => [],
+    choose: unused,
     loadSegmenter: async () => segmenter,
     loadPromptable: unused,
     stats: unused,

@@ -20,11 +20,18 @@ import {
   segmentFromPrompts,
   type TaskOptions,
 } from "@samrefine/core";
-import { type BackendReport, type InferenceEngine, type InferenceStats, networkImage } from "@samrefine/inference";
+import {
+  type BackendChoice,
+  type BackendReport,
+  type InferenceStats,
+  type LadderEngine,
+  networkImage,
+} from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import { encodeMask, forEachRun } from "../labelmap/runs.ts";
 import { editablePrompt } from "../prompts/editable-prompt.ts";
 import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
+import { applyBackendPreference, type BackendPreference } from "./backend-preference.ts";
 import type {
   DecodeRequest,
   DecodeResult,
@@ -61,15 +68,15 @@ interface KeptEmbedding {
  *
  * @param openEngine Called once, at the first need.
  */
-export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refinery {
-  let opening: Promise<InferenceEngine> | undefined;
+export function createRefinery(openEngine: () => Promise<LadderEngine>): Refinery {
+  let opening: Promise<LadderEngine> | undefined;
   const segmenters = new Map<string, { readonly segmenter: Segmenter; readonly manifest: SegmentationManifest }>();
   let promptable: { readonly segmenter: PromptableSegmenter; readonly manifest: PromptableManifest } | undefined;
   let kept: KeptEmbedding | undefined;
   const recent = new RecentFrames();
   let measure: { readonly policy: IntensityPolicy; readonly values: PixelArray[] } | undefined;
 
-  const engine = (): Promise<InferenceEngine> => {
+  const engine = (): Promise<LadderEngine> => {
     opening ??= openEngine().catch((error: unknown) => {
       opening = undefined;
       throw error;
@@ -196,6 +203,18 @@ export function createRefinery(openEngine: () => Promise<InferenceEngine>): Refi
 
     async stats(): Promise<InferenceStats> {
       return (await engine()).stats();
+    },
+
+    async choices(): Promise<readonly BackendChoice[]> {
+      return (await engine()).choices();
+    },
+
+    async chooseBackend(preference: BackendPreference): Promise<readonly BackendChoice[]> {
+      const ladder = await engine();
+      await kept?.embedding.dispose();
+      kept = undefined;
+      await applyBackendPreference(ladder, preference);
+      return ladder.choices();
     },
 
     async clearCache(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { CodedConcept } from "@samrefine/core";
 import type { OutboxEntry } from "@samrefine/dicom";
 import type { RefinementChoice } from "../models/model-plan.ts";
+import type { BackendPreference } from "../refinery/backend-preference.ts";
 import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { SizeUnit } from "../series/slice-measure.ts";
 
@@ -62,6 +63,7 @@ export interface PanelState {
   readonly phase: Phase;
   readonly status: StatusMessage;
   readonly backend: string;
+  readonly backendPreference: BackendPreference;
   readonly seriesTitle: string | undefined;
   readonly sliceCount: number;
   readonly notes: readonly string[];
@@ -107,6 +109,7 @@ export const initialPanelState: PanelState = {
   phase: "idle",
   status: { text: "Open a series to begin.", tone: "info" },
   backend: "",
+  backendPreference: "automatic",
   seriesTitle: undefined,
   sliceCount: 0,
   notes: [],

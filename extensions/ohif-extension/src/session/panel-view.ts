@@ -1,10 +1,11 @@
-import type { BackendReport } from "@samrefine/inference";
+import type { BackendChoice, BackendReport } from "@samrefine/inference";
 import type { SegmentationManifest } from "@samrefine/models";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { HostDisplaySet } from "../host-types.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
 import { describePlan, type RefinementChoice } from "../models/model-plan.ts";
+import type { BackendPreference } from "../refinery/backend-preference.ts";
 import { isFlagged, meanQuality, worstQuality } from "../run/quality.ts";
 import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { SeriesSource } from "../series/series-source.ts";
@@ -35,6 +36,8 @@ export interface PanelSources {
   readonly seriesToSegment: number;
   readonly refinement: RefinementChoice;
   readonly backend: BackendReport | undefined;
+  readonly backendChoices: readonly BackendChoice[];
+  readonly backendPreference: BackendPreference;
   readonly activity: Activity;
   readonly isStored: boolean;
   /** How many SEGs storing would make. */
@@ -60,7 +63,8 @@ export function buildPanelState(sources: PanelSources): PanelState {
   return {
     phase: phaseOf(sources),
     status: activity.status,
-    backend: backendText(sources.backend),
+    backend: backendText(sources.backend, sources.backendChoices),
+    backendPreference: sources.backendPreference,
     seriesTitle: series && seriesTitle(series.displaySet),
     sliceCount: series?.sliceCount ?? 0,
     notes: [...(series?.notes ?? []), ...(sources.host.isDrawnOnCpu ? [NO_WEBGL] : [])],
@@ -101,8 +105,14 @@ function phaseOf({ activity, isStored, toHandOver, pending }: PanelSources): Pha
 }
 
 /** What runs and on what; before anything ran, what will. */
-function backendText(backend: BackendReport | undefined): string {
-  if (backend) return `${backend.description} · ONNX Runtime ${backend.onnxruntimeVersion} · on this computer`;
+function backendText(backend: BackendReport | undefined, choices: readonly BackendChoice[]): string {
+  if (backend) {
+    const places = [...new Set(choices.map(({ report }) => report.description))];
+    const [place = backend.description] = places;
+    const where =
+      places.length > 1 ? choices.map(({ modelId, report }) => `${modelId}: ${report.description}`).join(" · ") : place;
+    return `${where} · ONNX Runtime ${backend.onnxruntimeVersion} · on this computer`;
+  }
   return globalThis.crossOriginIsolated
     ? "Runs on this computer; starts with the first use"
     : "Runs on this computer with 1 thread: the page is not cross-origin isolated";

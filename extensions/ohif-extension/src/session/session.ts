@@ -11,6 +11,7 @@ import { planOf, type RefinementChoice } from "../models/model-plan.ts";
 import { SAM_REFINE_TOOL, VERSION } from "../names.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
+import type { BackendPreference } from "../refinery/backend-preference.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import { ModelLoader } from "../refinery/model-loader.ts";
 import { nextFlagged } from "../run/quality.ts";
@@ -441,15 +442,26 @@ export class RefineSession {
     const stats = await client.request("stats", undefined, { signal: this.#life.signal });
     const backend = this.#models.backend;
     if (!backend) return "Nothing runs.";
+    this.#changed();
     return describeDiagnostics({
       backend,
       stats,
+      choices: this.#models.choices,
       surroundings: {
         "SAM Refine": VERSION,
         Browser: navigator.userAgent,
         Processors: navigator.hardwareConcurrency,
         "Cross-origin isolated": globalThis.crossOriginIsolated,
       },
+    });
+  }
+
+  /** Where models run from now on, on this computer; "automatic" finds out again what is fastest. */
+  async chooseBackend(preference: BackendPreference): Promise<void> {
+    if (!this.#activity.isIdle) return;
+    await this.#activity.run("loading", async (signal) => {
+      await this.#models.choose(preference, { signal });
+      this.#activity.say("The back end is chosen; the models run there from the next use on.");
     });
   }
 
@@ -644,6 +656,8 @@ export class RefineSession {
       seriesToSegment: toSegment.length,
       refinement: this.#refinement,
       backend: this.#models.backend,
+      backendChoices: this.#models.choices,
+      backendPreference: this.#models.preference,
       activity: this.#activity,
       isStored: toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record)),
       toHandOver: toHandOver.length,

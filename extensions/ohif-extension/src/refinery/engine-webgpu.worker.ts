@@ -1,0 +1,1 @@
+import "@samrefine/inference/worker-webgpu";
