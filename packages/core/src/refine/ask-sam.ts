@@ -8,7 +8,7 @@ import type { DecodeOptions, ImageEmbedding, MaskCandidate, PromptableSegmenter 
 import type { PromptSource, PromptUnit } from "./derive-prompts.ts";
 import { compareLogits } from "./fuse-logits.ts";
 import type { RefinementPlan } from "./plan.ts";
-import { maskAgreement } from "./quality.ts";
+import { answerAgreement, maskAgreement } from "./quality.ts";
 import type { RefineOptions } from "./result.ts";
 
 /** What SAM answered about one unit: the prompts of all passes and the last candidate, thresholded at 0. */
@@ -18,6 +18,8 @@ export interface UnitAnswer {
   readonly candidate: MaskCandidate;
   /** Mean Dice with the answers to moved prompts, where the plan asks for it. */
   readonly promptJitter: number | undefined;
+  /** How alike the answers of the passes are, where it is asked for and there are several. */
+  readonly passAgreement: number | undefined;
 }
 
 export interface SamQuestions {
@@ -30,6 +32,8 @@ export interface SamQuestions {
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
   readonly options: RefineOptions;
+  /** Measure how alike the answers of the passes are. */
+  readonly comparesPasses: boolean;
   readonly onPassDone: () => void;
 }
 
@@ -38,6 +42,8 @@ interface UnitState {
   readonly unit: PromptUnit;
   readonly prompts: Prompt[];
   readonly clicks: PointPrompt[];
+  /** On the prompts' grid, pass by pass; only where their agreement is measured. */
+  readonly answers: Mask[];
   candidate: MaskCandidate | undefined;
 }
 
@@ -48,8 +54,11 @@ export async function askSam(task: SamQuestions): Promise<readonly UnitAnswer[]>
   const { source, plan, options } = task;
   if (source.units.length === 0) return [];
   const embedding = await task.embed();
-  const states = source.units.map((unit): UnitState => ({ unit, prompts: [], clicks: [], candidate: undefined }));
+  const states = source.units.map(
+    (unit): UnitState => ({ unit, prompts: [], clicks: [], answers: [], candidate: undefined }),
+  );
   const steps = plan.passes.flatMap((pass, index) => Array.from({ length: pass.repeat ?? 1 }, () => index));
+  const comparesPasses = steps.length > 1 && task.comparesPasses;
   for (const [step, passIndex] of steps.entries()) {
     options.signal?.throwIfAborted();
     const isLast = step === steps.length - 1;
@@ -61,12 +70,19 @@ export async function askSam(task: SamQuestions): Promise<readonly UnitAnswer[]>
       return repeated === undefined ? [] : [{ state, prompt: repeated }];
     });
     const answers = await decodeChosen(embedding, asked, isLast ? task.output : task.grid, task);
-    for (const [index, { state }] of asked.entries()) state.candidate = answers[index];
+    for (const [index, { state }] of asked.entries()) {
+      const answer = answers[index];
+      state.candidate = answer;
+      if (comparesPasses && answer !== undefined)
+        state.answers.push(onGrid(answer, isLast ? task.output : task.grid, task));
+    }
     if (!isLast) task.onPassDone();
   }
   const jitter = plan.quality === "prompt-jitter" ? await askMoved(embedding, states, task) : undefined;
-  return states.flatMap(({ unit, prompts, candidate }, index) =>
-    candidate === undefined ? [] : [{ unit, prompts, candidate, promptJitter: jitter?.[index] }],
+  return states.flatMap(({ unit, prompts, candidate, answers }, index) =>
+    candidate === undefined
+      ? []
+      : [{ unit, prompts, candidate, promptJitter: jitter?.[index], passAgreement: answerAgreement(answers) }],
   );
 }
 
@@ -132,6 +148,11 @@ async function decode(
   });
 }
 
+/** SAM's mask on the grid of the prompts. @param from the grid of its logits. */
+function onGrid({ logits }: MaskCandidate, from: ImageGeometry, { grid }: SamQuestions): Mask {
+  return maskAbove(from === grid ? logits : resizeBilinear(logits, from, grid), grid, 0);
+}
+
 /** Per unit the mean Dice between its answer and those to its last prompt, moved a little. */
 async function askMoved(
   embedding: ImageEmbedding,
@@ -149,7 +170,7 @@ async function askMoved(
     }
     const asked = source.moved(state.unit, last, MOVED_PROMPTS).map((prompt) => ({ state, prompt }));
     const answers = await decodeChosen(embedding, asked, grid, task);
-    const own: Mask = maskAbove(resizeBilinear(state.candidate.logits, output, grid), grid, 0);
+    const own = onGrid(state.candidate, output, task);
     const sum = answers.reduce((total, { logits }) => total + maskAgreement(own, maskAbove(logits, grid, 0)), 0);
     agreements.push(sum / answers.length);
   }

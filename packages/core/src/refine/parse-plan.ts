@@ -78,6 +78,7 @@ const QUALITY_METHODS = [
   "agreement",
   "stability",
   "prompt-jitter",
+  "click-variance",
   "augmentation-agreement",
   "calibrated",
 ] as const;

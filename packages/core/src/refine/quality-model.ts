@@ -14,6 +14,8 @@ export interface QualityFeatures {
   readonly containment?: number;
   /** Mean Dice of SAM's mask with its answers to moved prompts. */
   readonly promptJitter?: number;
+  /** 1 minus the variance of the passes' answers, as a share of the largest possible; only with several passes. */
+  readonly passAgreement?: number;
   /** Dice of the network's mask with the one from its other view of the image. */
   readonly augmentationAgreement?: number;
 }
@@ -28,6 +30,7 @@ export const QUALITY_FEATURES: readonly QualityFeatureName[] = [
   "areaRatio",
   "containment",
   "promptJitter",
+  "passAgreement",
   "augmentationAgreement",
 ];
 

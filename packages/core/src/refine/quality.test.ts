@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { drawMask } from "../mask/masks.fixture.ts";
-import { diceOfIou, maskAgreement, softDice } from "./quality.ts";
+import { answerAgreement, diceOfIou, maskAgreement, softDice } from "./quality.ts";
 
 test("IoU to Dice (parity vector 4); SAM's claims beyond 1 are clamped", () => {
   expect([0.5, 0.8, 0.9, 0.95].map((q) => Number(diceOfIou(q).toFixed(6)))).toEqual([
@@ -13,6 +13,17 @@ test("IoU to Dice (parity vector 4); SAM's claims beyond 1 are clamped", () => {
 test("agreement is Dice, and nothing agrees with nothing", () => {
   expect(maskAgreement(drawMask("##."), drawMask(".##"))).toBe(0.5);
   expect(maskAgreement(drawMask("..."), drawMask("..."))).toBe(0);
+});
+
+test("answers of several clicks: alike 1, half against half 0, over what any of them marks", () => {
+  const [a, b] = [drawMask("##.."), drawMask(".##.")];
+  expect(answerAgreement([a, a, a])).toBe(1);
+  // One of three pixels is marked by both.
+  expect(answerAgreement([a, b])).toBeCloseTo(1 / 3, 12);
+  // Three votes of four: 1 - 4 * 3/4 * 1/4.
+  expect(answerAgreement([a, a, a, drawMask("....")])).toBeCloseTo(0.25, 12);
+  expect(answerAgreement([a])).toBeUndefined();
+  expect(answerAgreement([drawMask("...."), drawMask("....")])).toBeUndefined();
 });
 
 test("soft Dice: 2 sum(p m) / (sum p + sum m); a certain mask has 1", () => {

@@ -47,6 +47,29 @@ export function stabilityOf(logits: Float32Array): number {
 }
 
 /**
+ * How alike several answers about one object are: 1 - 4 p (1 - p), p = the share of the answers that mark a pixel, averaged
+ * over the pixels that any of them marks. SemiSAM+ means the spread of its clicks' answers by uncertainty (methods 2.4).
+ * Undefined for fewer than two answers, or when none marks a pixel.
+ *
+ * @param answers masks of one grid.
+ */
+export function answerAgreement(answers: readonly Mask[]): number | undefined {
+  const [first] = answers;
+  if (first === undefined || answers.length < 2) return undefined;
+  let marked = 0;
+  let sum = 0;
+  for (let i = 0; i < first.data.length; i++) {
+    let votes = 0;
+    for (const { data } of answers) votes += data[i] as number;
+    if (votes === 0) continue;
+    marked++;
+    const share = votes / answers.length;
+    sum += 1 - 4 * share * (1 - share);
+  }
+  return marked === 0 ? undefined : sum / marked;
+}
+
+/**
  * Share of a mask within the boxes of its prompts, each grown by a tenth of its sides; undefined when no prompt has one.
  * @param prompts in frames that cover the extent of the mask.
  */
@@ -96,7 +119,7 @@ export function estimateQuality(plan: RefinementPlan, features: QualityFeatures,
 }
 
 function estimateOf(plan: RefinementPlan, features: QualityFeatures, isRefined: boolean): number | undefined {
-  const { agreement, predictedIou, stability, promptJitter, augmentationAgreement } = features;
+  const { agreement, predictedIou, stability, promptJitter, passAgreement, augmentationAgreement } = features;
   switch (plan.quality) {
     case "agreement":
       return agreement;
@@ -107,6 +130,8 @@ function estimateOf(plan: RefinementPlan, features: QualityFeatures, isRefined: 
       return isRefined && stability !== undefined ? diceOfIou(stability) : undefined;
     case "prompt-jitter":
       return isRefined ? promptJitter : undefined;
+    case "click-variance":
+      return isRefined ? passAgreement : undefined;
     case "augmentation-agreement":
       return augmentationAgreement;
     case "calibrated":

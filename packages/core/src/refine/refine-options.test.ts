@@ -214,6 +214,22 @@ describe("quality and acceptance", () => {
     expect(shaky.value).toBeLessThan(0.5);
   });
 
+  test("passes that change their answer are told by their variance", async () => {
+    const clicks = { ...presetPlan("semisam-paper"), quality: "click-variance" } as const;
+    // The first answer is half of the object, so that a second click is needed; both count.
+    let round = 0;
+    const sam = recordingSegmenter((_, x, y) => (x >= 4 && x <= (round < 2 ? 6 : 9) && y >= 4 && y <= 9 ? 3 : -3), {
+      onDecode: () => round++,
+    });
+    const result = await refine(black, one, clicks, sam, { displayRange });
+    const { quality, features } = outcomeOf(result);
+    expect(quality).toEqual({ metric: "dice", value: features.passAgreement, method: "click-variance" });
+    // Answers: half, whole, whole. Half of the pixels are marked by all, half by two of three: 1 - 4 * 2/9.
+    expect(quality.value).toBeCloseTo((1 + 1 / 9) / 2, 6);
+    const single = await refine(black, one, plan({ quality: "click-variance" }), sam, { displayRange });
+    expect(outcomeOf(single).quality.method).toBe("soft-dice");
+  });
+
   test("a fitted combination; what is missing counts as average", async () => {
     const qualityModel = {
       id: "test",

@@ -87,6 +87,7 @@ export async function refine(
           grid: initial.geometry,
           output,
           options,
+          comparesPasses: options.measureAll === true || ["click-variance", "calibrated"].includes(plan.quality ?? ""),
           onPassDone: () => {
             completed += part.segments.size;
             report(completed);
@@ -303,6 +304,7 @@ function decide(task: {
       ? containmentOf(sam, prompts, output.columns, output.rows)
       : undefined;
   const promptJitter = weightedMean(answers, (answer) => answer.promptJitter);
+  const passAgreement = weightedMean(answers, (answer) => answer.passAgreement);
   const features: QualityFeatures = {
     ...ofNetwork,
     predictedIou,
@@ -311,6 +313,7 @@ function decide(task: {
     areaRatio: positivesB / Math.max(1, positivesA),
     ...(containment !== undefined && { containment }),
     ...(promptJitter !== undefined && { promptJitter }),
+    ...(passAgreement !== undefined && { passAgreement }),
   };
   if (positivesB === 0) return keep("sam-returned-empty", features);
   if (agreement < plan.minimumAgreement) return keep("below-agreement", features);

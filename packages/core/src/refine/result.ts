@@ -15,6 +15,8 @@ export type QualityMethodId =
   | "stability"
   /** Mean Dice of SAM's mask with its answers to slightly moved prompts; asks SAM again, four times per object. */
   | "prompt-jitter"
+  /** How alike SAM's answers of the passes are: 1 minus their variance, over the pixels that any of them marked. */
+  | "click-variance"
   /** Dice of the network's mask with the one from another view, `RefineOptions.secondOpinion`. */
   | "augmentation-agreement"
   /** A combination of all that was measured, fitted on labelled cases: `RefinementPlan.qualityModel`. */
