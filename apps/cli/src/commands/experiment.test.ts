@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -49,6 +49,41 @@ test("burden trains three times with equal steps and measures raw against refine
   expect(printed).toContain("Research use only");
 }, 60_000);
 
+test("recipes compares the arms, and does not run again what is done", async () => {
+  const out = join(folder, "recipes");
+  const command = [
+    ...["experiment", "recipes", ...words, "--steps", "30", "--unlabeled", "1", "--unlabeled-batch", "1"],
+    ...["--recipes", "burden,mean-teacher,samatch", "--preset", "msd-points-1", "--out", out],
+  ];
+  const first = await runCommand(command);
+  expect(first.noted).toBe("");
+  expect(first.exitCode).toBe(0);
+  const report = JSON.parse(await readFile(join(out, "recipes.json"), "utf8"));
+  const [study] = report.studies;
+  expect(study).toMatchObject({ labeledCases: 1, unlabeledCases: 1, failures: [] });
+  expect(study.arms.map(({ name }: { name: string }) => name)).toEqual([
+    "supervised",
+    "burden",
+    "mean-teacher",
+    "samatch",
+  ]);
+  for (const arm of study.arms) {
+    expect(arm).toMatchObject({ steps: 30, trainingCases: 1 });
+    expect(arm.scores).toHaveLength(3);
+  }
+  expect(await readFile(join(out, "recipes.md"), "utf8")).toMatch(/\| samatch \| \d+\.\d/);
+  // SAM encoded the one unlabelled slice once, for burden and for samatch.
+  expect(await readdir(join(out, "embeddings"))).toHaveLength(1);
+
+  const model = join(out, "disks", "samatch", "model.onnx");
+  const { mtimeMs } = await stat(model);
+  const second = await runCommand(command);
+  expect(second.exitCode).toBe(0);
+  expect((await stat(model)).mtimeMs).toBe(mtimeMs);
+  const other = await runCommand(command.map((word) => (word === "30" ? "20" : word)));
+  expect(other.noted).toMatch(/made with other options/);
+}, 60_000);
+
 test("samatch trains with the given SAM and plan", async () => {
   const out = join(folder, "samatch");
   const { exitCode } = await runCommand([
@@ -64,6 +99,8 @@ test.each([
   [["experiment", "burden", "--preset", "ours", "--plan", "plan.json"], /not both/],
   [["train", "--preset", "ours"], /does not ask SAM/],
   [["experiment", "burden", "--cases", "test"], /no "test" case/],
+  [["experiment", "recipes", "--recipes", "magic"], /no arm "magic"/],
+  [["experiment", "recipes", "--unlabeled", "1", "--unlabeled", "2"], /given 2 times for 1 data sets/],
 ])("refuses %j", async (given, reason) => {
   const { exitCode, noted } = await runCommand([...given, ...words, "--out", join(folder, "refused")]);
   expect(exitCode).not.toBe(0);

@@ -1,8 +1,14 @@
 import type { Command } from "commander";
 import { type CaseSelection, casesOption } from "../cases/select-cases.ts";
-import { addCommonOptions, type CommandContext } from "../command-context.ts";
+import { addCommonOptions, type CommandContext, parseInteger, parseList } from "../command-context.ts";
 import type { SamOptions } from "../models/open-models.ts";
-import { addTrainingOptions, type TrainingChoices } from "../training/training-options.ts";
+import {
+  addMethodOptions,
+  addTrainingOptions,
+  type MethodChoices,
+  parseGrid,
+  type TrainingChoices,
+} from "../training/training-options.ts";
 
 export interface BurdenOptions extends TrainingChoices, SamOptions {
   readonly preset?: string;
@@ -10,6 +16,17 @@ export interface BurdenOptions extends TrainingChoices, SamOptions {
   readonly cases: CaseSelection;
   readonly out: string;
   readonly resume?: boolean;
+}
+
+/** Lists with one entry per data set, or one entry for all of them. */
+export interface RecipesOptions extends MethodChoices, SamOptions {
+  readonly dataset: readonly string[];
+  readonly grid?: readonly NonNullable<TrainingChoices["grid"]>[];
+  readonly unlabeled?: readonly number[];
+  readonly recipes?: readonly string[];
+  readonly preset?: readonly string[];
+  readonly cases: CaseSelection;
+  readonly out: string;
 }
 
 export function registerExperiment(program: Command, context: CommandContext): void {
@@ -33,4 +50,36 @@ export function registerExperiment(program: Command, context: CommandContext): v
     const { runBurden } = await import("../experiment/burden.ts");
     await runBurden(options, context);
   });
+
+  const recipes = experiment
+    .command("recipes")
+    .description(
+      "Train by every recipe at the same number of steps and compare on the given cases. Each run is measured at its last\n" +
+        "step, so that the measured cases choose nothing. The same command goes on where it was stopped: a recipe that is done\n" +
+        "is not run again.",
+    )
+    .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set; repeat for several", repeated(String))
+    .option("--grid <RxC>", "rows and columns of the network's input; repeat, once per data set", repeated(parseGrid))
+    .option(
+      "--unlabeled <number>",
+      "use only the first so many unlabelled cases; repeat, once per data set",
+      repeated(parseInteger(1)),
+    )
+    .option("--recipes <names>", "only these, e.g. supervised,samatch", parseList)
+    .option("--preset <name>", "burden: the plan that refines, repeat as above (default: ours)", repeated(String))
+    .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
+    .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
+    .option("--embeddings <folder>", "where SAM's embeddings of slices are kept (default: in the --out folder)")
+    .addOption(casesOption("val"))
+    .requiredOption("--out <folder>", "where the runs, the pseudo labels, recipes.json and recipes.md go");
+  addMethodOptions(recipes);
+  addCommonOptions(recipes).action(async (options: RecipesOptions) => {
+    const { runRecipes } = await import("../experiment/recipes.ts");
+    await runRecipes(options, context);
+  });
+}
+
+/** Collects the values of an option that is given several times. */
+function repeated<T>(parse: (text: string) => T): (text: string, before?: readonly T[]) => readonly T[] {
+  return (text, before = []) => [...before, parse(text)];
 }

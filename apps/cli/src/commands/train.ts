@@ -21,6 +21,7 @@ export function registerTrain(program: Command, context: CommandContext): void {
     .option("--case-weights <file>", 'with --pseudo-labels: JSON {"case": weight}; others weigh 1')
     .option("--sam <manifest>", "recipes semisam and samatch: another promptable model than the embedded SAM")
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
+    .option("--embeddings <folder>", "where SAM's embeddings of slices are kept (default: in the run folder)")
     .option("--preset <name>", "recipes semisam and samatch: how the prediction becomes prompts, a plan by name")
     .option("--plan <file>", "the same, a plan of your own, JSON")
     .requiredOption("--out <folder>", "run folder: checkpoint, model.onnx, manifest.json, metrics.json, curves.svg")

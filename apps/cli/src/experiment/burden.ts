@@ -5,14 +5,12 @@ import { selectCases } from "../cases/select-cases.ts";
 import { type CommandContext, writeJson, writeOutput } from "../command-context.ts";
 import type { BurdenOptions } from "../commands/experiment.ts";
 import { refineDataset } from "../commands/refine.ts";
-import { runPlans } from "../compare/run-plans.ts";
-import { type OpenedDataset, openDataset } from "../dataset/open-dataset.ts";
+import { openDataset } from "../dataset/open-dataset.ts";
 import { type ClassSummary, summariseScores } from "../evaluation/evaluation-report.ts";
 import { formatPercent, formatPValue } from "../evaluation/format-summary.ts";
-import { scoreCase } from "../evaluation/score-case.ts";
-import { openEngine, openUnet } from "../models/open-models.ts";
 import { formatTable } from "../terminal/table.ts";
 import { type TrainOptions, trainToFolder } from "../training/train-to-folder.ts";
+import { scoreModel } from "./score-model.ts";
 
 /** One trained network of the experiment and what it measured. */
 interface Arm {
@@ -81,30 +79,6 @@ export async function runBurden(options: BurdenOptions, context: CommandContext)
   await writeOutput(join(out, "burden.md"), markdown(dataset.name, table, sentence));
   context.terminal.print(formatTable(table.head, table.rows));
   context.terminal.print(`\n${sentence}\n${join(out, "burden.md")}. Research use only.`);
-}
-
-/** Every class of every chosen case by the network alone, at the image's own resolution. */
-async function scoreModel(
-  manifestPath: string,
-  dataset: OpenedDataset,
-  options: BurdenOptions,
-  context: CommandContext,
-): Promise<readonly CaseScore[]> {
-  const { signal } = context;
-  const engine = await openEngine(options);
-  try {
-    const unet = await openUnet(engine, manifestPath, context);
-    const scores: CaseScore[] = [];
-    for (const id of selectCases(dataset, options.cases)) {
-      signal.throwIfAborted();
-      const task = { dataset, unet, sam: undefined, plans: [presetPlan("raw")], signal };
-      const { image, reference, runs } = await runPlans(id, task);
-      scores.push(...scoreCase(image, dataset, reference, runs[0]!.labels, { distances: false }));
-    }
-    return scores;
-  } finally {
-    await engine.dispose();
-  }
 }
 
 interface ArmTable {

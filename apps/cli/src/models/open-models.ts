@@ -8,8 +8,12 @@ import { loadPromptableManifest, loadSegmentationManifest } from "./load-manifes
 import type { Unet } from "./propose.ts";
 
 /** The model runtime with the chosen threads and provider. The caller disposes it. */
-export async function openEngine({ threads, provider }: CommonOptions): Promise<InferenceEngine> {
-  return await createNodeEngine({ provider, ...(threads === undefined ? {} : { threads }) });
+export async function openEngine({
+  threads,
+  provider,
+  embeddings,
+}: CommonOptions & Pick<SamOptions, "embeddings">): Promise<InferenceEngine> {
+  return await createNodeEngine({ provider, storedCacheFolder: embeddings, ...(threads !== undefined && { threads }) });
 }
 
 export async function openUnet(engine: InferenceEngine, manifestPath: string, context: CommandContext): Promise<Unet> {
@@ -23,6 +27,8 @@ export interface SamOptions {
   readonly sam?: string;
   /** Where the prepared default SAM is kept. */
   readonly cache?: string;
+  /** Where embeddings of slices are kept for the next run, at most 1 GiB; nowhere by default. */
+  readonly embeddings?: string;
 }
 
 /** SAM of the given manifest, or the embedded default, prepared once in the cache folder. */

@@ -96,14 +96,14 @@ export async function trainToFolder(
   return result;
 }
 
-/** The engine with SAM for recipes that ask it. */
+/** The engine with SAM for recipes that ask it. Embeddings lie beside the run, so that they go with it. */
 async function openGuide(
   options: TrainOptions,
   dataset: OpenedDataset,
   context: CommandContext,
 ): Promise<Releasable & { readonly promptable: PromptableGuide }> {
   const { openEngine, openSam } = await import("../models/open-models.ts");
-  const engine = await openEngine(options);
+  const engine = await openEngine({ ...options, embeddings: options.embeddings ?? join(options.out, "embeddings") });
   try {
     const segmenter = await openSam(engine, options, context);
     return {

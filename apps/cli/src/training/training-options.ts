@@ -5,17 +5,22 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommonOptions, parseInteger } from "../command-context.ts";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
 
-/** What decides the network and how it is trained, common to all commands that train. */
-export interface TrainingChoices extends CommonOptions {
+/** The data set, and how a network is trained on it. */
+export interface TrainingChoices extends MethodChoices {
   readonly dataset: string;
   readonly split?: string;
+  readonly grid?: TrainingConfiguration["grid"];
+}
+
+/** What decides the network and how it is trained, common to all commands that train. */
+export interface MethodChoices extends CommonOptions {
   readonly labeled?: number;
   readonly steps?: number;
   readonly batch?: number;
+  readonly unlabeledBatch?: number;
   readonly network?: TrainingConfiguration["network"]["kind"];
   readonly modelSize?: number;
   readonly levels?: number;
-  readonly grid?: TrainingConfiguration["grid"];
   readonly channels?: number;
   readonly intensity?: IntensityPolicy;
   readonly loss?: TrainingConfiguration["loss"]["kind"];
@@ -27,13 +32,23 @@ export interface TrainingChoices extends CommonOptions {
   readonly validateEvery?: number;
 }
 
+/** The data set, its split and grid, and {@link addMethodOptions}. */
 export function addTrainingOptions(command: Command): Command {
+  return addMethodOptions(
+    command
+      .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set")
+      .option("--split <file>", "another split than the data set's split.json")
+      .option("--grid <RxC>", "rows and columns of the network's input, e.g. 128x320", parseGrid),
+  );
+}
+
+/** What may be the same for several data sets. */
+export function addMethodOptions(command: Command): Command {
   return command
-    .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set")
-    .option("--split <file>", "another split than the data set's split.json")
     .option("--labeled <number>", "use only the first so many labelled cases", parseInteger(1))
     .option("--steps <number>", "optimiser steps", parseInteger(1))
     .option("--batch <number>", "labelled images per step", parseInteger(1))
+    .option("--unlabeled-batch <number>", "unlabelled images per step, for recipes that use them", parseInteger(1))
     .addOption(
       new Option("--network <kind>", "U-Net with instance norm, or with batch norm and dropout").choices([
         "scb-unet",
@@ -42,7 +57,6 @@ export function addTrainingOptions(command: Command): Command {
     )
     .option("--model-size <width>", "channels of the first stage (16 = 1.9 million parameters)", parseInteger(1))
     .option("--levels <number>", "stages of the U-Net", parseInteger(1))
-    .option("--grid <RxC>", "rows and columns of the network's input, e.g. 128x320", parseGrid)
     .option("--channels <number>", "neighbouring slices as channels: 1 or 3", parseInteger(1))
     .option(
       "--intensity <policy>",
@@ -108,6 +122,7 @@ export function configureTraining(
     seed: options.seed,
     steps: options.steps ?? base.steps,
     batchSize: options.batch ?? base.batchSize,
+    unlabeledBatchSize: options.unlabeledBatch ?? base.unlabeledBatchSize,
     labeledCount: options.labeled ?? base.labeledCount,
     grid: options.grid ?? base.grid,
     channels: options.channels ?? base.channels,
@@ -129,7 +144,7 @@ export function configureTraining(
   });
 }
 
-function parseGrid(text: string): TrainingConfiguration["grid"] {
+export function parseGrid(text: string): TrainingConfiguration["grid"] {
   const [, rows, columns] = /^(\d+)x(\d+)$/.exec(text) ?? [];
   if (!rows || !columns) throw new InvalidArgumentError("Rows x columns are needed, e.g. 128x320.");
   return { rows: Number(rows), columns: Number(columns) };
