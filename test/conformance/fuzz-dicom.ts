@@ -1,13 +1,14 @@
-// Mutates DICOM files and reads them, compressed pixels included: every one must give a result or a typed error, soon, without
-// growing. Run: npm run fuzz:dicom -- [--runs 100000] [--seed 1]. Takes the small images of test/golden/pixels and, where they
-// are, the real files of SAMREFINE_DATA (default: ../shared/data).
+// Mutates DICOM, NIfTI and NRRD files and reads them, compressed pixels included: every one must give a result or a typed error,
+// soon, without growing. Run: npm run fuzz:dicom -- [--runs 100000] [--seed 1]. Takes the small files of test/golden and, where
+// they are, the real files of SAMREFINE_DATA (default: ../shared/data).
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isRefineError } from "@samrefine/core";
-import { decodeSeg, framesOf, readPart10, sourceInstanceOf } from "@samrefine/dicom";
+import { decodeSeg, framesOf, readPart10, rgbFromPalette, sourceInstanceOf } from "@samrefine/dicom";
 import { readFrame } from "@samrefine/dicom/node";
+import { readNifti, readNrrd, readSegNrrd } from "@samrefine/formats";
 import { dataFolder } from "./seg-matrix.ts";
 
 /** Longest time that one file may take; the real ones take a few milliseconds. */
@@ -31,7 +32,7 @@ function random(limit: number): number {
 
 /** Every segmentation and every golden image, and a few real images per folder. */
 function filesIn(folder: string): readonly string[] {
-  const names = readdirSync(folder).filter((name) => !/\.(nrrd|gz|json)$/.test(name));
+  const names = readdirSync(folder).filter((name) => !name.endsWith(".json"));
   const paths = names.map((name) => join(folder, name));
   const files = paths.filter((path) => statSync(path).isFile());
   const isSegmentation = (path: string): boolean => /seg|liver\.|overlaps|labelmap/.test(path.slice(folder.length));
@@ -55,26 +56,36 @@ function mutate(whole: Uint8Array): Uint8Array {
   return bytes;
 }
 
-async function read(bytes: Uint8Array): Promise<"read" | "refused"> {
+async function readDicom(bytes: Uint8Array): Promise<void> {
+  const file = readPart10(bytes);
+  const { dataset } = file;
+  if (dataset.SegmentSequence === undefined) {
+    const frames = framesOf(sourceInstanceOf(dataset));
+    if (bytes.byteLength >= LONGEST_FILE) return;
+    const { data, photometricInterpretation } = await readFrame(file, frames[0]?.frameNumber);
+    if (photometricInterpretation === "PALETTE COLOR") rgbFromPalette(dataset, data);
+  } else {
+    const seg = decodeSeg(bytes);
+    for (const frame of seg.frames) seg.frame(frame.index);
+  }
+}
+
+async function read(path: string, bytes: Uint8Array): Promise<"read" | "refused"> {
   try {
-    const file = readPart10(bytes);
-    const { dataset } = file;
-    if (dataset.SegmentSequence === undefined) {
-      const frames = framesOf(sourceInstanceOf(dataset));
-      if (bytes.byteLength < LONGEST_FILE) await readFrame(file, frames[0]?.frameNumber);
-    } else {
-      const seg = decodeSeg(bytes);
-      for (const frame of seg.frames) seg.frame(frame.index);
-    }
+    if (/\.nii(\.gz)?$/.test(path)) readNifti(bytes);
+    else if (path.endsWith(".seg.nrrd")) readSegNrrd(bytes);
+    else if (path.endsWith(".nrrd")) readNrrd(bytes);
+    else await readDicom(bytes);
     return "read";
   } catch (error) {
-    if (isRefineError(error, "unsupported-dicom")) return "refused";
+    if (isRefineError(error, "unsupported-dicom") || isRefineError(error, "invalid-format")) return "refused";
     throw error;
   }
 }
 
 if (!existsSync(dataFolder)) console.log(`The real data is not there (${dataFolder}); set SAMREFINE_DATA.`);
-const folders = [fileURLToPath(new URL("../golden/pixels", import.meta.url)), dataFolder].filter(existsSync);
+const goldens = ["pixels", "formats"].map((name) => fileURLToPath(new URL(`../golden/${name}`, import.meta.url)));
+const folders = [...goldens, dataFolder].filter(existsSync);
 const corpus = folders.flatMap(filesIn).map((path) => ({
   path,
   bytes: new Uint8Array(readFileSync(path)).slice(0, LONGEST_FILE),
@@ -87,12 +98,13 @@ for (let run = 0; run < runs && failed === 0; run++) {
   const before = state;
   const start = performance.now();
   try {
-    counts[await read(mutate(bytes))]++;
+    counts[await read(path, mutate(bytes))]++;
   } catch (error) {
     failed++;
     console.error(`run ${run}, state ${before}, ${path}:`, error);
   }
   slowest = Math.max(slowest, performance.now() - start);
+  if ((run + 1) % 10_000 === 0) console.log(`${run + 1} of ${runs}`);
 }
 const memory = Math.round(process.memoryUsage().rss / 1e6);
 console.log(

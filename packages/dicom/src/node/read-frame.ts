@@ -175,7 +175,9 @@ async function codecSamples(
   }
   if (precision > 16 || precision > layout.bytesPerSample * 8) throw refuse(`${precision}-bit samples do not fit`);
   if (EIGHT_BIT.has(transferSyntaxUid) && precision !== 8) {
-    throw refuse(`${precision}-bit JPEG with loss is not decoded here, 8-bit is`);
+    throw refuse(
+      `${precision}-bit JPEG with loss (transfer syntax ${transferSyntaxUid}) is not decoded here, 8-bit is`,
+    );
   }
   let image: DecodedImage;
   try {
