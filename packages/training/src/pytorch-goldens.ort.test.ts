@@ -6,10 +6,12 @@ import { elementCount, Graph, type Shape, type Tensor } from "./graph/graph.ts";
 import { multiply, sumAll } from "./graph/primitives.ts";
 import { binaryCrossEntropy } from "./loss/binary-cross-entropy.ts";
 import { crossEntropy } from "./loss/cross-entropy.ts";
+import { entropy } from "./loss/entropy.ts";
 import { meanSquaredError } from "./loss/mean-squared-error.ts";
 import { softDice } from "./loss/soft-dice.ts";
 import { scbUnet } from "./network/scb-unet.ts";
 import { batchNorm } from "./operator/batch-norm.ts";
+import { bilinearUpsample } from "./operator/bilinear-upsample.ts";
 import { convolution } from "./operator/convolution.ts";
 import { instanceNorm } from "./operator/instance-norm.ts";
 import { leakyRelu } from "./operator/leaky-relu.ts";
@@ -122,6 +124,10 @@ const builds: Readonly<Record<string, (graph: Graph, ...inputs: Tensor[]) => Ten
     const classes = g.emit("Softmax", [g.constant(draw(103, images), images)], images, { axis: { int: 1 } });
     return crossEntropy(g, z!, classes, weights(g));
   },
+  bilinearUpsample2: (g, x) => bilinearUpsample(g, x!, 2),
+  bilinearUpsample3: (g, x) => bilinearUpsample(g, x!, 3),
+  sigmoidEntropy: (g, z) => entropy(g, z!, { activation: "sigmoid", pixelWeights: weights(g) }),
+  softmaxEntropy: (g, z) => entropy(g, z!, { activation: "softmax" }),
   meanSquaredError: (g, a, b) => meanSquaredError(g, a!, b!),
 };
 

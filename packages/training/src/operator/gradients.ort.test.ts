@@ -5,8 +5,10 @@ import { elementCount, Graph, type Tensor } from "../graph/graph.ts";
 import { multiply, sumAll } from "../graph/primitives.ts";
 import { binaryCrossEntropy } from "../loss/binary-cross-entropy.ts";
 import { crossEntropy } from "../loss/cross-entropy.ts";
+import { entropy } from "../loss/entropy.ts";
 import { meanSquaredError } from "../loss/mean-squared-error.ts";
 import { softDice } from "../loss/soft-dice.ts";
+import { bilinearUpsample } from "./bilinear-upsample.ts";
 import { concatenateChannels } from "./concatenate-channels.ts";
 import { convolution } from "./convolution.ts";
 import { instanceNorm } from "./instance-norm.ts";
@@ -65,6 +67,14 @@ const cases: readonly Case[] = [
   { name: "instance norm", shapes: [images, [3], [3]], build: (g, x, a, b) => instanceNorm(g, x!, a!, b!) },
   { name: "leaky ReLU", shapes: [images], build: (g, x) => leakyRelu(g, x!, 0.2), step: 1e-3 },
   { name: "max pool", shapes: [images], build: (g, x) => maxPool(g, x!), step: 1e-3 },
+  { name: "bilinear up-sampling", shapes: [images], build: (g, x) => bilinearUpsample(g, x!, 2) },
+  ...(["sigmoid", "softmax"] as const).map(
+    (activation): Case => ({
+      name: `entropy of a ${activation} with pixel weights`,
+      shapes: [images],
+      build: (g, x) => entropy(g, x!, { activation, pixelWeights: g.constant(weights, [2, 1, 4, 6]) }),
+    }),
+  ),
   { name: "sigmoid", shapes: [images], build: (g, x) => sigmoid(g, x!) },
   { name: "softmax", shapes: [images], build: (g, x) => softmax(g, x!) },
   { name: "slice of a batch", shapes: [images], build: (g, x) => sliceBatch(g, x!, 1, 2) },
