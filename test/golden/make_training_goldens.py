@@ -56,6 +56,21 @@ def cross_entropy(z, weights):
     return (loss * weights).sum() / (weights.sum() + 1e-8)
 
 
+def entropy(z, softmax, weights=None):
+    if softmax:
+        values = -(torch.softmax(z, 1) * torch.log_softmax(z, 1)).sum(1, keepdim=True)
+    else:
+        p = torch.sigmoid(z)
+        values = -(p * F.logsigmoid(z) + (1 - p) * F.logsigmoid(-z))
+    if weights is None:
+        return values.mean()
+    return (values * weights).sum() / (weights.expand_as(values).sum() + 1e-8)
+
+
+def upsample(x, factor):
+    return F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
+
+
 CASES = {
     "convolution3x3": ([(2, 3, 8, 6), (5, 3, 3, 3)], lambda x, w: F.conv2d(x, w, padding=1)),
     "convolution1x1": ([(2, 3, 8, 6), (5, 3, 1, 1), (5,)], lambda x, w, b: F.conv2d(x, w, b)),
@@ -76,6 +91,10 @@ CASES = {
     "diceSquaredOverImage": ([IMAGES], lambda z: dice(torch.sigmoid(z), True, (2, 3))),
     "diceSquaredOverBatch": ([IMAGES], lambda z: dice(torch.sigmoid(z), True, (0, 2, 3))),
     "crossEntropy": ([IMAGES], lambda z: cross_entropy(z, WEIGHTS)),
+    "bilinearUpsample2": ([(2, 3, 5, 4)], lambda x: upsample(x, 2)),
+    "bilinearUpsample3": ([(1, 2, 3, 4)], lambda x: upsample(x, 3)),
+    "sigmoidEntropy": ([IMAGES], lambda z: entropy(z, False, WEIGHTS)),
+    "softmaxEntropy": ([IMAGES], lambda z: entropy(z, True)),
     "meanSquaredError": ([IMAGES, IMAGES], F.mse_loss),
 }
 
