@@ -29,6 +29,7 @@ export * from "./random.ts";
 export * from "./refine/capabilities.ts";
 export * from "./refine/derive-prompts.ts";
 export * from "./refine/exceptions.ts";
+export * from "./refine/logit-patch.ts";
 export * from "./refine/parse-plan.ts";
 export * from "./refine/plan.ts";
 export * from "./refine/plan-evidence.ts";

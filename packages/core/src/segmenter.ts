@@ -10,14 +10,21 @@ export interface SegmentTaskOptions extends TaskOptions {
   readonly intensity: IntensityTransform;
   /** Average over mirrored copies of the input. Default "none". */
   readonly testTimeAugmentation?: "none" | "horizontal-flip" | "flips";
+  /**
+   * "logits": segments carry the network's logits instead of probabilities, where its classes are independent and nothing is
+   * averaged. It saves an exponential and a logarithm per pixel and class of those that only refine. Default "probabilities".
+   */
+  readonly values?: SegmentValues;
 }
+
+export type SegmentValues = "probabilities" | "logits";
 
 /** A network that proposes a segmentation without prompts (the U-Net). */
 export interface Segmenter extends Releasable {
   readonly modelId: string;
   /** SHA-256 of the weights, hex. */
   readonly digest: string;
-  /** Result on the model's own grid, which covers the extent of the image; every segment carries its probability. */
+  /** Result on the model's own grid, which covers the extent of the image; every segment carries its probability, or its logits. */
   segment(image: Image2D, options: SegmentTaskOptions): Promise<SegmentStack>;
 }
 

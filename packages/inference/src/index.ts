@@ -12,7 +12,7 @@ export {
   type Rung,
 } from "./ladder/ladder-engine.ts";
 export type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "./raw-session.ts";
-export { type NetworkImage, networkImage } from "./unet/network-image.ts";
+export { type NetworkImage, networkImage, networkSlice } from "./unet/network-image.ts";
 export type { WasmPaths } from "./web-runtime.ts";
 export type { WorkerLike } from "./worker/worker-connection.ts";
 export { createWorkerEngine, type WorkerEngineOptions } from "./worker/worker-engine.ts";

@@ -104,7 +104,7 @@ export interface RefineryCalls {
   loadPromptable(model: ModelReference<PromptableManifest>): void;
   /** Starts collecting the values of a series for a policy of scope "volume". */
   beginMeasure(policy: IntensityPolicy): void;
-  addToMeasure(frame: DecodedFrame): void;
+  addToMeasure(frames: readonly DecodedFrame[]): void;
   finishMeasure(): IntensityTransform;
   segmentSlice(request: SegmentSliceRequest): SliceResult;
   decode(request: DecodeRequest): DecodeResult;

@@ -1,4 +1,5 @@
-import type { DecodedFrame } from "../series/modality-image.ts";
+import type { Image2D } from "@samrefine/core";
+import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
 import { type FrameReference, KEPT_FRAMES } from "./contract.ts";
 
 /**
@@ -17,23 +18,25 @@ export class SentFrames {
   }
 }
 
-/** The refinery's side: the frames that came last. */
+/** The refinery's side: the images of the frames that came last. */
 export class RecentFrames {
-  readonly #frames = new Map<string, DecodedFrame>();
+  readonly #images = new Map<string, Image2D>();
 
   /** @returns undefined for a frame that was neither sent now nor lately. */
-  take({ key, frame = this.#frames.get(key) }: FrameReference): DecodedFrame | undefined {
-    if (!frame) return undefined;
-    // In the order in which they came, as the other side counts them: use does not renew.
-    if (!this.#frames.has(key)) this.#frames.set(key, frame);
-    for (const oldest of this.#frames.keys()) {
-      if (this.#frames.size <= KEPT_FRAMES) break;
-      this.#frames.delete(oldest);
+  take({ key, frame }: FrameReference): Image2D | undefined {
+    if (!frame) return this.#images.get(key);
+    // In the order in which they came, as the other side counts them: use does not renew, but another run's sending does.
+    const image = modalityImage(frame);
+    this.#images.delete(key);
+    this.#images.set(key, image);
+    for (const oldest of this.#images.keys()) {
+      if (this.#images.size <= KEPT_FRAMES) break;
+      this.#images.delete(oldest);
     }
-    return frame;
+    return image;
   }
 
   clear(): void {
-    this.#frames.clear();
+    this.#images.clear();
   }
 }

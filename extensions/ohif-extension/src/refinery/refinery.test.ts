@@ -94,8 +94,8 @@ test("where two segments overlap the more probable one is shown and the other on
       segments: [segment(1, [1, 1, 1, 0]), segment(2, [0, 1, 1, 1]), segment(3, [0, 0, 0, 0])],
     },
     logits: new Map([
-      [1, Float32Array.of(30, 40, 0.5, -1)],
-      [2, Float32Array.of(-2, 20, 1, 2)],
+      [1, { box: { xMin: 0, yMin: 0, xMax: 2, yMax: 0 }, data: Float32Array.of(30, 40, 0.5) }],
+      [2, { box: { xMin: 1, yMin: 0, xMax: 3, yMax: 0 }, data: Float32Array.of(20, 1, 2) }],
     ]),
     outcomes: new Map<number, unknown>([
       [1, kept],

@@ -5,6 +5,7 @@ import {
   type IntensityPolicy,
   type IntensityTransform,
   type KeepReason,
+  type LogitPatch,
   type Mask,
   type PixelArray,
   type Prompt,
@@ -45,6 +46,7 @@ import type {
   SliceResult,
 } from "./contract.ts";
 import { RecentFrames } from "./recent-frames.ts";
+import { SampledSlices } from "./sampled-slices.ts";
 
 /** {@link RefineryCalls} as they run: asynchronous, each with its own signal and progress. */
 export type Refinery = {
@@ -74,6 +76,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
   let promptable: { readonly segmenter: PromptableSegmenter; readonly manifest: PromptableManifest } | undefined;
   let kept: KeptEmbedding | undefined;
   const recent = new RecentFrames();
+  const sampled = new SampledSlices();
   let measure: { readonly policy: IntensityPolicy; readonly values: PixelArray[] } | undefined;
 
   const engine = (): Promise<LadderEngine> => {
@@ -130,8 +133,8 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
       measure = { policy, values: [] };
     },
 
-    async addToMeasure(frame: DecodedFrame): Promise<void> {
-      measure?.values.push(modalityImage(frame).data);
+    async addToMeasure(frames: readonly DecodedFrame[]): Promise<void> {
+      measure?.values.push(...frames.map((frame) => modalityImage(frame).data));
     },
 
     async finishMeasure(): Promise<IntensityTransform> {
@@ -146,17 +149,19 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
       if (!entry) throw new RefineError("configuration", `The model ${request.modelId} is not loaded.`);
       const { segmenter, manifest } = entry;
       const slices = request.slices.map((reference) => {
-        const frame = request.slices.length > 1 ? recent.take(reference) : reference.frame;
-        if (!frame) throw new RefineError("inference", "A slice was not sent along.");
-        return modalityImage(frame);
+        const { frame } = reference;
+        const image = request.slices.length > 1 ? recent.take(reference) : frame && modalityImage(frame);
+        if (!image) throw new RefineError("inference", "A slice was not sent along.");
+        return image;
       });
       const image = slices[slices.length >> 1]!;
       const intensity = request.intensity ?? resolveIntensity(manifest.intensity, [image.data]);
-      const input = networkImage(slices, manifest, intensity);
+      const input = networkImage(slices, manifest, intensity, sampled.sample);
       const initial = await segmenter.segment(input.image, {
         signal: options.signal,
         intensity: input.intensity,
         testTimeAugmentation: request.plan.testTimeAugmentation,
+        values: "logits",
       });
       options.signal?.throwIfAborted();
       const sam = request.plan.passes.length > 0 ? requirePromptable() : undefined;
@@ -240,60 +245,91 @@ export function displayRangeOf(manifest: SegmentationManifest, intensity: Intens
  * @param passCount Of the plan: the prompts of one object follow each other, one per pass.
  */
 export function sliceResult(result: RefinementResult, passCount: number): SliceResult {
-  const labels = shownLabels(result);
-  const hidden: HiddenPixels[] = [];
-  const segments: SegmentResult[] = [];
-  for (const { number, mask } of result.stack.segments) {
+  const shown = shownLabels(result);
+  const segments = result.stack.segments.map(({ number, mask }): SegmentResult => {
     const outcome = outcomeOf(result, number);
     if (outcome.kind === "absent") {
-      segments.push({
+      return {
         number,
         areaPixels: 0,
         outcome: "absent",
         reason: undefined,
         estimatedDice: undefined,
         objects: [],
-      });
-      continue;
+      };
     }
-    const covered: number[] = [];
-    let area = 0;
-    forEachRun(mask.data, (value, start, end) => {
-      if (value === 0) return;
-      area += end - start;
-      for (let i = start; i < end; i++) if (labels[i] !== number) covered.push(i);
-    });
-    if (covered.length > 0) hidden.push({ number, pixels: Uint32Array.from(covered) });
-    segments.push({
+    return {
       number,
-      areaPixels: area,
+      areaPixels: shown.areas.get(number) ?? 0,
       outcome: outcome.kind,
       reason: outcome.kind === "kept-initial" ? keepReasonText(outcome.reason) : undefined,
       estimatedDice: outcome.quality.value,
       objects: promptedObjects(outcome.prompts, passCount, mask),
-    });
-  }
-  return { labels, hidden, segments };
+    };
+  });
+  return { labels: shown.labels, hidden: hiddenPixels(result, shown.labels, shown.overlapping), segments };
+}
+
+interface ShownLabels {
+  readonly labels: Uint8Array;
+  /** Pixels of every class that is there, shown or not. */
+  readonly areas: ReadonlyMap<SegmentNumber, number>;
+  /** Classes that share a pixel with another one. */
+  readonly overlapping: ReadonlySet<SegmentNumber>;
 }
 
 /**
  * The segment that is shown at every pixel: where several lie, the most probable one, the lowest number among equals. As
- * `fuseToLabels` does it, but by runs, and by logits, which grow as probabilities do.
+ * `fuseToLabels` does it, but only where a class can be, and by logits, which grow as probabilities do.
  */
-function shownLabels({ stack: { geometry, segments }, logits }: RefinementResult): Uint8Array {
+function shownLabels({ stack: { geometry, segments }, logits }: RefinementResult): ShownLabels {
   const labels = new Uint8Array(geometry.columns * geometry.rows);
+  const areas = new Map<SegmentNumber, number>();
+  const overlapping = new Set<SegmentNumber>();
   for (const { number, mask } of segments.toSorted((a, b) => a.number - b.number)) {
     const own = logits?.get(number);
     if (own === undefined) continue;
+    const { xMin, xMax, yMin, yMax } = own.box;
+    let area = 0;
+    let at = 0;
+    for (let y = yMin; y <= yMax; y++) {
+      const end = y * geometry.columns + xMax;
+      for (let i = y * geometry.columns + xMin; i <= end; i++, at++) {
+        if (mask.data[i] === 0) continue;
+        area++;
+        const rival = labels[i]!;
+        if (rival !== 0) {
+          overlapping.add(number).add(rival);
+          if (own.data[at]! <= logitAt(logits!.get(rival)!, i, geometry.columns)) continue;
+        }
+        labels[i] = number;
+      }
+    }
+    areas.set(number, area);
+  }
+  return { labels, areas, overlapping };
+}
+
+function logitAt({ box, data }: LogitPatch, index: number, columns: number): number {
+  const y = Math.floor(index / columns);
+  return data[(y - box.yMin) * (box.xMax - box.xMin + 1) + (index - y * columns) - box.xMin]!;
+}
+
+/** What of each class lies under another one. */
+function hiddenPixels(
+  { stack: { segments } }: RefinementResult,
+  labels: Uint8Array,
+  overlapping: ReadonlySet<SegmentNumber>,
+): HiddenPixels[] {
+  return segments.flatMap(({ number, mask }) => {
+    if (!overlapping.has(number)) return [];
+    const covered: number[] = [];
     forEachRun(mask.data, (value, start, end) => {
       if (value === 0) return;
-      for (let i = start; i < end; i++) {
-        const rival = labels[i]!;
-        if (rival === 0 || own[i]! > logits!.get(rival)![i]!) labels[i] = number;
-      }
+      for (let i = start; i < end; i++) if (labels[i] !== number) covered.push(i);
     });
-  }
-  return labels;
+    return covered.length > 0 ? [{ number, pixels: Uint32Array.from(covered) }] : [];
+  });
 }
 
 function outcomeOf({ outcomes }: RefinementResult, number: SegmentNumber): SegmentOutcome {

@@ -19,6 +19,7 @@ import type { ReadSeg } from "../seg/read-seg.ts";
 import { saveFiles } from "../seg/save-files.ts";
 import { type DownloadFormat, SegStore } from "../seg/seg-store.ts";
 import { WaitingSegs } from "../seg/waiting-segs.ts";
+import { MeasuredIntensities } from "../series/measured-intensity.ts";
 import { type SeriesSource, seriesTraits } from "../series/series-source.ts";
 import { type Gesture, promptOf } from "../tool/pending-edit.ts";
 import { Activity } from "./activity.ts";
@@ -58,6 +59,7 @@ export class RefineSession {
   readonly #book: RecordBook;
   readonly #activity: Activity;
   readonly #editing: PromptEditing;
+  readonly #intensities = new MeasuredIntensities();
   readonly #listeners = new Set<() => void>();
   readonly #life = new AbortController();
   #subscriptions: Subscription[] = [];
@@ -277,6 +279,7 @@ export class RefineSession {
           book: this.#book,
           activity: this.#activity,
           client,
+          intensities: this.#intensities,
           manifest,
           plan,
           life: this.#life.signal,

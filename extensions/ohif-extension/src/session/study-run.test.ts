@@ -3,6 +3,7 @@ import type { SegmentationManifest } from "@samrefine/models";
 import { describe, expect, it } from "vitest";
 import { type LabelmapPort, SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { RefineryClient } from "../refinery/client.ts";
+import { MeasuredIntensities } from "../series/measured-intensity.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import { Activity } from "./activity.ts";
 import type { RecordBook, RecordChange } from "./record-book.ts";
@@ -75,6 +76,7 @@ function makeRun(answer: (key: string) => void) {
     book,
     activity,
     client,
+    intensities: new MeasuredIntensities(),
     manifest: { id: "net", input: { channels: 1 }, intensity: { kind: "fixed" } } as unknown as SegmentationManifest,
     plan: presetPlan("raw"),
     life: life.signal,

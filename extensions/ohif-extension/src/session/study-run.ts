@@ -6,6 +6,7 @@ import type { FrameReference, SliceResult } from "../refinery/contract.ts";
 import { SentFrames } from "../refinery/recent-frames.ts";
 import { outwardOrder } from "../run/slice-order.ts";
 import { runSlices } from "../run/study-runner.ts";
+import type { MeasuredIntensities } from "../series/measured-intensity.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
 import { objectsOfResult, qualityOfResult } from "./apply-result.ts";
@@ -16,6 +17,7 @@ export interface StudyRun {
   readonly book: RecordBook;
   readonly activity: Activity;
   readonly client: RefineryClient;
+  readonly intensities: MeasuredIntensities;
   readonly manifest: SegmentationManifest;
   readonly plan: RefinementPlan;
   /** Aborted when the study is closed. */
@@ -69,7 +71,10 @@ export async function segmentStudy(
       if (signal.aborted || life.aborted) break;
       const { series, order, reviewed } = task;
       const record = await book.forModel(series, manifest);
-      const intensity = await measure(run, series, signal);
+      const intensity = await run.intensities.of(series, manifest.intensity, run.client, {
+        signal,
+        onProgress: (completed) => activity.show("Reading the series", { completed, total: series.sliceCount }),
+      });
       const historyBefore = record.history;
       record.markHistory(
         record.segments.map(({ number }) => number),
@@ -175,23 +180,6 @@ async function framesAround(
     const key = series.imageIds[indices[channel]!]!;
     return channels > 1 ? sent.reference(key, frame) : { key, frame };
   });
-}
-
-/** Policies that look at the whole volume need every slice once before the first one is segmented. */
-async function measure({ client, manifest, activity }: StudyRun, series: SeriesSource, signal: AbortSignal) {
-  const policy = manifest.intensity;
-  if (policy.kind !== "percentiles" || policy.scope !== "volume") return undefined;
-  await client.request("beginMeasure", policy, { signal });
-  // One slice is read while the one before it is taken in.
-  let taken: Promise<unknown> = Promise.resolve();
-  for (let slice = 0; slice < series.sliceCount; slice++) {
-    const frame = await series.frame(slice, signal);
-    await taken;
-    taken = client.request("addToMeasure", frame, { signal });
-    activity.show("Reading the series", { completed: slice + 1, total: series.sliceCount });
-  }
-  await taken;
-  return client.request("finishMeasure", undefined, { signal });
 }
 
 /** What a person should know after a run, in a sentence or three. */

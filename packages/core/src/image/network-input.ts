@@ -18,7 +18,7 @@ export function networkInput(image: Image2D, intensity: IntensityTransform, grid
   const { rows: sourceRows, columns: sourceColumns } = image.geometry;
   const { lower, upper, subtract, multiply } = intensity;
   const normalise = (value: number): number => {
-    const clipped = Math.min(Math.max(value, lower), upper);
+    const clipped = value < lower ? lower : value > upper ? upper : value;
     return Number.isNaN(clipped) ? 0 : (clipped - subtract) * multiply;
   };
 
@@ -26,7 +26,12 @@ export function networkInput(image: Image2D, intensity: IntensityTransform, grid
   const result = new Float32Array(channels * plane);
   if (grid.rows === sourceRows && grid.columns === sourceColumns) {
     for (let channel = 0; channel < channels; channel++) {
-      for (let i = 0; i < plane; i++) result[channel * plane + i] = normalise(data[i * channels + channel]!);
+      let target = channel * plane;
+      for (let i = channel; i < data.length; i += channels) {
+        const value = data[i]!;
+        const clipped = value < lower ? lower : value > upper ? upper : value;
+        result[target++] = Number.isNaN(clipped) ? 0 : (clipped - subtract) * multiply;
+      }
     }
     return result;
   }

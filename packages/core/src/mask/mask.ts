@@ -9,11 +9,14 @@ export interface Mask {
   readonly data: Uint8Array;
 }
 
-/** One class of a {@link SegmentStack}. `probability` (0..1, same geometry) is there when a network made the mask. */
+/** One class of a {@link SegmentStack}, on its geometry. */
 export interface Segment {
   readonly number: SegmentNumber;
   readonly mask: Mask;
+  /** 0..1; there when a network made the mask, unless its `logits` are. */
   readonly probability?: Float32Array;
+  /** What the probability is the sigmoid of: the network's own output, where it was asked for. */
+  readonly logits?: Float32Array;
 }
 
 /** Binary segments that may overlap, as a U-Net's sigmoid channels do. All segments share the geometry. */

@@ -16,26 +16,12 @@ export function emptyMask(geometry: ImageGeometry): Mask {
   return { geometry, data: new Uint8Array(geometry.columns * geometry.rows) };
 }
 
-/**
- * 1 where `values > threshold` (NaN counts as below).
- * @param within nothing outside of it is looked at: the mask is empty there.
- * @throws RefineError `shape-mismatch`.
- */
-export function maskAbove(
-  values: ArrayLike<number>,
-  geometry: ImageGeometry,
-  threshold: number,
-  within: PixelBox = { xMin: 0, yMin: 0, xMax: geometry.columns - 1, yMax: geometry.rows - 1 },
-): Mask {
+/** 1 where `values > threshold` (NaN counts as below). @throws RefineError `shape-mismatch`. */
+export function maskAbove(values: ArrayLike<number>, geometry: ImageGeometry, threshold: number): Mask {
   requireGridLength("Threshold", values.length, geometry);
   const data = new Uint8Array(values.length);
-  for (let y = within.yMin; y <= within.yMax; y++) {
-    const end = y * geometry.columns + within.xMax;
-    // Nothing is written where the mask stays empty, which is nearly everywhere.
-    for (let i = y * geometry.columns + within.xMin; i <= end; i++) {
-      if ((values[i] as number) > threshold) data[i] = 1;
-    }
-  }
+  // Nothing is written where the mask stays empty, which is nearly everywhere.
+  for (let i = 0; i < data.length; i++) if ((values[i] as number) > threshold) data[i] = 1;
   return { geometry, data };
 }
 

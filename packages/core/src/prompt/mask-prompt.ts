@@ -32,6 +32,34 @@ export function logitsOfProbability(probability: Float32Array, threshold = 0.5):
 }
 
 /**
+ * A network's logits as {@link logitsOfProbability} would make them of its probabilities: within the same bounds, less
+ * logit(threshold). NaN is as low as can be.
+ */
+export function logitsAbove(logits: Float32Array, threshold = 0.5): Float32Array {
+  const bound = logit(1 - PROBABILITY_MARGIN);
+  const shift = logit(threshold);
+  const result = new Float32Array(logits.length);
+  for (let i = 0; i < result.length; i++) {
+    const value = logits[i] as number;
+    result[i] = (value > -bound ? Math.min(value, bound) : -bound) - shift;
+  }
+  return result;
+}
+
+/** Sigmoid of every logit, within {@link PROBABILITY_MARGIN} of 0 and 1, where most pixels need no exponential. NaN is 0. */
+export function probabilityWithin(logits: Float32Array): Float32Array {
+  const bound = logit(1 - PROBABILITY_MARGIN);
+  const result = new Float32Array(logits.length);
+  for (let i = 0; i < result.length; i++) {
+    const value = logits[i] as number;
+    if (value >= bound) result[i] = 1 - PROBABILITY_MARGIN;
+    else if (value > -bound) result[i] = 1 / (1 + Math.exp(-value));
+    else result[i] = value <= -bound ? PROBABILITY_MARGIN : 0;
+  }
+  return result;
+}
+
+/**
  * Makes logits agree with a cleaned mask: where clean-up removed or added a pixel, the sign is turned and the magnitude
  * kept, so that the rest of the network's opinion survives and an upsampled border stays smooth.
  */

@@ -1,7 +1,7 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import { sigmoid } from "../kernels/scalar.ts";
 import type { Mask, SegmentNumber } from "../mask/mask.ts";
-import { maskAbove, type PixelBox } from "../mask/measure.ts";
+import { maskAbove } from "../mask/measure.ts";
 import type { FusionKind } from "./plan.ts";
 
 /** weight * sam + (1 - weight) * network, per pixel. */
@@ -72,19 +72,17 @@ export function classRanks(numbers: readonly SegmentNumber[], priority: readonly
  * See `RefinementPlan.fusion`.
  *
  * @param ranks per class, for `priority`: the lowest claims a pixel first.
- * @param boxes per class, for `independent`: where its logits may be positive; undefined = anywhere.
  */
 export function masksOfLogits(
   logits: readonly (Float32Array | undefined)[],
   geometry: ImageGeometry,
   fusion: FusionKind,
   ranks: readonly number[] = [],
-  boxes: readonly (PixelBox | undefined)[] = [],
 ): Mask[] {
   const size = geometry.columns * geometry.rows;
   if (fusion === "independent") {
-    return logits.map((values, index) =>
-      values === undefined ? { geometry, data: new Uint8Array(size) } : maskAbove(values, geometry, 0, boxes[index]),
+    return logits.map((values) =>
+      values === undefined ? { geometry, data: new Uint8Array(size) } : maskAbove(values, geometry, 0),
     );
   }
   const masks = logits.map(() => ({ geometry, data: new Uint8Array(size) }));

@@ -5,9 +5,16 @@ import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts
 import { maskAbove } from "../mask/measure.ts";
 import { morphMask } from "../mask/morphology.ts";
 import { selectComponent } from "../mask/select-component.ts";
-import { imposeMask, logitsOfMask, logitsOfProbability } from "../prompt/mask-prompt.ts";
+import {
+  imposeMask,
+  logitsAbove,
+  logitsOfMask,
+  logitsOfProbability,
+  probabilityWithin,
+} from "../prompt/mask-prompt.ts";
 import { argMaxMasks } from "./binarise.ts";
 import { planForSegment } from "./exceptions.ts";
+import { probabilitiesOf } from "./fuse-logits.ts";
 import type { CleanUpStep, RefinementPlan } from "./plan.ts";
 import { type ImageSource, type RandomWalkerStep, walkSegments } from "./walk-segments.ts";
 
@@ -40,7 +47,7 @@ export function cleanMask(mask: Mask, steps: readonly MaskStep[], probability?: 
 }
 
 /**
- * Binarises and cleans every class. A segment with probability is binarised from it, whatever its mask says; one without
+ * Binarises and cleans every class. A segment with probability or logits is binarised from them, whatever its mask says; one without
  * (drawn by a person) is its mask, with the logits of a certain one. A probability that is NaN counts as 0.
  *
  * @param source needed by a plan whose clean-up looks at the image.
@@ -99,6 +106,9 @@ type RawSegment = Omit<PreparedSegment, "cleaned" | "cleanedLogits">;
 
 function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegment[] {
   const { geometry } = stack;
+  if (plan.binarise === undefined && stack.segments.every(({ logits }) => logits !== undefined)) {
+    return stack.segments.map((segment) => ofLogits(segment, stack, plan.probabilityThreshold));
+  }
   const probabilities = stack.segments.map((segment) => checkedProbability(segment, stack));
   const exclusive =
     plan.binarise &&
@@ -123,8 +133,20 @@ function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegmen
   });
 }
 
-function checkedProbability({ number, mask, probability }: Segment, stack: SegmentStack): Float32Array | undefined {
+/** Probabilities are worked out of classes that are there alone: an exponential per pixel costs more than all else here. */
+function ofLogits({ number, logits }: Segment, { geometry }: SegmentStack, threshold: number): RawSegment {
+  const own = logits as Float32Array;
+  requireGridLength(`Logits of segment ${number}`, own.length, geometry);
+  const rawLogits = logitsAbove(own, threshold);
+  const raw = maskAbove(rawLogits, geometry, 0);
+  const isPresent = raw.data.includes(1);
+  return { number, probability: isPresent ? probabilityWithin(own) : undefined, raw, rawLogits };
+}
+
+function checkedProbability(segment: Segment, stack: SegmentStack): Float32Array | undefined {
+  const { number, mask, logits } = segment;
   requireGridLength(`Segment ${number}`, mask.data.length, stack.geometry);
+  const probability = segment.probability ?? (logits && probabilitiesOf(logits));
   if (probability === undefined) return undefined;
   requireGridLength(`Probability of segment ${number}`, probability.length, stack.geometry);
   return withoutNaN(probability);

@@ -5,10 +5,12 @@ import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
 import type { Mask, Segment, SegmentStack } from "../mask/mask.ts";
 import { anyMask, drawMask, rectangleMask, showMask } from "../mask/masks.fixture.ts";
-import { maskArea, maskBox } from "../mask/measure.ts";
+import { emptyMask, maskArea, maskBox } from "../mask/measure.ts";
 import type { BoxPrompt, Prompt } from "../prompt/prompt.ts";
 import type { Progress } from "../task.ts";
 import { derivePrompts } from "./derive-prompts.ts";
+import { probabilitiesOf } from "./fuse-logits.ts";
+import { maskOfPatch } from "./logit-patch.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { presetPlan, refinementPresets } from "./presets.ts";
 import { recordingSegmenter } from "./recording-segmenter.fixture.ts";
@@ -101,8 +103,8 @@ describe("refine without SAM", () => {
     const asked = await refine(image, stack, plan, undefined, { displayRange, logits: true });
     expect(asked.logits?.size).toBe(1);
     for (const { number, mask } of asked.stack.segments) {
-      const logits = asked.logits?.get(number);
-      expect(Uint8Array.from(logits ?? mask.data, (value) => Number(value > 0))).toEqual(mask.data);
+      const patch = asked.logits?.get(number);
+      expect(patch ? maskOfPatch(patch, mask.geometry).data : emptyMask(mask.geometry).data).toEqual(mask.data);
     }
     expect((await refine(image, stack, plan, undefined, { displayRange })).logits).toBeUndefined();
   });
@@ -114,6 +116,41 @@ describe("refine without SAM", () => {
     const masks = await refine(image, stack, presetPlan("raw"), undefined, { displayRange, probabilities: false });
     expect(masks.stack.segments).toEqual(whole.stack.segments.map(({ number, mask }) => ({ number, mask })));
     expect(masks.stack.segments.every(({ mask }) => mask.data.includes(1))).toBe(true);
+  });
+
+  test("logits of a network say the same as its probabilities, where they are out of bounds or not numbers too", async () => {
+    const logits = [
+      [-40, -3, 0.2, 5, 60, 2, -0.1, -7],
+      [-9, -8, -1, -2, -3, -4, -5, Number.NaN],
+      [1, 2, 3, 4, -1.1, -2.3, -3.2, Number.NEGATIVE_INFINITY],
+    ].map((values) => Float32Array.from(values));
+    const geometry = { columns: 4, rows: 2 };
+    const mask = emptyMask(geometry);
+    const image = imageOf({ columns: 13, rows: 9 });
+    for (const probabilityThreshold of [0.5, 0.7]) {
+      const [asLogits, asProbabilities] = await Promise.all(
+        [
+          logits.map((own, index) => ({ number: index + 1, mask, logits: own })),
+          logits.map((own, index) => ({ number: index + 1, mask, probability: probabilitiesOf(own) })),
+        ].map((segments) =>
+          refine(image, { geometry, segments }, { ...presetPlan("raw"), probabilityThreshold }, undefined, {
+            displayRange,
+            probabilities: false,
+          }),
+        ),
+      );
+      expect(asLogits!.stack).toEqual(asProbabilities!.stack);
+      expect([...asLogits!.outcomes.values()].map(({ kind }) => kind)).toEqual([
+        "kept-initial",
+        "absent",
+        "kept-initial",
+      ]);
+      for (const [number, outcome] of asLogits!.outcomes) {
+        const other = asProbabilities!.outcomes.get(number);
+        if (outcome.kind === "absent" || other?.kind !== outcome.kind) continue;
+        expect(outcome.quality.value).toBeCloseTo(other.quality.value, 6);
+      }
+    }
   });
 
   test("on its own grid raw is the identity, whatever the probabilities", async () => {

@@ -1,10 +1,10 @@
 import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
-import { resizeBilinear, resizeBilinearNear } from "../kernels/resize.ts";
+import { resizeBilinear } from "../kernels/resize.ts";
 import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { emptyMask, maskBox, type PixelBox } from "../mask/measure.ts";
+import { emptyMask } from "../mask/measure.ts";
 import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
 import type { ImageEmbedding, PromptableSegmenter } from "../segmenter.ts";
 import { askSam, type UnitAnswer } from "./ask-sam.ts";
@@ -20,6 +20,7 @@ import {
   subtractLogits,
   uniteLogits,
 } from "./fuse-logits.ts";
+import { enlargePatch, type LogitPatch, maskOfPatch, wholePatch } from "./logit-patch.ts";
 import type { AcceptanceRule, RefinementPlan } from "./plan.ts";
 import { type PreparedSegment, prepareSegments } from "./prepare-segments.ts";
 import { containmentOf, estimateQuality, isAccepted, maskAgreement, softDice, stabilityOf } from "./quality.ts";
@@ -28,9 +29,8 @@ import type { KeepReason, RefinementResult, RefineOptions, SegmentOutcome } from
 
 /** A class after the decision: its final logits on the output grid (undefined = absent) and what to report. */
 interface Decision {
-  readonly logits: Float32Array | undefined;
-  /** Where they may be positive; undefined = anywhere. */
-  readonly box?: PixelBox;
+  /** Of the whole grid, unless only signs are needed. */
+  readonly logits: LogitPatch | undefined;
   readonly outcome: SegmentOutcome;
 }
 
@@ -101,20 +101,23 @@ export async function refine(
     }
   }
 
+  const isSignEnough = needsSignsOnly(plan, options);
   const decisions = decideAll({
     prepared,
     second,
     measureAll: options.measureAll === true,
-    needsSignsOnly: needsSignsOnly(plan, options),
+    needsSignsOnly: isSignEnough,
     answers,
     unasked,
     plan,
     grid: initial.geometry,
     output,
   });
-  const logits = decisions.map((decision) => decision.logits);
-  const boxes = decisions.map((decision) => decision.box);
-  const masks = masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority), boxes);
+  const patches = decisions.map((decision) => decision.logits);
+  const logits = patches.map((patch) => patch?.data);
+  const masks = isSignEnough
+    ? patches.map((patch) => (patch === undefined ? emptyMask(output) : maskOfPatch(patch, output)))
+    : masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? { geometry: output, data: new Uint8Array(output.columns * output.rows) };
     if (options.probabilities === false) return { number, mask };
@@ -128,7 +131,7 @@ export async function refine(
   return {
     planId: plan.id,
     stack: { geometry: output, segments },
-    ...(options.logits && { logits: logitsByNumber(numbers, logits) }),
+    ...(options.logits && { logits: logitsByNumber(numbers, patches) }),
     outcomes: new Map(outcomes),
     ...(plan.accept && { ignore: ignoredPixels(plan.accept, { prepared, decisions, masks, output }) }),
   };
@@ -136,7 +139,7 @@ export async function refine(
 
 /**
  * True where only the sign of a class's logits outside of its mask is ever looked at, so that enlarging the part around the
- * mask is enough. It is most of the time of a plan without SAM.
+ * mask is enough.
  */
 function needsSignsOnly(plan: RefinementPlan, options: RefineOptions): boolean {
   const isIndependent = (plan.fusion ?? "independent") === "independent";
@@ -145,12 +148,12 @@ function needsSignsOnly(plan: RefinementPlan, options: RefineOptions): boolean {
 
 function logitsByNumber(
   numbers: readonly SegmentNumber[],
-  logits: readonly (Float32Array | undefined)[],
-): ReadonlyMap<SegmentNumber, Float32Array> {
+  patches: readonly (LogitPatch | undefined)[],
+): ReadonlyMap<SegmentNumber, LogitPatch> {
   return new Map(
-    numbers.flatMap((number, index): [SegmentNumber, Float32Array][] => {
-      const values = logits[index];
-      return values === undefined ? [] : [[number, values]];
+    numbers.flatMap((number, index): [SegmentNumber, LogitPatch][] => {
+      const patch = patches[index];
+      return patch === undefined ? [] : [[number, patch]];
     }),
   );
 }
@@ -170,7 +173,7 @@ function ignoredPixels(
   for (const [index, { outcome, logits }] of found.decisions.entries()) {
     const segment = found.prepared[index];
     if (logits !== undefined && limit > 0) {
-      for (let i = 0; i < ignore.data.length; i++) if (Math.abs(logits[i] as number) < limit) ignore.data[i] = 1;
+      for (let i = 0; i < ignore.data.length; i++) if (Math.abs(logits.data[i] as number) < limit) ignore.data[i] = 1;
     }
     if (segment === undefined || outcome.kind === "absent" || outcome.accepted) continue;
     const mask = found.masks[index]?.data;
@@ -242,13 +245,9 @@ function decideAll(task: {
         unasked: unasked.filter((unit) => unit.segment === segment.number),
         plan: planForSegment(plan, segment.number),
         upsample,
-        enlarge: (values, mask) => {
-          const box = task.needsSignsOnly ? maskBox(mask) : undefined;
-          if (box === undefined) return { logits: upsample(values) };
-          const near = resizeBilinearNear(values, grid, output, box);
-          return { logits: near.values, box: near.box };
-        },
-        cutOut: inner === undefined ? undefined : decisions.get(inner)?.logits,
+        enlarge: (values, mask) =>
+          task.needsSignsOnly ? enlargePatch(values, mask, output) : wholePatch(upsample(values), output),
+        cutOut: inner === undefined ? undefined : decisions.get(inner)?.logits?.data,
       }),
     );
   }
@@ -267,7 +266,7 @@ function decide(task: {
   /** To the output grid. */
   readonly upsample: (values: Float32Array) => Float32Array;
   /** The same for logits that are positive on `mask`, and no more of them than is needed. */
-  readonly enlarge: (logits: Float32Array, mask: Mask) => Pick<Decision, "logits" | "box">;
+  readonly enlarge: (logits: Float32Array, mask: Mask) => LogitPatch;
   readonly cutOut: Float32Array | undefined;
 }): Decision {
   const { segment, otherView, answers, unasked, plan, output, upsample, enlarge, cutOut } = task;
@@ -285,9 +284,10 @@ function decide(task: {
   };
   const keep = (reason: KeepReason, features = ofNetwork): Decision => ({
     // A plan without SAM is its clean-up; `fallback` decides where SAM should have been heard.
-    ...(plan.fallback === "raw" && plan.passes.length > 0
-      ? enlarge(segment.rawLogits, segment.raw)
-      : enlarge(segment.cleanedLogits, segment.cleaned)),
+    logits:
+      plan.fallback === "raw" && plan.passes.length > 0
+        ? enlarge(segment.rawLogits, segment.raw)
+        : enlarge(segment.cleanedLogits, segment.cleaned),
     outcome: { kind: "kept-initial", reason, prompts, ...judge(features, false) },
   });
   if (plan.passes.length === 0) return keep("plan-without-sam");
@@ -321,7 +321,10 @@ function decide(task: {
   const blended = blendLogits(sam, network, plan.samWeight);
   const logits = cutOut === undefined ? blended : subtractLogits(blended, cutOut);
   if (!hasPositive(logits)) return keep("sam-returned-empty", features);
-  return { logits, outcome: { kind: "refined", prompts, predictedIou, agreement, ...judge(features, true) } };
+  return {
+    logits: wholePatch(logits, output),
+    outcome: { kind: "refined", prompts, predictedIou, agreement, ...judge(features, true) },
+  };
 }
 
 /** Large components weigh more than small ones; undefined when one of them does not have the value. */

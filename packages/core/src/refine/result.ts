@@ -4,6 +4,7 @@ import type { Mask, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding } from "../segmenter.ts";
 import type { TaskOptions } from "../task.ts";
+import type { LogitPatch } from "./logit-patch.ts";
 import type { QualityFeatures } from "./quality-model.ts";
 
 /** How the Dice of a mask is guessed without a reference. All of them are estimates and are called so on screen. */
@@ -66,11 +67,11 @@ export interface RefinementResult {
   /** On the output geometry. Segments may overlap. Absent classes are there with an empty mask. */
   readonly stack: SegmentStack;
   /**
-   * What the masks were cut from, on the output geometry; positive inside. Absent classes have none. They rank overlapping
-   * classes as their probabilities do, without the cost of a sigmoid per pixel and class. Only with `RefineOptions.logits`;
-   * without probabilities they may be 0 away from the mask.
+   * What the masks were cut from, on the output geometry or, without probabilities, the part of it where they can be positive;
+   * positive inside. Absent classes have none. They rank overlapping classes as their probabilities do, without the cost of a
+   * sigmoid per pixel and class. Only with `RefineOptions.logits`.
    */
-  readonly logits?: ReadonlyMap<SegmentNumber, Float32Array>;
+  readonly logits?: ReadonlyMap<SegmentNumber, LogitPatch>;
   readonly outcomes: ReadonlyMap<SegmentNumber, SegmentOutcome>;
   /**
    * Pixels that a pseudo label must not teach, on the output geometry: those of classes that were not accepted, as they

@@ -17,18 +17,30 @@ export interface NetworkImage {
 }
 
 /**
- * The image that a U-Net sees, on the network's grid and with its intensities: {@link Segmenter.segment} gives the same for it,
- * bit for bit, as for the slices stacked at full size. Of a large slice only the pixels that the grid touches are read, and only
- * the grid has to cross to a worker. A network with a spacing of its own gets the slices at full size.
+ * One single-channel slice as a U-Net sees it, on the network's grid and with its intensities. Of a large slice only the pixels
+ * that the grid touches are read. For a network with a spacing of its own it is the slice itself.
+ */
+export function networkSlice(slice: Image2D, manifest: SegmentationManifest, intensity: IntensityTransform): Image2D {
+  // Half a pixel decides the size of such a grid; worked out again from the grid's own spacing it could fall the other way.
+  if (manifest.spacingMm) return slice;
+  const grid = networkGrid(slice.geometry, manifest);
+  return { geometry: gridGeometry(slice.geometry, grid), channels: 1, data: networkInput(slice, intensity, grid) };
+}
+
+/**
+ * The image that a U-Net sees: {@link Segmenter.segment} gives the same for it, bit for bit, as for the slices stacked at full
+ * size, and only the network's grid has to cross to a worker.
  *
  * @param slices single-channel images of one grid, one per channel of the network: the slice itself, or it with its neighbours
  *   in ascending position (2.5D).
+ * @param sample {@link networkSlice}, or something that remembers what it gave: a slice is a neighbour of several others.
  * @throws RefineError `shape-mismatch` when the slices are not one per channel or of one grid.
  */
 export function networkImage(
   slices: readonly Image2D[],
   manifest: SegmentationManifest,
   intensity: IntensityTransform,
+  sample: typeof networkSlice = networkSlice,
 ): NetworkImage {
   const { channels } = manifest.input;
   const middle = slices[slices.length >> 1];
@@ -39,23 +51,17 @@ export function networkImage(
       { details: { model: manifest.id, found: slices.length, expected: channels } },
     );
   }
-  if (manifest.spacingMm) {
-    // Half a pixel decides the size of such a grid; worked out again from the grid's own spacing it could fall the other way.
-    return { image: neighbouringSlices(slices, slices.length >> 1, channels), intensity };
-  }
-  const grid = networkGrid(middle.geometry, manifest);
-  const pixels = grid.rows * grid.columns;
-  const data = new Float32Array(pixels * channels);
+  const { rows, columns } = middle.geometry;
   for (const [channel, slice] of slices.entries()) {
-    const { rows, columns } = slice.geometry;
-    if (slice.channels !== 1 || rows !== middle.geometry.rows || columns !== middle.geometry.columns) {
-      throw new RefineError(
-        "shape-mismatch",
-        `Slice ${channel} is not a single-channel image of ${middle.geometry.columns} x ${middle.geometry.rows} pixels.`,
-      );
-    }
-    const values = networkInput(slice, intensity, grid);
-    for (let pixel = 0, at = channel; pixel < pixels; pixel++, at += channels) data[at] = values[pixel]!;
+    if (slice.channels === 1 && slice.geometry.rows === rows && slice.geometry.columns === columns) continue;
+    throw new RefineError(
+      "shape-mismatch",
+      `Slice ${channel} is not a single-channel image of ${columns} x ${rows} pixels.`,
+    );
   }
-  return { image: { geometry: gridGeometry(middle.geometry, grid), channels, data }, intensity: UNCHANGED };
+  const sampled = slices.map((slice) => sample(slice, manifest, intensity));
+  return {
+    image: neighbouringSlices(sampled, sampled.length >> 1, channels),
+    intensity: manifest.spacingMm ? intensity : UNCHANGED,
+  };
 }

@@ -54,6 +54,31 @@ describe("the U-Net adapter", () => {
     await unet.dispose();
   });
 
+  test("logits where they are asked for, unless something is averaged", async () => {
+    const { manifest, manifestPath } = await writeTinyUnet(folder, {
+      rows: 1,
+      columns: 4,
+      channels: [
+        { weight: 1, bias: 0 },
+        { weight: 0, bias: 1 },
+      ],
+    });
+    const unet = await engine.loadSegmenter(manifest, manifestPath);
+    const { segments } = await unet.segment(image, { intensity, values: "logits" });
+    expect(segments.map(({ logits }) => [...logits!])).toEqual([
+      [0, 1, -2, 3],
+      [1, 1, 1, 1],
+    ]);
+    expect(segments.map(({ mask }) => [...mask.data])).toEqual([
+      [0, 1, 0, 1],
+      [1, 1, 1, 1],
+    ]);
+    expect(segments.some(({ probability }) => probability)).toBe(false);
+    const averaged = await unet.segment(image, { intensity, values: "logits", testTimeAugmentation: "flips" });
+    expect(averaged.segments.every(({ logits, probability }) => !logits && probability)).toBe(true);
+    await unet.dispose();
+  });
+
   test("the result lies on the network's grid with the spacing that follows", async () => {
     const { manifest, manifestPath } = await writeTinyUnet(folder, { rows: 2, columns: 8 });
     const unet = await engine.loadSegmenter(manifest, manifestPath);
@@ -188,6 +213,7 @@ describe("the U-Net adapter", () => {
       details: { found: 3, expected: 1 },
     });
     await expect(unet.segment(image, { intensity })).rejects.toMatchObject({ code: "inference" });
+    await expect(unet.segment(image, { intensity, values: "logits" })).rejects.toMatchObject({ code: "inference" });
     await unet.dispose();
     await unet.dispose();
     await expect(unet.segment(image, { intensity })).rejects.toMatchObject({ code: "disposed" });

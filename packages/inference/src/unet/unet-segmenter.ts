@@ -1,6 +1,7 @@
 import {
   type Image2D,
   type ImageGeometry,
+  maskAbove,
   networkInput,
   RefineError,
   type Segment,
@@ -16,7 +17,7 @@ import type { OnnxRuntime } from "../engine/runtime.ts";
 import { fillDepth, planesAtDepth } from "./depth.ts";
 import { type Flip, flipPlanes, flipsOf } from "./flip.ts";
 import { cropPlanes, gridGeometry, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
-import { activate } from "./probabilities.ts";
+import { activate, requireNumbers } from "./probabilities.ts";
 import { cutTile, planTiles, TileBlend, type Tiling } from "./tiles.ts";
 
 export interface UnetParts {
@@ -44,7 +45,8 @@ export class UnetSegmenter implements Segmenter {
   /**
    * Segments of `sigmoid` models are where the probability exceeds 0.5 and may overlap; those of `softmax` models are where
    * the class is the most probable one. With test-time augmentation the probabilities of all mirrored runs are averaged,
-   * and those of overlapping windows by the manifest's weights.
+   * and those of overlapping windows by the manifest's weights. `values: "logits"` is heeded by `sigmoid` models where one run
+   * sees the whole image.
    *
    * @returns stack on the network's grid, which covers the extent of the image.
    * @throws RefineError `shape-mismatch` `invalid-geometry` `inference` `out-of-memory` `disposed`.
@@ -75,7 +77,7 @@ export class UnetSegmenter implements Segmenter {
       const tile = tiling.corners.length === 1 ? input : cutTile(input, place.padded, corner, window);
       let mean: Float32Array | undefined;
       for (const [index, flip] of flips.entries()) {
-        const next = await this.#probabilities(tile, flip, options);
+        const next = this.#activated(await this.#logits(tile, flip, options));
         if (mean) for (let i = 0; i < next.length; i++) mean[i] = mean[i]! + next[i]!;
         mean ??= next;
         options.onProgress?.({ stage: "Segmenting", completed: done + index + 1, total, unit: "batch" });
@@ -83,6 +85,12 @@ export class UnetSegmenter implements Segmenter {
       if (flips.length > 1) for (let i = 0; i < mean!.length; i++) mean![i] = mean![i]! / flips.length;
       return mean!;
     };
+    const hasOneRun = tiling.corners.length === 1 && flips.length === 1;
+    if (options.values === "logits" && manifest.activation === "sigmoid" && hasOneRun) {
+      const logits = await this.#logits(input, flips[0]!, options);
+      options.onProgress?.({ stage: "Segmenting", completed: 1, total, unit: "batch" });
+      return stackOfLogits(cropPlanes(logits, place), gridGeometry(image.geometry, place.grid), manifest);
+    }
     const [first, ...others] = tiling.corners;
     let probabilities = await run(first!, 0);
     if (others.length > 0) {
@@ -101,8 +109,13 @@ export class UnetSegmenter implements Segmenter {
     await this.#parts.queue.enqueue(() => this.#parts.session.release());
   }
 
+  #activated(logits: Float32Array): Float32Array {
+    const { rows, columns } = this.#parts.manifest.input;
+    return activate(logits, rows * columns, this.#parts.manifest.activation);
+  }
+
   /** One run on the input mirrored by `flip`, mirrored back. Planar [channel, row, column]. */
-  async #probabilities(input: Float32Array, flip: Flip, options: SegmentTaskOptions): Promise<Float32Array> {
+  async #logits(input: Float32Array, flip: Flip, options: SegmentTaskOptions): Promise<Float32Array> {
     const { manifest, session, runtime, queue } = this.#parts;
     const { rows, columns, channels, depth } = manifest.input;
     const flipped = flipPlanes(input, { rows, columns }, flip);
@@ -121,7 +134,8 @@ export class UnetSegmenter implements Segmenter {
       session.origin,
     );
     const logits = depth === undefined ? output : planesAtDepth(output, plane, depth, channels >> 1);
-    return flipPlanes(activate(logits, rows * columns, manifest.activation, session.origin), { rows, columns }, flip);
+    requireNumbers(logits, session.origin);
+    return flipPlanes(logits, { rows, columns }, flip);
   }
 }
 
@@ -141,6 +155,16 @@ function stackOf(probabilities: Float32Array, geometry: ImageGeometry, manifest:
     if (winners) for (let i = 0; i < plane; i++) data[i] = winners[i] === channel ? 1 : 0;
     else for (let i = 0; i < plane; i++) data[i] = probability[i]! > 0.5 ? 1 : 0;
     return { number, probability, mask: { geometry, data } };
+  });
+  return { geometry, segments };
+}
+
+/** Of independent classes; the logits are views of `logits`. */
+function stackOfLogits(logits: Float32Array, geometry: ImageGeometry, manifest: SegmentationManifest): SegmentStack {
+  const plane = geometry.rows * geometry.columns;
+  const segments = manifest.labels.map(({ number }): Segment => {
+    const own = logits.subarray((number - 1) * plane, number * plane);
+    return { number, logits: own, mask: maskAbove(own, geometry, 0) };
   });
   return { geometry, segments };
 }

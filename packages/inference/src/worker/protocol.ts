@@ -8,6 +8,7 @@ import type {
   Prompt,
   PromptCapabilities,
   SegmentStack,
+  SegmentValues,
 } from "@samrefine/core";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import type { EmbeddingPrecision } from "../cache/embedding.ts";
@@ -54,6 +55,7 @@ export interface WorkerApi {
     options: {
       readonly intensity: IntensityTransform;
       readonly testTimeAugmentation?: "none" | "horizontal-flip" | "flips" | undefined;
+      readonly values?: SegmentValues | undefined;
     },
     task: TaskLink,
   ): Promise<SegmentStack>;

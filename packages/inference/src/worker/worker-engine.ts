@@ -259,10 +259,10 @@ class RemoteSegmenter implements Segmenter {
 
   async segment(image: Image2D, options: SegmentTaskOptions): Promise<SegmentStack> {
     this.#model.requireAlive();
-    const { intensity, testTimeAugmentation } = options;
+    const { intensity, testTimeAugmentation, values } = options;
     return this.#engine.call(options, async (connection, link) => {
       const model = await this.#model.in(connection);
-      return connection.remote.segment(model, imageToSend(image), { intensity, testTimeAugmentation }, link);
+      return connection.remote.segment(model, imageToSend(image), { intensity, testTimeAugmentation, values }, link);
     });
   }
 

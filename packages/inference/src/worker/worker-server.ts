@@ -50,12 +50,13 @@ export class WorkerServer implements WorkerApi {
 
   segment(...[model, image, settings, task]: Parameters<WorkerApi["segment"]>): ReturnType<WorkerApi["segment"]> {
     return this.#run(task, async (options) => {
-      const { testTimeAugmentation = "none", intensity } = settings;
+      const { testTimeAugmentation = "none", values = "probabilities", intensity } = settings;
       const segmenter = this.#find(this.#segmenters, model);
-      const stack = await segmenter.segment(image, { ...options, intensity, testTimeAugmentation });
-      const arrays = stack.segments.flatMap(({ mask, probability }) => [
+      const stack = await segmenter.segment(image, { ...options, intensity, testTimeAugmentation, values });
+      const arrays = stack.segments.flatMap(({ mask, probability, logits }) => [
         mask.data,
         ...(probability ? [probability] : []),
+        ...(logits ? [logits] : []),
       ]);
       return transfer(stack, buffersOf(arrays));
     });
