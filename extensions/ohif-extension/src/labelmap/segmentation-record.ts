@@ -74,6 +74,8 @@ export class SegmentationRecord {
   plan: RefinementPlan | undefined;
   /** The SEG that it was opened from or last stored as: the next one names it. */
   predecessor: SegRequest["predecessor"];
+  /** Frames of that SEG that lie on other images than those of this series: the next one will not hold them. */
+  framesElsewhere = 0;
   #segments: readonly SegmentInfo[];
   #revision = 0;
   #history: ReadonlyMap<number, SegmentHistory> = new Map();

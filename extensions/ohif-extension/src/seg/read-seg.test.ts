@@ -32,7 +32,7 @@ const masks: Readonly<Record<number, Uint8Array>> = {
   3: Uint8Array.of(0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1),
 };
 
-function written(): Uint8Array {
+function written(onSlices: readonly number[] = [1]): Uint8Array {
   return encodeSeg({
     sources,
     segments: [1, 2, 3].map(
@@ -45,7 +45,7 @@ function written(): Uint8Array {
         algorithmType: "MANUAL",
       }),
     ),
-    masks: (segment, instance) => (instance === 1 ? masks[segment] : undefined),
+    masks: (segment, instance) => (onSlices.includes(instance) ? masks[segment] : undefined),
     seriesDescription: "test",
     seriesNumber: 1,
     created: new Date(2020, 0, 1),
@@ -53,6 +53,11 @@ function written(): Uint8Array {
 }
 
 describe("readSeg", () => {
+  it("tells how much of the SEG lies on other images", () => {
+    expect(readSeg(written(), sources).framesElsewhere).toBe(0);
+    expect(readSeg(written([0, 1]), sources.slice(0, 1)).framesElsewhere).toBe(3);
+  });
+
   it("keeps every segment whole, however many lie over it", () => {
     const { slices, segments } = readSeg(written(), sources);
     expect(segments.map(({ number, label, algorithmType }) => [number, label, algorithmType])).toEqual([

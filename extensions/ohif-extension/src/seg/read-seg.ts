@@ -16,6 +16,8 @@ export interface ReadSeg {
   /** Itself, as the one that is edited from it names it. */
   readonly reference: NonNullable<SegRequest["predecessor"]>;
   readonly segments: readonly DecodedSegment[];
+  /** Frames that lie on none of the images of the series, and are not in `slices`. */
+  readonly framesElsewhere: number;
   /** One per slice of the series: exclusive labels, and what lies under them where segments overlap. */
   readonly slices: readonly { readonly labels: LabelRuns; readonly hidden: readonly HiddenPixels[] }[];
 }
@@ -27,14 +29,14 @@ const LARGEST_NUMBER = 255;
  * Reads a SEG of any kind that {@link decodeSeg} knows. Where segments overlap, the one with the larger number is shown and
  * the other one is kept beside it.
  * @param sources Of the series, in slice order.
- * @throws RefineError `unsupported-dicom` when it is damaged, lies on other images, or numbers segments beyond 255.
+ * @throws RefineError `unsupported-dicom` when it is damaged, lies on other images, or numbers segments other than 1 to 255.
  */
 export function readSeg(bytes: Uint8Array, sources: readonly SourceInstance[]): ReadSeg {
   const seg = decodeSeg(bytes);
-  const largest = Math.max(0, ...seg.segments.map(({ number }) => number));
-  if (largest > LARGEST_NUMBER) {
-    throw new RefineError("unsupported-dicom", `Segment ${largest} cannot be shown; numbers up to 255 can.`, {
-      details: { largest },
+  const unfit = seg.segments.find(({ number }) => number < 1 || number > LARGEST_NUMBER);
+  if (unfit !== undefined) {
+    throw new RefineError("unsupported-dicom", `Segment ${unfit.number} cannot be shown; numbers 1 to 255 can.`, {
+      details: { segmentNumber: unfit.number },
     });
   }
   const match = matchToSeries(seg, sources);
@@ -46,6 +48,7 @@ export function readSeg(bytes: Uint8Array, sources: readonly SourceInstance[]): 
   return {
     reference: { sopClassUid: requireText(seg.dataset, "SOPClassUID"), sopInstanceUid: seg.sopInstanceUid },
     segments: seg.segments,
+    framesElsewhere: match.unmatchedFrames.length,
     slices: sources.map(({ rows, columns }, slice) =>
       layered(
         match,

@@ -37,6 +37,8 @@ export interface SegDeliveryReport {
   readonly frameCount: number;
   /** False when the list of series on screen could not be renewed. */
   readonly isListed: boolean;
+  /** Frames on other images that only the SEG holds which this one was edited from. */
+  readonly framesElsewhere: number;
 }
 
 /**
@@ -92,7 +94,7 @@ export class SegStore {
     this.#storedRevision.set(record, revision);
     record.predecessor = { sopClassUid: SEGMENTATION_STORAGE, sopInstanceUid: written.sopInstanceUid };
     const isListed = await listInStudy(this.#host, series.displaySet.StudyInstanceUID, written.seriesInstanceUid);
-    return { frameCount: written.frameCount, isListed };
+    return { frameCount: written.frameCount, isListed, framesElsewhere: record.framesElsewhere };
   }
 
   /**

@@ -48,7 +48,9 @@ export async function storeSegs(
     reports.length,
     reports.every(({ isListed }) => isListed),
   );
-  return `Stored and read back: ${what}, identical. ${where}`;
+  const elsewhere = reports.reduce((sum, report) => sum + report.framesElsewhere, 0);
+  const rest = elsewhere === 0 ? "" : ` ${elsewhere} frames on other images stay in the SEG that was opened.`;
+  return `Stored and read back: ${what}, identical. ${where}${rest}`;
 }
 
 /** Where the user finds what was stored. @param isListed false when the host could not renew its list */

@@ -206,6 +206,7 @@ export class RecordBook {
     }
     const opened = this.#ports.readSegOf(active.segmentationId);
     record.predecessor = opened?.reference;
+    record.framesElsewhere = opened?.framesElsewhere ?? 0;
     // What the exclusive label map cannot show; without it, storing again would lose it.
     opened?.slices.forEach(({ hidden }, slice) => {
       if (hidden.length > 0) record.setHidden(slice, hidden);

@@ -67,8 +67,21 @@ function segmentOf(item: Attributes): DecodedSegment {
   };
 }
 
-/** Segments other than the background: the one that Pixel Padding Value names, and any that is coded as such. */
-function segmentsOf(dataset: Attributes, backgroundValue: number | undefined): readonly DecodedSegment[] {
+function isBackground({ type }: DecodedSegment): boolean {
+  return type?.value === BACKGROUND.value && type.scheme === BACKGROUND.scheme;
+}
+
+/**
+ * The stored value of a label map that means nothing: the one that Pixel Padding Value names. Writers before that rule name
+ * none and mean 0, unless they describe 0 as something.
+ */
+function backgroundOf(dataset: Attributes, segments: readonly DecodedSegment[]): number | undefined {
+  const padding = numberOf(dataset, "PixelPaddingValue");
+  if (padding !== undefined) return padding;
+  return segments.some((segment) => segment.number === 0 && !isBackground(segment)) ? undefined : 0;
+}
+
+function describedSegments(dataset: Attributes): readonly DecodedSegment[] {
   const segments = itemsOf(dataset, "SegmentSequence").map(segmentOf);
   const seen = new Set<number>();
   for (const { number } of segments) {
@@ -77,11 +90,7 @@ function segmentsOf(dataset: Attributes, backgroundValue: number | undefined): r
     if (seen.has(number)) throw refuse(`segment ${number} is described twice.`, { number });
     seen.add(number);
   }
-  if (backgroundValue === undefined) return segments;
-  return segments.filter(
-    ({ number, type }) =>
-      number !== backgroundValue && !(type?.value === BACKGROUND.value && type.scheme === BACKGROUND.scheme),
-  );
+  return segments;
 }
 
 function framesOf(dataset: Attributes, kind: SegKind, count: number): readonly DecodedFrame[] {
@@ -197,8 +206,13 @@ export function decodeSeg(bytes: Uint8Array, options: ReadOptions = {}): Decoded
   const { dataset, transferSyntaxUid } = readPart10(bytes, options);
   const kind = kindOf(dataset);
   const layout = layoutOf(dataset, kind);
-  const backgroundValue = kind === "LABELMAP" ? (numberOf(dataset, "PixelPaddingValue") ?? 0) : undefined;
-  const segments = segmentsOf(dataset, backgroundValue);
+  const described = describedSegments(dataset);
+  const backgroundValue = kind === "LABELMAP" ? backgroundOf(dataset, described) : undefined;
+  // Coded as background without being named as padding: still no object, whatever its number.
+  const segments =
+    kind === "LABELMAP"
+      ? described.filter((segment) => segment.number !== backgroundValue && !isBackground(segment))
+      : described;
   const frames = framesOf(dataset, kind, layout.frameCount);
   const known = new Set(segments.map((segment) => segment.number));
   for (const { segmentNumber, index } of frames) {

@@ -300,6 +300,26 @@ describe("encodeSeg", () => {
     expect(decodeSeg(encodeSeg(requestOf(scene, "LABELMAP")).bytes).segments.map((s) => s.number)).toEqual([1, 2]);
   });
 
+  test.each([
+    ["the segment that is named as padding is hidden", 2, undefined, [1]],
+    ["without padding 0 is background", undefined, undefined, [1, 2]],
+    ["coded as background but not named: hidden all the same", 5, undefined, [1, 2]],
+    ["segment 0 that is something is kept", undefined, "10200004", [0, 1, 2]],
+  ] as const)("reading label maps of other writers: %s", (_, padding, codeOfZero, numbers) => {
+    const { bytes, dataset } = encodeSeg(requestOf(scene, "LABELMAP"));
+    const { PixelData } = readPart10(bytes).dataset;
+    const [zero, ...others] = dataset.SegmentSequence as Attributes[];
+    const type = { CodeValue: codeOfZero, CodingSchemeDesignator: "SCT", CodeMeaning: "Liver" };
+    const described = codeOfZero === undefined ? zero : { ...zero, SegmentedPropertyTypeCodeSequence: [type] };
+    const file = writePart10({
+      ...dataset,
+      PixelData,
+      PixelPaddingValue: padding,
+      SegmentSequence: [described, ...others],
+    });
+    expect(decodeSeg(file).segments.map(({ number }) => number)).toEqual(numbers);
+  });
+
   test("label maps may have gaps and numbers beyond 255; binary ones may not", () => {
     const segments = segmentsOf(2).map((segment, i) => ({ ...segment, number: i === 0 ? 3 : 700 }));
     const masks: SegRequest["masks"] = (n) =>

@@ -135,7 +135,7 @@ export interface DecodedSeg {
   /** FRACTIONAL only: stored value that stands for 1. */
   readonly maximumFractionalValue: number | undefined;
   readonly fractionalType: "PROBABILITY" | "OCCUPANCY" | undefined;
-  /** LABELMAP only: the stored value that means background. */
+  /** LABELMAP only: the stored value that means background; undefined where every value is a segment. */
   readonly backgroundValue: number | undefined;
   /** Everything else, by keyword. */
   readonly dataset: Attributes;
