@@ -1,5 +1,6 @@
 export { type AugmentationProfile, type AugmentationSpec, augmentationProfiles } from "./data/augmentation.ts";
 export type { PromptableGuide } from "./guide/slice-embeddings.ts";
+export { networkFromModel } from "./import/network-from-model.ts";
 export { type ExportOptions, exportModel } from "./network/export-model.ts";
 export { type Network, type ParameterLayout, parameterLayout } from "./network/network.ts";
 export { scbUnet } from "./network/scb-unet.ts";

@@ -4,11 +4,14 @@ import { createRawSession } from "@samrefine/inference/node";
 import { describe, expect, test } from "vitest";
 import { elementCount, Graph, type Shape, type Tensor } from "./graph/graph.ts";
 import { multiply, sumAll } from "./graph/primitives.ts";
+import { networkFromModel } from "./import/network-from-model.ts";
 import { binaryCrossEntropy } from "./loss/binary-cross-entropy.ts";
 import { crossEntropy } from "./loss/cross-entropy.ts";
 import { entropy } from "./loss/entropy.ts";
 import { meanSquaredError } from "./loss/mean-squared-error.ts";
 import { softDice } from "./loss/soft-dice.ts";
+import { exportModel } from "./network/export-model.ts";
+import { parameterLayout } from "./network/network.ts";
 import { scbUnet } from "./network/scb-unet.ts";
 import { batchNorm } from "./operator/batch-norm.ts";
 import { bilinearUpsample } from "./operator/bilinear-upsample.ts";
@@ -96,6 +99,7 @@ const dice = (denominator: "plain" | "squared", over: "image" | "batch") => (g: 
 
 const builds: Readonly<Record<string, (graph: Graph, ...inputs: Tensor[]) => Tensor>> = {
   convolution3x3: (g, x, w) => convolution(g, x!, w!),
+  stridedConvolution: (g, x, w, b) => convolution(g, x!, w!, b, { stride: 2 }),
   convolution1x1: (g, x, w, b) => convolution(g, x!, w!, b),
   transposedConvolution: (g, x, w, b) => transposedConvolution(g, x!, w!, b!),
   instanceNorm: (g, x, a, b) => instanceNorm(g, x!, a!, b!),
@@ -155,9 +159,15 @@ describe("operators and losses against PyTorch float64", () => {
   });
 });
 
-test("the gradient of a whole U-Net under BCE + Dice", async () => {
-  const { width, levels, size, batch, classes, loss, gradient } = expected.unet;
-  const network = scbUnet({ inputChannels: 1, outputChannels: classes, width, levels });
+const { width, levels, size: side, classes } = expected.unet;
+const unet = scbUnet({ inputChannels: 1, outputChannels: classes, width, levels });
+const exported = exportModel(unet, new Float32Array(parameterLayout(unet).length), { rows: side, columns: side });
+
+test.each([
+  ["that was built here", unet],
+  ["that was read from an ONNX file", networkFromModel(exported)],
+])("the gradient of a whole U-Net %s under BCE + Dice", async (_, network) => {
+  const { size, batch, loss, gradient } = expected.unet;
   const step = buildTrainingStep({
     networks: [network],
     buildLoss: ({ graph, student, input }) => {

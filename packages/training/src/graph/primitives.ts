@@ -85,19 +85,21 @@ export function meanAll(graph: Graph, a: Tensor): Tensor {
   return graph.emit("ReduceMean", [a], [], { keepdims: { int: 0 } });
 }
 
-/** Half-open ranges [start, end) along the given axes. */
+/** Half-open ranges [start, end) along the given axes, every `step`-th element of them. */
 export function slice(
   graph: Graph,
   a: Tensor,
   starts: readonly number[],
   ends: readonly number[],
   axes: readonly number[],
+  step = 1,
 ): Tensor {
   const shape = a.shape.map((extent, axis) => {
     const position = axes.indexOf(axis);
-    return position < 0 ? extent : ends[position]! - starts[position]!;
+    return position < 0 ? extent : Math.ceil((ends[position]! - starts[position]!) / step);
   });
-  return graph.emit("Slice", [a, graph.integers(starts), graph.integers(ends), graph.integers(axes)], shape);
+  const ranges = [starts, ends, axes, ...(step === 1 ? [] : [axes.map(() => step)])];
+  return graph.emit("Slice", [a, ...ranges.map((values) => graph.integers(values))], shape);
 }
 
 export function concatenate(graph: Graph, parts: readonly Tensor[], axis: number): Tensor {

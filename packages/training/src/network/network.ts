@@ -1,10 +1,12 @@
+import type { GridSize } from "@samrefine/core";
 import { elementCount, Graph, type Shape, type Tensor } from "../graph/graph.ts";
 import type { FeaturePerturbation } from "../operator/drop-channels.ts";
 
 /** How a parameter starts. Fan-in is the number of inputs that one output element sums over. */
 export type Initialiser =
   | { readonly kind: "constant"; readonly value: number }
-  | { readonly kind: "normal"; readonly standardDeviation: number };
+  | { readonly kind: "normal"; readonly standardDeviation: number }
+  | { readonly kind: "values"; readonly values: Float32Array };
 
 /** Hands the network its values: declares them, slices them from a vector, or writes them as constants. */
 export interface ParameterSource {
@@ -27,6 +29,8 @@ export interface Network {
   readonly outputChannels: number;
   /** Rows and columns of the input must be multiples of this. */
   readonly divisor: number;
+  /** The only grid that the network takes; absent where all multiples of the divisor will do. */
+  readonly grid?: GridSize | undefined;
   /**
    * [N, inputChannels, rows, columns] → logits [N, outputChannels, rows, columns]. A perturbation drops channels of what the
    * way down hands to the way up.
@@ -61,7 +65,8 @@ export function parameterLayout(network: Network): ParameterLayout {
       return { name, shape };
     };
   const source: ParameterSource = { trained: declareIn(trained), carried: declareIn(carried), carry: () => {} };
-  const image = { name: "image", shape: [1, network.inputChannels, network.divisor, network.divisor] };
+  const { rows, columns } = network.grid ?? { rows: network.divisor, columns: network.divisor };
+  const image = { name: "image", shape: [1, network.inputChannels, rows, columns] };
   network.apply(new Graph(), source, image);
   let offset = 0;
   const parameters = [...trained, ...carried].map((spec) => {

@@ -12,6 +12,10 @@ export function initialParameters(layout: ParameterLayout, random: Random): Floa
       part.fill(initialiser.value);
       continue;
     }
+    if (initialiser.kind === "values") {
+      part.set(initialiser.values);
+      continue;
+    }
     const stream = random.fork(name);
     for (let index = 0; index < length; index++) part[index] = stream.normal() * initialiser.standardDeviation;
   }

@@ -1,41 +1,64 @@
 import type { Graph, Shape, Tensor } from "../graph/graph.ts";
 import { concatenate, matmul, pad, reduceSum, reshape, slice, transpose } from "../graph/primitives.ts";
 
+export interface ConvolutionOptions {
+  /** Step between two windows along both axes. Default 1. */
+  readonly stride?: number;
+}
+
 /**
- * Convolution with an odd square kernel, stride 1, zero padding that keeps rows and columns.
+ * Convolution with an odd square kernel of k² taps and zero padding p = (k - 1)/2: with stride 1 rows and columns stay, with
+ * stride s there are ⌈rows / s⌉ and ⌈columns / s⌉.
  *
- * y[n, o] = b[o] + Σ_c w[o, c] ⋆ x[n, c]
+ * y[n, o, v, u] = b[o] + Σ_c,i,j w[o, c, i, j] · x[n, c, s·v + i - p, s·u + j - p]
  *
- * - dx = dy ⋆ flip(w)ᵀ: the same convolution with input and output channels swapped and the taps reversed.
- * - dw[o, c, i, j] = Σ_n Σ_yx dy[n, o, y, x] · x[n, c, y + i - p, x + j - p]: one matrix product per tap.
- * - db = Σ_n,y,x dy
+ * - dx = dy ⋆ flip(w)ᵀ: the same convolution with input and output channels swapped and the taps reversed; for a larger stride
+ *   the transposed convolution, which spreads dy s pixels apart first.
+ * - dw[o, c, i, j] = Σ_n Σ_vu dy[n, o, v, u] · x[n, c, s·v + i - p, s·u + j - p]: one matrix product per tap.
+ * - db = Σ_n,v,u dy
  *
  * @param x [N, in, rows, columns]
  * @param weight [out, in, k, k], k odd
  * @param bias [out], optional
  */
-export function convolution(graph: Graph, x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function convolution(
+  graph: Graph,
+  x: Tensor,
+  weight: Tensor,
+  bias?: Tensor,
+  { stride = 1 }: ConvolutionOptions = {},
+): Tensor {
   const [outputs, , kernel] = weight.shape as [number, number, number, number];
   const [count, , rows, columns] = x.shape as [number, number, number, number];
-  const y = graph.emit("Conv", bias ? [x, weight, bias] : [x, weight], [count, outputs, rows, columns], {
-    kernel_shape: { ints: [kernel, kernel] },
-    pads: { ints: Array<number>(4).fill(kernel >> 1) },
-  });
+  const shape = [count, outputs, Math.ceil(rows / stride), Math.ceil(columns / stride)];
+  const y = graph.emit("Conv", bias ? [x, weight, bias] : [x, weight], shape, window(kernel, stride));
   return graph.record(y, [
-    { input: x, gradient: (dy) => inputGradient(graph, dy, weight) },
-    { input: weight, gradient: (dy) => weightGradient(graph, x, dy, weight.shape) },
+    { input: x, gradient: (dy) => inputGradient(graph, dy, weight, x.shape, stride) },
+    { input: weight, gradient: (dy) => weightGradient(graph, x, dy, weight.shape, stride) },
     ...(bias ? [{ input: bias, gradient: (dy: Tensor) => reduceSum(graph, dy, [0, 2, 3]) }] : []),
   ]);
 }
 
-function inputGradient(graph: Graph, dy: Tensor, weight: Tensor): Tensor {
-  const [outputs, inputs, kernel] = weight.shape as [number, number, number, number];
-  const [count, , rows, columns] = dy.shape as [number, number, number, number];
-  const flipped = flipTaps(graph, transpose(graph, weight, [1, 0, 2, 3]), [inputs, outputs, kernel, kernel]);
-  return graph.emit("Conv", [dy, flipped], [count, inputs, rows, columns], {
+function window(kernel: number, stride: number) {
+  return {
     kernel_shape: { ints: [kernel, kernel] },
     pads: { ints: Array<number>(4).fill(kernel >> 1) },
-  });
+    ...(stride === 1 ? {} : { strides: { ints: [stride, stride] } }),
+  };
+}
+
+function inputGradient(graph: Graph, dy: Tensor, weight: Tensor, shape: Shape, stride: number): Tensor {
+  const [outputs, inputs, kernel] = weight.shape as [number, number, number, number];
+  if (stride > 1) {
+    // What the last window does not reach of the padded input.
+    const rest = shape.slice(2).map((extent) => (extent - 1) % stride);
+    return graph.emit("ConvTranspose", [dy, weight], shape, {
+      ...window(kernel, stride),
+      output_padding: { ints: rest },
+    });
+  }
+  const flipped = flipTaps(graph, transpose(graph, weight, [1, 0, 2, 3]), [inputs, outputs, kernel, kernel]);
+  return graph.emit("Conv", [dy, flipped], shape, window(kernel, stride));
 }
 
 /** Reverses the k·k taps by a product with the exchange matrix, which every back end runs faster than a Gather. */
@@ -48,16 +71,18 @@ function flipTaps(graph: Graph, weight: Tensor, shape: Shape): Tensor {
   return reshape(graph, matmul(graph, rows, graph.constant(exchange, [taps, taps], `exchange${taps}`)), shape);
 }
 
-function weightGradient(graph: Graph, x: Tensor, dy: Tensor, shape: Shape): Tensor {
+function weightGradient(graph: Graph, x: Tensor, dy: Tensor, shape: Shape, stride: number): Tensor {
   const [outputs, inputs, kernel] = shape as [number, number, number, number];
-  const [count, , rows, columns] = x.shape as [number, number, number, number];
+  const [count, , rows, columns] = dy.shape as [number, number, number, number];
+  const [height, width] = [stride * (rows - 1) + 1, stride * (columns - 1) + 1];
   const margin = kernel >> 1;
   const padded = margin === 0 ? x : pad(graph, x, [0, 0, margin, margin], [0, 0, margin, margin]);
   const gradientRows = reshape(graph, dy, [count, outputs, rows * columns]);
   const taps: Tensor[] = [];
   for (let i = 0; i < kernel; i++) {
     for (let j = 0; j < kernel; j++) {
-      const shifted = margin === 0 ? x : slice(graph, padded, [i, j], [i + rows, j + columns], [2, 3]);
+      const isWhole = margin === 0 && stride === 1;
+      const shifted = isWhole ? x : slice(graph, padded, [i, j], [i + height, j + width], [2, 3], stride);
       const pixels = transpose(graph, reshape(graph, shifted, [count, inputs, rows * columns]), [0, 2, 1]);
       const tap = reduceSum(graph, matmul(graph, gradientRows, pixels), [0]);
       taps.push(reshape(graph, tap, [outputs, inputs, 1]));
