@@ -73,6 +73,10 @@ def upsample(x, factor):
 
 CASES = {
     "convolution3x3": ([(2, 3, 8, 6), (5, 3, 3, 3)], lambda x, w: F.conv2d(x, w, padding=1)),
+    "stridedConvolution": (
+        [(2, 3, 8, 7), (5, 3, 3, 3), (5,)],
+        lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=1),
+    ),
     "convolution1x1": ([(2, 3, 8, 6), (5, 3, 1, 1), (5,)], lambda x, w, b: F.conv2d(x, w, b)),
     "transposedConvolution": (
         [(2, 3, 4, 5), (3, 4, 2, 2), (4,)],
