@@ -31,19 +31,34 @@ export function logitsOfProbability(probability: Float32Array, threshold = 0.5):
   return result;
 }
 
+/** See {@link binariseLogits}. */
+export interface BinarisedLogits {
+  /** Positive exactly on the mask. */
+  readonly logits: Float32Array;
+  /** 0 | 1 per pixel. */
+  readonly mask: Uint8Array;
+  readonly isEmpty: boolean;
+}
+
 /**
  * A network's logits as {@link logitsOfProbability} would make them of its probabilities: within the same bounds, less
- * logit(threshold). NaN is as low as can be.
+ * logit(threshold); and where they are positive. NaN is as low as can be.
  */
-export function logitsAbove(logits: Float32Array, threshold = 0.5): Float32Array {
+export function binariseLogits(values: Float32Array, threshold = 0.5): BinarisedLogits {
   const bound = logit(1 - PROBABILITY_MARGIN);
   const shift = logit(threshold);
-  const result = new Float32Array(logits.length);
-  for (let i = 0; i < result.length; i++) {
-    const value = logits[i] as number;
-    result[i] = (value > -bound ? Math.min(value, bound) : -bound) - shift;
+  const logits = new Float32Array(values.length);
+  const mask = new Uint8Array(values.length);
+  let isEmpty = true;
+  for (let i = 0; i < logits.length; i++) {
+    const value = values[i] as number;
+    if (value > shift) {
+      logits[i] = (value < bound ? value : bound) - shift;
+      mask[i] = 1;
+      isEmpty = false;
+    } else logits[i] = (value > -bound ? value : -bound) - shift;
   }
-  return result;
+  return { logits, mask, isEmpty };
 }
 
 /** Sigmoid of every logit, within {@link PROBABILITY_MARGIN} of 0 and 1, where most pixels need no exponential. NaN is 0. */

@@ -6,8 +6,8 @@ import { maskAbove } from "../mask/measure.ts";
 import { morphMask } from "../mask/morphology.ts";
 import { selectComponent } from "../mask/select-component.ts";
 import {
+  binariseLogits,
   imposeMask,
-  logitsAbove,
   logitsOfMask,
   logitsOfProbability,
   probabilityWithin,
@@ -137,10 +137,13 @@ function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegmen
 function ofLogits({ number, logits }: Segment, { geometry }: SegmentStack, threshold: number): RawSegment {
   const own = logits as Float32Array;
   requireGridLength(`Logits of segment ${number}`, own.length, geometry);
-  const rawLogits = logitsAbove(own, threshold);
-  const raw = maskAbove(rawLogits, geometry, 0);
-  const isPresent = raw.data.includes(1);
-  return { number, probability: isPresent ? probabilityWithin(own) : undefined, raw, rawLogits };
+  const found = binariseLogits(own, threshold);
+  return {
+    number,
+    probability: found.isEmpty ? undefined : probabilityWithin(own),
+    raw: { geometry, data: found.mask },
+    rawLogits: found.logits,
+  };
 }
 
 function checkedProbability(segment: Segment, stack: SegmentStack): Float32Array | undefined {

@@ -1,7 +1,6 @@
 import {
   type Image2D,
   type ImageGeometry,
-  maskAbove,
   networkInput,
   RefineError,
   type Segment,
@@ -159,12 +158,14 @@ function stackOf(probabilities: Float32Array, geometry: ImageGeometry, manifest:
   return { geometry, segments };
 }
 
-/** Of independent classes; the logits are views of `logits`. */
+/** Of independent classes; logits and masks are views of one buffer each, which cross between threads as two. */
 function stackOfLogits(logits: Float32Array, geometry: ImageGeometry, manifest: SegmentationManifest): SegmentStack {
   const plane = geometry.rows * geometry.columns;
+  const masks = new Uint8Array(logits.length);
+  for (let i = 0; i < masks.length; i++) if (logits[i]! > 0) masks[i] = 1;
   const segments = manifest.labels.map(({ number }): Segment => {
-    const own = logits.subarray((number - 1) * plane, number * plane);
-    return { number, logits: own, mask: maskAbove(own, geometry, 0) };
+    const [start, end] = [(number - 1) * plane, number * plane];
+    return { number, logits: logits.subarray(start, end), mask: { geometry, data: masks.subarray(start, end) } };
   });
   return { geometry, segments };
 }
