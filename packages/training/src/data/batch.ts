@@ -48,3 +48,8 @@ export function pixelWeightTensor(
   });
   return { data, dims: [samples.length, 1, rows, columns] };
 }
+
+/** A scalar input of the step graph, shape [1]. */
+export function scalarTensor(value: number): RawTensor {
+  return { data: Float32Array.of(value), dims: [1] };
+}

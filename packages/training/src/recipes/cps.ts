@@ -1,12 +1,9 @@
 import { imageTensor } from "../data/batch.ts";
-import { concatenate, greaterMask } from "../graph/primitives.ts";
+import type { Tensor } from "../graph/graph.ts";
+import { greaterMask } from "../graph/primitives.ts";
 import { binaryCrossEntropy } from "../loss/binary-cross-entropy.ts";
-import { sliceBatch } from "../operator/slice-batch.ts";
-import { weightedSum } from "../operator/weighted-sum.ts";
-import { labeledStream } from "./labeled-stream.ts";
 import type { Recipe } from "./recipe.ts";
-import { segmentationLoss } from "./segmentation-loss.ts";
-import { unlabeledStream } from "./unlabeled-stream.ts";
+import { semiSupervised } from "./semi-supervised.ts";
 
 /**
  * Cross pseudo supervision (methods.md 5.1): two differently initialised networks, each trained on the labels and, with weight
@@ -18,50 +15,27 @@ export const cps: Recipe = {
   defaults: {},
   usesUnlabeled: true,
   networkCount: 2,
-  compose(context) {
-    const { configuration, positiveWeights } = context;
-    const labeled = labeledStream(context);
-    const unlabeled = unlabeledStream(context);
-    const { batchSize, unlabeledBatchSize, loss } = configuration;
-    return {
-      buildLoss({ graph, student, input, scalarInput }) {
-        const { image, target, pixelWeights } = labeled.declare(input);
-        const both = concatenate(graph, [image, unlabeled.declare(input, "unlabeled")], 0);
-        const parts = [0, 1].map((index) => {
-          const logits = student(both, index);
-          const free = sliceBatch(graph, logits, batchSize, batchSize + unlabeledBatchSize);
-          const supervised = segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
-            kind: loss.kind,
-            positiveWeights,
-            pixelWeights,
-          });
-          return { free, supervised, hard: graph.withoutGradient(() => greaterMask(graph, free, graph.scalar(0))) };
-        });
-        const [first, second] = parts as [(typeof parts)[0], (typeof parts)[0]];
-        const crossFirst = binaryCrossEntropy(graph, first.free, second.hard);
-        const crossSecond = binaryCrossEntropy(graph, second.free, first.hard);
+  compose: (context) =>
+    semiSupervised(context, {
+      terms({ graph, declare, answer, scalarInput }) {
+        const unlabeled = declare("unlabeled");
+        const [first, second] = [answer([unlabeled], 0), answer([unlabeled], 1)];
+        const hard = (logits: Tensor): Tensor =>
+          graph.withoutGradient(() => greaterMask(graph, logits, graph.scalar(0)));
+        const [ofFirst, ofSecond] = [first.views[0]!, second.views[0]!];
         const weight = scalarInput("consistencyWeight");
         return {
-          total: weightedSum(graph, [
-            { value: first.supervised.total, weight: 1 },
-            { value: second.supervised.total, weight: 1 },
-            { value: crossFirst, weight },
-            { value: crossSecond, weight },
-          ]),
-          terms: { ...first.supervised.terms, cross: crossFirst },
-        };
-      },
-      feeds(step) {
-        const base = labeled.feeds(step);
-        return {
-          inputs: {
-            ...base.inputs,
-            unlabeled: imageTensor(unlabeled.samples(step), context.grid),
-            consistencyWeight: unlabeled.weight(step),
+          supervised: first.supervised,
+          added: {
+            second: { value: second.supervised.total, weight: 1 },
+            cross: { value: binaryCrossEntropy(graph, ofFirst, hard(ofSecond)), weight },
+            crossOfSecond: { value: binaryCrossEntropy(graph, ofSecond, hard(ofFirst)), weight },
           },
-          samples: base.samples,
         };
       },
-    };
-  },
+      feeds: ({ samples, weight }) => ({
+        unlabeled: imageTensor(samples, context.grid),
+        consistencyWeight: weight,
+      }),
+    }),
 };

@@ -1,13 +1,9 @@
 import { imageTensor } from "../data/batch.ts";
-import { jitterIntensity } from "../data/intensity-jitter.ts";
-import { STRONG_VIEW } from "../data/strong-view.ts";
-import { concatenate, greaterMask, unary } from "../graph/primitives.ts";
-import { sliceBatch } from "../operator/slice-batch.ts";
-import { weightedSum } from "../operator/weighted-sum.ts";
-import { labeledStream } from "./labeled-stream.ts";
+import { confidentLabels } from "./confident-labels.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
-import { unlabeledStream } from "./unlabeled-stream.ts";
+import { semiSupervised } from "./semi-supervised.ts";
+import { strongViews } from "./unlabeled-stream.ts";
 
 /**
  * FixMatch (methods.md 3.5): the prediction for a weakly changed image, where it is confident, is the label of a strongly
@@ -20,57 +16,20 @@ export const fixmatch: Recipe = {
   usesUnlabeled: true,
   networkCount: 1,
   compose(context) {
-    const { configuration, positiveWeights, random, grid } = context;
-    const labeled = labeledStream(context);
-    const unlabeled = unlabeledStream(context);
-    const { batchSize, unlabeledBatchSize, loss, consistency } = configuration;
-    // max(p, 1 - p) > c is |z| > ln(c / (1 - c)).
-    const logitThreshold = Math.log(consistency.confidence / (1 - consistency.confidence));
-    return {
-      buildLoss({ graph, student, input, scalarInput }) {
-        const { image, target, pixelWeights } = labeled.declare(input);
-        const weak = unlabeled.declare(input, "weakView");
-        const strong = unlabeled.declare(input, "strongView");
-        const { label, certain } = graph.withoutGradient(() => {
-          const prediction = student(weak);
-          return {
-            label: greaterMask(graph, prediction, graph.scalar(0)),
-            certain: greaterMask(graph, unary(graph, "Abs", prediction), graph.scalar(logitThreshold)),
-          };
-        });
-        const logits = student(concatenate(graph, [image, strong], 0));
-        const supervised = segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
-          kind: loss.kind,
-          positiveWeights,
-          pixelWeights,
-        });
-        const strongLogits = sliceBatch(graph, logits, batchSize, batchSize + unlabeledBatchSize);
-        const consistent = segmentationLoss(graph, strongLogits, label, { kind: loss.kind, pixelWeights: certain });
-        return {
-          total: weightedSum(graph, [
-            { value: supervised.total, weight: 1 },
-            { value: consistent.total, weight: scalarInput("consistencyWeight") },
-          ]),
-          terms: { ...supervised.terms, consistency: consistent.total },
-        };
+    const { loss, consistency } = context.configuration;
+    return semiSupervised(context, {
+      terms({ graph, student, declare, answer, scalarInput }) {
+        const weak = declare("weakView");
+        const { label, certain } = confidentLabels(graph, () => student(weak), consistency.confidence);
+        const { supervised, views } = answer([declare("strongView")]);
+        const { total } = segmentationLoss(graph, views[0]!, label, { kind: loss.kind, pixelWeights: certain });
+        return { supervised, added: { consistency: { value: total, weight: scalarInput("consistencyWeight") } } };
       },
-      feeds(step) {
-        const base = labeled.feeds(step);
-        const weak = unlabeled.samples(step);
-        const strong = weak.map((sample, index) => ({
-          ...sample,
-          planes: jitterIntensity(sample.planes, STRONG_VIEW, grid, random.fork(`strong ${step} ${index}`)),
-        }));
-        return {
-          inputs: {
-            ...base.inputs,
-            weakView: imageTensor(weak, grid),
-            strongView: imageTensor(strong, grid),
-            consistencyWeight: unlabeled.weight(step),
-          },
-          samples: base.samples,
-        };
-      },
-    };
+      feeds: ({ step, samples, weight }) => ({
+        weakView: imageTensor(samples, context.grid),
+        strongView: imageTensor(strongViews(samples, context, step), context.grid),
+        consistencyWeight: weight,
+      }),
+    });
   },
 };

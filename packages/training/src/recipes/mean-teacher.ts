@@ -1,13 +1,9 @@
 import { imageTensor } from "../data/batch.ts";
-import { concatenate } from "../graph/primitives.ts";
 import { meanSquaredError } from "../loss/mean-squared-error.ts";
 import { sigmoid } from "../operator/sigmoid.ts";
-import { sliceBatch } from "../operator/slice-batch.ts";
-import { weightedSum } from "../operator/weighted-sum.ts";
-import { labeledStream } from "./labeled-stream.ts";
 import type { Recipe } from "./recipe.ts";
-import { segmentationLoss } from "./segmentation-loss.ts";
-import { noisyImages, unlabeledStream } from "./unlabeled-stream.ts";
+import { semiSupervised } from "./semi-supervised.ts";
+import { noisyImages } from "./unlabeled-stream.ts";
 
 /**
  * Mean teacher (methods.md 5.1): the student also has to agree, on unlabelled images, with the moving average of its own
@@ -19,47 +15,19 @@ export const meanTeacher: Recipe = {
   defaults: { averageDecay: 0.99 },
   usesUnlabeled: true,
   networkCount: 1,
-  compose(context) {
-    const { configuration, positiveWeights, random } = context;
-    const labeled = labeledStream(context);
-    const unlabeled = unlabeledStream(context);
-    const { batchSize, unlabeledBatchSize, loss } = configuration;
-    return {
-      buildLoss({ graph, student, teacher, input, scalarInput }) {
-        const { image, target, pixelWeights } = labeled.declare(input);
-        const view = unlabeled.declare(input, "unlabeled");
-        const teacherView = unlabeled.declare(input, "teacherView");
-        const logits = student(concatenate(graph, [image, view], 0));
-        const supervisedPart = sliceBatch(graph, logits, 0, batchSize);
-        const freePart = sliceBatch(graph, logits, batchSize, batchSize + unlabeledBatchSize);
-        const supervised = segmentationLoss(graph, supervisedPart, target, {
-          kind: loss.kind,
-          positiveWeights,
-          pixelWeights,
-        });
+  compose: (context) =>
+    semiSupervised(context, {
+      terms({ graph, teacher, declare, answer, scalarInput }) {
+        const { supervised, views } = answer([declare("unlabeled")]);
+        const teacherView = declare("teacherView");
         const expected = graph.withoutGradient(() => sigmoid(graph, teacher(teacherView)));
-        const consistency = meanSquaredError(graph, sigmoid(graph, freePart), expected);
-        return {
-          total: weightedSum(graph, [
-            { value: supervised.total, weight: 1 },
-            { value: consistency, weight: scalarInput("consistencyWeight") },
-          ]),
-          terms: { ...supervised.terms, consistency },
-        };
+        const value = meanSquaredError(graph, sigmoid(graph, views[0]!), expected);
+        return { supervised, added: { consistency: { value, weight: scalarInput("consistencyWeight") } } };
       },
-      feeds(step) {
-        const base = labeled.feeds(step);
-        const samples = unlabeled.samples(step);
-        return {
-          inputs: {
-            ...base.inputs,
-            unlabeled: imageTensor(samples, context.grid),
-            teacherView: noisyImages(samples, context, random.fork(`teacher ${step}`)),
-            consistencyWeight: unlabeled.weight(step),
-          },
-          samples: base.samples,
-        };
-      },
-    };
-  },
+      feeds: ({ step, samples, weight }) => ({
+        unlabeled: imageTensor(samples, context.grid),
+        teacherView: noisyImages(samples, context, context.random.fork(`teacher ${step}`)),
+        consistencyWeight: weight,
+      }),
+    }),
 };

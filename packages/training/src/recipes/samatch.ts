@@ -1,16 +1,11 @@
 import { presetPlan, type RefinementPlan } from "@samrefine/core";
-import { imageTensor } from "../data/batch.ts";
-import { jitterIntensity } from "../data/intensity-jitter.ts";
-import { STRONG_VIEW } from "../data/strong-view.ts";
-import { concatenate } from "../graph/primitives.ts";
-import { sliceBatch } from "../operator/slice-batch.ts";
-import { weightedSum } from "../operator/weighted-sum.ts";
+import { imageTensor, scalarTensor } from "../data/batch.ts";
 import { rampUp } from "../schedule/schedule.ts";
 import { guidedStream } from "./guided-stream.ts";
-import { labeledStream } from "./labeled-stream.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
-import { unlabeledStream } from "./unlabeled-stream.ts";
+import { semiSupervised } from "./semi-supervised.ts";
+import { strongViews } from "./unlabeled-stream.ts";
 
 /** The box of ACDC, 10 px on a grid of 256, for our grid of 128. */
 const BOX: RefinementPlan = {
@@ -33,52 +28,24 @@ export const samatch: Recipe = {
   usesPromptable: true,
   networkCount: 1,
   compose(context) {
-    const { configuration, positiveWeights, random, grid } = context;
-    const labeled = labeledStream(context);
-    const unlabeled = unlabeledStream(context);
+    const { grid, configuration } = context;
+    const { loss, steps } = configuration;
     const guided = guidedStream(context);
-    const { batchSize, unlabeledBatchSize, loss, steps } = configuration;
-    return {
-      buildLoss({ graph, student, input, scalarInput }) {
-        const { image, target, pixelWeights } = labeled.declare(input);
-        const strong = unlabeled.declare(input, "strongView");
+    return semiSupervised(context, {
+      terms({ graph, input, declare, answer, scalarInput }) {
         const opinion = guided.declare(input);
-        const logits = student(concatenate(graph, [image, strong], 0));
-        const supervised = segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
-          kind: loss.kind,
-          positiveWeights,
-          pixelWeights,
-        });
-        const strongLogits = sliceBatch(graph, logits, batchSize, batchSize + unlabeledBatchSize);
-        const sam = segmentationLoss(graph, strongLogits, opinion.target, {
+        const { supervised, views } = answer([declare("strongView")]);
+        const { total } = segmentationLoss(graph, views[0]!, opinion.target, {
           kind: loss.kind,
           pixelWeights: opinion.heard,
         });
-        return {
-          total: weightedSum(graph, [
-            { value: supervised.total, weight: 1 },
-            { value: sam.total, weight: scalarInput("samWeight") },
-          ]),
-          terms: { ...supervised.terms, sam: sam.total },
-        };
+        return { supervised, added: { sam: { value: total, weight: scalarInput("samWeight") } } };
       },
-      async feeds(step, predict) {
-        const base = labeled.feeds(step);
-        const weak = unlabeled.samples(step);
-        const strong = weak.map((sample, index) => ({
-          ...sample,
-          planes: jitterIntensity(sample.planes, STRONG_VIEW, grid, random.fork(`strong ${step} ${index}`)),
-        }));
-        return {
-          inputs: {
-            ...base.inputs,
-            strongView: imageTensor(strong, grid),
-            ...(await guided.feeds(step, weak, predict)),
-            samWeight: { data: Float32Array.of(guided.weight * rampUp(step, steps)), dims: [1] },
-          },
-          samples: base.samples,
-        };
-      },
-    };
+      feeds: async ({ step, samples, predict }) => ({
+        strongView: imageTensor(strongViews(samples, context, step), grid),
+        ...(await guided.feeds(step, samples, predict)),
+        samWeight: scalarTensor(guided.weight * rampUp(step, steps)),
+      }),
+    });
   },
 };

@@ -1,16 +1,12 @@
 import { presetPlan, type RefinementPlan } from "@samrefine/core";
-import { imageTensor } from "../data/batch.ts";
-import { concatenate } from "../graph/primitives.ts";
+import { imageTensor, scalarTensor } from "../data/batch.ts";
 import { meanSquaredError } from "../loss/mean-squared-error.ts";
 import { sigmoid } from "../operator/sigmoid.ts";
-import { sliceBatch } from "../operator/slice-batch.ts";
-import { weightedSum } from "../operator/weighted-sum.ts";
 import { rampUp } from "../schedule/schedule.ts";
 import { guidedStream } from "./guided-stream.ts";
-import { labeledStream } from "./labeled-stream.ts";
 import type { Recipe } from "./recipe.ts";
-import { segmentationLoss } from "./segmentation-loss.ts";
-import { noisyImages, unlabeledStream } from "./unlabeled-stream.ts";
+import { semiSupervised } from "./semi-supervised.ts";
+import { noisyImages } from "./unlabeled-stream.ts";
 
 /**
  * Ten clicks on the prediction. The method clicks one after the other where SAM's answer and the prediction differ; here all
@@ -46,52 +42,33 @@ export const semisam: Recipe = {
   usesPromptable: true,
   networkCount: 1,
   compose(context) {
-    const { configuration, positiveWeights, random } = context;
-    const labeled = labeledStream(context);
-    const unlabeled = unlabeledStream(context);
+    const { grid, random, configuration } = context;
+    const { steps } = configuration;
     const guided = guidedStream(context);
-    const { batchSize, unlabeledBatchSize, loss, steps } = configuration;
-    return {
-      buildLoss({ graph, student, teacher, input, scalarInput }) {
-        const { image, target, pixelWeights } = labeled.declare(input);
-        const view = unlabeled.declare(input, "unlabeled");
-        const teacherView = unlabeled.declare(input, "teacherView");
+    return semiSupervised(context, {
+      terms({ graph, teacher, input, declare, answer, scalarInput }) {
+        const { supervised, views } = answer([declare("unlabeled")]);
+        const teacherView = declare("teacherView");
         const opinion = guided.declare(input);
-        const logits = student(concatenate(graph, [image, view], 0));
-        const supervised = segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
-          kind: loss.kind,
-          positiveWeights,
-          pixelWeights,
-        });
-        const prediction = sigmoid(graph, sliceBatch(graph, logits, batchSize, batchSize + unlabeledBatchSize));
+        const prediction = sigmoid(graph, views[0]!);
         const expected = graph.withoutGradient(() => sigmoid(graph, teacher(teacherView)));
         const consistency = meanSquaredError(graph, prediction, expected);
         const sam = meanSquaredError(graph, prediction, opinion.target, opinion.heard);
         return {
-          total: weightedSum(graph, [
-            { value: supervised.total, weight: 1 },
-            { value: consistency, weight: scalarInput("consistencyWeight") },
-            { value: sam, weight: scalarInput("samWeight") },
-          ]),
-          terms: { ...supervised.terms, consistency, sam },
-        };
-      },
-      async feeds(step, predict) {
-        const base = labeled.feeds(step);
-        const samples = unlabeled.samples(step);
-        const samWeight = guided.weight * rampUp(steps - step, steps);
-        return {
-          inputs: {
-            ...base.inputs,
-            unlabeled: imageTensor(samples, context.grid),
-            teacherView: noisyImages(samples, context, random.fork(`teacher ${step}`)),
-            consistencyWeight: unlabeled.weight(step),
-            ...(await guided.feeds(step, samples, predict)),
-            samWeight: { data: Float32Array.of(samWeight), dims: [1] },
+          supervised,
+          added: {
+            consistency: { value: consistency, weight: scalarInput("consistencyWeight") },
+            sam: { value: sam, weight: scalarInput("samWeight") },
           },
-          samples: base.samples,
         };
       },
-    };
+      feeds: async ({ step, samples, weight, predict }) => ({
+        unlabeled: imageTensor(samples, grid),
+        teacherView: noisyImages(samples, context, random.fork(`teacher ${step}`)),
+        consistencyWeight: weight,
+        ...(await guided.feeds(step, samples, predict)),
+        samWeight: scalarTensor(guided.weight * rampUp(steps - step, steps)),
+      }),
+    });
   },
 };

@@ -3,13 +3,13 @@ import { imageTensor } from "../data/batch.ts";
 import { cutMix, drawCutBox } from "../data/cut-mix.ts";
 import { jitterIntensity } from "../data/intensity-jitter.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
-import { add, concatenate, greaterMask, multiply, subtract, unary } from "../graph/primitives.ts";
+import { add, concatenate, multiply, subtract } from "../graph/primitives.ts";
 import { sliceBatch } from "../operator/slice-batch.ts";
 import { weightedSum } from "../operator/weighted-sum.ts";
-import { labeledStream } from "./labeled-stream.ts";
+import { type ConfidentLabels, confidentLabels } from "./confident-labels.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
-import { unlabeledStream } from "./unlabeled-stream.ts";
+import { semiSupervised } from "./semi-supervised.ts";
 
 /** The grey-value part of the strong views (methods.md 3.6), on normalised intensities. */
 const STRONG: AugmentationSpec = { contrast: 0.5, brightness: 0.5, gamma: 0.3, blur: 2 };
@@ -28,59 +28,32 @@ export const unimatch: Recipe = {
   usesUnlabeled: true,
   networkCount: 1,
   compose(context) {
-    const { configuration, positiveWeights, random, grid } = context;
-    const labeled = labeledStream(context);
-    const unlabeled = unlabeledStream(context);
+    const { configuration, random, grid } = context;
     const { batchSize, unlabeledBatchSize: count, loss, consistency } = configuration;
-    // max(p, 1 - p) > c is |z| > ln(c / (1 - c)).
-    const logitThreshold = Math.log(consistency.confidence / (1 - consistency.confidence));
-    return {
-      buildLoss({ graph, student, input }) {
-        const { image, target, pixelWeights } = labeled.declare(input);
-        const weak = unlabeled.declare(input, "weakView");
-        const strong = [unlabeled.declare(input, "strongView0"), unlabeled.declare(input, "strongView1")];
+    return semiSupervised(context, {
+      terms({ graph, student, input, declare, answer }) {
+        const weak = declare("weakView");
+        const strong = [declare("strongView0"), declare("strongView1")];
         const boxes = strong.map((_, view) => input(`cutBoxes${view}`, [count, 1, grid.rows, grid.columns]));
-        const weakLabels = graph.withoutGradient(() => {
-          const prediction = student(weak);
-          return {
-            label: greaterMask(graph, prediction, graph.scalar(0)),
-            certain: greaterMask(graph, unary(graph, "Abs", prediction), graph.scalar(logitThreshold)),
-          };
-        });
+        const labels = confidentLabels(graph, () => student(weak), consistency.confidence);
         const perturbed = { from: batchSize + 2 * count, probability: FEATURE_DROPOUT };
-        const logits = student(concatenate(graph, [image, ...strong, weak], 0), 0, perturbed);
-        const supervised = segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
-          kind: loss.kind,
-          positiveWeights,
-          pixelWeights,
-        });
-        const agreement = (view: number, { label, certain }: typeof weakLabels): Tensor => {
-          const start = batchSize + view * count;
-          const part = sliceBatch(graph, logits, start, start + count);
-          return segmentationLoss(graph, part, label, { kind: loss.kind, pixelWeights: certain }).total;
-        };
+        const { supervised, views } = answer([...strong, weak], 0, perturbed);
         const mixed = boxes.map((box) =>
           graph.withoutGradient(() => ({
-            label: pasteNext(graph, weakLabels.label, box, count),
-            certain: pasteNext(graph, weakLabels.certain, box, count),
+            label: pasteNext(graph, labels.label, box, count),
+            certain: pasteNext(graph, labels.certain, box, count),
           })),
         );
-        const consistent = weightedSum(graph, [
+        const agreement = (view: number, { label, certain }: ConfidentLabels): Tensor =>
+          segmentationLoss(graph, views[view]!, label, { kind: loss.kind, pixelWeights: certain }).total;
+        const value = weightedSum(graph, [
           { value: agreement(0, mixed[0]!), weight: 0.25 },
           { value: agreement(1, mixed[1]!), weight: 0.25 },
-          { value: agreement(2, weakLabels), weight: 0.5 },
+          { value: agreement(2, labels), weight: 0.5 },
         ]);
-        return {
-          total: weightedSum(graph, [
-            { value: supervised.total, weight: 1 },
-            { value: consistent, weight: consistency.weight },
-          ]),
-          terms: { ...supervised.terms, consistency: consistent },
-        };
+        return { supervised, added: { consistency: { value, weight: consistency.weight } } };
       },
-      feeds(step) {
-        const base = labeled.feeds(step);
-        const weak = unlabeled.samples(step);
+      feeds({ step, samples: weak }) {
         const views = [0, 1].map((view) => {
           const draw = random.fork(`strong ${step} ${view}`);
           const boxes = weak.map((_, index) => drawCutBox(grid, draw.fork(`box ${index}`)));
@@ -95,12 +68,9 @@ export const unimatch: Recipe = {
             ),
           };
         });
-        return {
-          inputs: { ...base.inputs, weakView: imageTensor(weak, grid), ...views[0], ...views[1] },
-          samples: base.samples,
-        };
+        return { weakView: imageTensor(weak, grid), ...views[0], ...views[1] };
       },
-    };
+    });
   },
 };
 

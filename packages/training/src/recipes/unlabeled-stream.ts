@@ -1,7 +1,9 @@
 import { type Random, RefineError } from "@samrefine/core";
 import type { RawTensor } from "@samrefine/inference";
-import { imageTensor } from "../data/batch.ts";
+import { imageTensor, scalarTensor } from "../data/batch.ts";
+import { jitterIntensity } from "../data/intensity-jitter.ts";
 import type { Sample, Sampler } from "../data/sampler.ts";
+import { STRONG_VIEW } from "../data/strong-view.ts";
 import type { Tensor } from "../graph/graph.ts";
 import type { LossContext } from "../run/training-step.ts";
 import { rampUp } from "../schedule/schedule.ts";
@@ -27,7 +29,7 @@ export function unlabeledStream({ configuration, grid, unlabeled }: RecipeContex
       input(name, [repeats * unlabeledBatchSize, channels, grid.rows, grid.columns]),
     samples: (step) =>
       Array.from({ length: unlabeledBatchSize }, (_, i) => sampler.sample(step * unlabeledBatchSize + i)),
-    weight: (step) => ({ data: Float32Array.of(consistency.weight * rampUp(step, steps)), dims: [1] }),
+    weight: (step) => scalarTensor(consistency.weight * rampUp(step, steps)),
   };
 }
 
@@ -48,6 +50,14 @@ export function noisyImages(
     }
   }
   return { data: repeated, dims: [dims[0]! * repeats, ...dims.slice(1)] };
+}
+
+/** The same pixels with strongly changed grey values, drawn anew at every step. */
+export function strongViews(samples: readonly Sample[], { random, grid }: RecipeContext, step: number): Sample[] {
+  return samples.map((sample, index) => ({
+    ...sample,
+    planes: jitterIntensity(sample.planes, STRONG_VIEW, grid, random.fork(`strong ${step} ${index}`)),
+  }));
 }
 
 function requireUnlabeled(sampler: Sampler | undefined, recipe: string): Sampler {

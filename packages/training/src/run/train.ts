@@ -1,5 +1,6 @@
 import { createRandom, type DatasetSource, type Random, RefineError, type TaskOptions } from "@samrefine/core";
 import type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "@samrefine/inference";
+import { scalarTensor } from "../data/batch.ts";
 import { loadCases } from "../data/load-cases.ts";
 import { balancedPositiveWeights, requireAllLabels } from "../data/positive-weights.ts";
 import { Sampler } from "../data/sampler.ts";
@@ -430,10 +431,6 @@ class TrainingRun {
 }
 
 const BEST = "best";
-
-function scalarTensor(value: number): RawTensor {
-  return { data: Float32Array.of(value), dims: [1] };
-}
 
 /** Inverted dropout: kept values grow so that the sum stays the same on average. */
 function drawMask({ shape, probability }: RandomMask, random: Random): RawTensor {
