@@ -1,4 +1,5 @@
 import {
+  type GridSize,
   type Image2D,
   type ImageGeometry,
   networkInput,
@@ -33,6 +34,7 @@ export class UnetSegmenter implements Segmenter {
   readonly modelId: string;
   readonly digest: string;
   readonly #parts: UnetParts;
+  #tiling: { readonly grid: GridSize; readonly plan: Tiling } | undefined;
   #disposed = false;
 
   constructor(parts: UnetParts) {
@@ -68,8 +70,7 @@ export class UnetSegmenter implements Segmenter {
     }
     const place = padToWindow(networkGrid(image.geometry, manifest), window);
     const input = padPlanes(networkInput(image, options.intensity, place.grid), place);
-    const { overlap = 0.5, blend: weighting = "gaussian" } = manifest.tiling ?? {};
-    const tiling = planTiles(place.padded, window, { overlap, blend: weighting });
+    const tiling = this.#tilingOf(place.padded);
     const flips = flipsOf(options.testTimeAugmentation ?? "none");
     const total = tiling.corners.length * flips.length;
     const run = async (corner: Tiling["corners"][number], done: number): Promise<Float32Array> => {
@@ -106,6 +107,16 @@ export class UnetSegmenter implements Segmenter {
     this.#disposed = true;
     this.#parts.onDispose();
     await this.#parts.queue.enqueue(() => this.#parts.session.release());
+  }
+
+  /** The slices of a series share a grid. */
+  #tilingOf(grid: GridSize): Tiling {
+    const { input, tiling = {} } = this.#parts.manifest;
+    const { overlap = 0.5, blend = "gaussian" } = tiling;
+    if (this.#tiling?.grid.rows !== grid.rows || this.#tiling.grid.columns !== grid.columns) {
+      this.#tiling = { grid, plan: planTiles(grid, { rows: input.rows, columns: input.columns }, { overlap, blend }) };
+    }
+    return this.#tiling.plan;
   }
 
   #activated(logits: Float32Array): Float32Array {

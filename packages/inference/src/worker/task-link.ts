@@ -12,6 +12,8 @@ type News =
 export interface TaskTicket {
   readonly port: MessagePort;
   readonly aborted: boolean;
+  /** Whether anybody wants to know how far the task is. */
+  readonly isWatched: boolean;
 }
 
 /** The page's end of a task under way in a worker: its signal goes over, its progress and log lines come back. */
@@ -38,7 +40,8 @@ export class TaskLink {
   /** To be sent, once. */
   ticket(): [ticket: TaskTicket, transfer: Transferable[]] {
     const { port2 } = this.#channel;
-    return [{ port: port2, aborted: this.#options.signal?.aborted ?? false }, [port2]];
+    const { signal, onProgress } = this.#options;
+    return [{ port: port2, aborted: signal?.aborted ?? false, isWatched: onProgress !== undefined }, [port2]];
   }
 
   close(): void {
@@ -68,7 +71,9 @@ export class RemoteTask {
     const log = (level: "debug" | "warn") => (message: string) => this.#send({ kind: "log", level, message });
     this.options = {
       signal: controller.signal,
-      onProgress: (progress) => this.#sendProgress(progress),
+      onProgress: (progress) => {
+        if (ticket.isWatched) this.#sendProgress(progress);
+      },
       logger: { debug: log("debug"), warn: log("warn") },
     };
   }
