@@ -56,6 +56,8 @@ export interface SegmentationFacts {
         readonly segment: number;
         readonly source: string;
         readonly sourceFrame?: number;
+        /** Pixels that are not 0. */
+        readonly nonZero: number;
         readonly sha256: string;
       }[]
     | null;

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import { RefineError } from "@samrefine/core";
+import type { AlgorithmType } from "@samrefine/dicom";
 import type { OnOverlap } from "@samrefine/formats";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { reportFailures } from "../cases/run-cases.ts";
@@ -22,6 +23,7 @@ interface ExportOptions extends CommonOptions {
   readonly layout: DatasetLayout;
   readonly onOverlap: OnOverlap;
   readonly ignoreBelow?: number;
+  readonly algorithmType: AlgorithmType;
 }
 
 export function registerExport(program: Command, context: CommandContext): void {
@@ -49,6 +51,14 @@ export function registerExport(program: Command, context: CommandContext): void 
       new Option("--layout <layout>", "with a folder: layout of the new data set")
         .choices(["nnunet", "msd"])
         .default("nnunet"),
+    )
+    .addOption(
+      new Option(
+        "--algorithm-type <type>",
+        "to a DICOM SEG: manual, semiautomatic or automatic, which other files do not say",
+      )
+        .default("SEMIAUTOMATIC", "semiautomatic")
+        .argParser(parseAlgorithmType),
     )
     .option(
       "--ignore-below <dice>",
@@ -109,7 +119,10 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
       ? volumeOfSegmentation(await openSeg())
       : await readSegmentation(options.from, options.labels ?? []);
   if (formatOf(options.to) === "dicom") {
-    await writeDicomSegmentation(options.to, segmentation, requireSource(options), context.signal);
+    await writeDicomSegmentation(options.to, segmentation, requireSource(options), {
+      algorithmType: options.algorithmType,
+      signal: context.signal,
+    });
   } else await writeSegmentation(options.to, segmentation, options.onOverlap);
   const names = segmentation.segments.map(({ description }) => description.label);
   terminal.print(
@@ -122,6 +135,12 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
     }));
     await writeJson(options.json, { command: "export", to: options.to, geometry: segmentation.geometry, segments });
   }
+}
+
+function parseAlgorithmType(text: string): AlgorithmType {
+  const type = text.toUpperCase();
+  if (type === "MANUAL" || type === "SEMIAUTOMATIC" || type === "AUTOMATIC") return type;
+  throw new InvalidArgumentError("manual, semiautomatic or automatic is needed.");
 }
 
 function fraction(text: string): number {

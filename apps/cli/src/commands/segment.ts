@@ -1,5 +1,6 @@
 import { RefineError, type SegmentNumber } from "@samrefine/core";
-import type { SegKind } from "@samrefine/dicom";
+import { lateralityOf, type SegKind } from "@samrefine/dicom";
+import type { OnOverlap } from "@samrefine/formats";
 import { matchSeries, type SegmentationManifest } from "@samrefine/models";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import {
@@ -21,6 +22,7 @@ interface SegmentOptions extends CommonOptions, SamOptions {
   readonly preset?: string;
   readonly plan?: string;
   readonly kind: SegKind;
+  readonly onOverlap: OnOverlap;
   readonly out: string;
 }
 
@@ -39,6 +41,11 @@ export function registerSegment(program: Command, context: CommandContext): void
       new Option("--kind <kind>", "binary, labelmap (one class per pixel), or fractional (probabilities)")
         .default("BINARY", "binary")
         .argParser(parseKind),
+    )
+    .addOption(
+      new Option("--on-overlap <rule>", "with --kind labelmap: refuse overlapping segments, or which lies on top")
+        .choices(["error", "lowest-number", "highest-number"])
+        .default("error"),
     )
     .requiredOption("--out <file>", "the DICOM SEG");
   addCommonOptions(command).action((options: SegmentOptions) => segment(options, context));
@@ -76,9 +83,17 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
     const request = {
       kind: options.kind,
       sources: segmented.series.instances,
-      segments: unet.manifest.labels.map((label) => ({ ...label, algorithmType: "AUTOMATIC" as const, algorithm })),
-      masks: (number: SegmentNumber, index: number) =>
-        options.kind === "FRACTIONAL" ? probabilityOf(segmented, number, index) : maskOf(segmented, number, index),
+      segments: unet.manifest.labels.map((label) => ({
+        ...label,
+        typeModifiers: lateralityOf(label.label, label.type),
+        algorithmType: "AUTOMATIC" as const,
+        algorithm,
+      })),
+      masks: (number: SegmentNumber, index: number) => {
+        if (options.kind === "FRACTIONAL") return probabilityOf(segmented, number, index);
+        if (options.kind === "BINARY" || options.onOverlap === "error") return maskOf(segmented, number, index);
+        return uncoveredMaskOf(segmented, number, index, options.onOverlap);
+      },
       seriesDescription: `SAM Refine ${unet.manifest.id} (research)`.slice(0, 64),
       seriesNumber: 9000,
       created: new Date(),
@@ -144,6 +159,21 @@ function chooseSeries({ series }: Study, manifest: SegmentationManifest, uid: st
 
 function maskOf({ stacks }: SegmentedSeries, number: SegmentNumber, index: number): Uint8Array | undefined {
   return stacks[index]?.segments.find((entry) => entry.number === number)?.mask.data;
+}
+
+/** The pixels of a segment that no segment on top of it has. */
+function uncoveredMaskOf(
+  segmented: SegmentedSeries,
+  number: SegmentNumber,
+  index: number,
+  onTop: Exclude<OnOverlap, "error">,
+): Uint8Array | undefined {
+  const above = (segmented.stacks[index]?.segments ?? []).filter((entry) =>
+    onTop === "lowest-number" ? entry.number < number : entry.number > number,
+  );
+  return maskOf(segmented, number, index)?.map((value, i) =>
+    above.some(({ mask }) => mask.data[i] !== 0) ? 0 : value,
+  );
 }
 
 /** Clamped: blending may leave the unit interval by a rounding error. */

@@ -1,10 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { RefineError, type VolumeGeometry } from "@samrefine/core";
 import {
+  type AlgorithmType,
   type DecodedSeg,
   type DecodedSegment,
   decodeSeg,
   encodeSeg,
+  lateralityOf,
   matchToSeries,
   type SegMatch,
   type Series,
@@ -83,7 +85,7 @@ export async function writeDicomSegmentation(
   path: string,
   segmentation: SegNrrd,
   studyFolder: string,
-  signal: AbortSignal,
+  { algorithmType, signal }: { readonly algorithmType: AlgorithmType; readonly signal: AbortSignal },
 ): Promise<void> {
   const { series } = await readStudy(studyFolder, signal);
   const volumes = series
@@ -108,7 +110,9 @@ export async function writeDicomSegmentation(
     segments: segmentation.segments.map(({ description }, index) => ({
       ...description,
       number: index + 1,
-      algorithmType: "SEMIAUTOMATIC" as const,
+      typeModifiers: lateralityOf(description.label, description.type),
+      algorithmType,
+      // What made them is not known here, and somebody else's name would be an invention.
       algorithm: { name: "SAM Refine export", version: "0.1.0" },
     })),
     masks: (number: number, k: number) => masks[number - 1]?.subarray(k * area, (k + 1) * area),

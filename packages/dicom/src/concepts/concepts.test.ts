@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { LEFT, RIGHT } from "./concept-data.ts";
-import { CONCEPTS, searchConcepts, suggestConcept } from "./concepts.ts";
+import { CONCEPTS, lateralityOf, searchConcepts, suggestConcept } from "./concepts.ts";
 
 test("codes and names are unique and well formed", () => {
   expect(new Set(CONCEPTS.map(({ type }) => type.value)).size).toBe(CONCEPTS.length);
@@ -45,6 +45,13 @@ test("an abnormality comes with the place that the label names", () => {
 
 test("what is unknown is offered as tissue, and says so", () => {
   expect(suggestConcept("blorb 7")).toMatchObject({ isCertain: false, type: { meaning: "Tissue" } });
+});
+
+test("a label adds its side to its own type only", () => {
+  const kidney = { value: "64033007", scheme: "SCT", meaning: "Kidney" };
+  expect(lateralityOf("Kidney_left", kidney)).toEqual([LEFT]);
+  expect(lateralityOf("Kidney", kidney)).toEqual([]);
+  expect(lateralityOf("Left lung", kidney)).toEqual([]);
 });
 
 test("search finds by beginnings of words, the plainest name first", () => {
