@@ -1,11 +1,7 @@
 import { RefineError } from "../errors.ts";
 import type { VolumeSize } from "../kernels/components.ts";
-import {
-  averageSymmetricSurfaceDistance,
-  hausdorff95,
-  measureSurfaceDistances,
-  surfaceDice,
-} from "./surface-distance.ts";
+import { type PackedMasks, packMasks } from "./packed-masks.ts";
+import { averageSymmetricSurfaceDistance, hausdorff95, surfaceDice, surfaceDistancesOf } from "./surface-distance.ts";
 
 /** The grid of a comparison. A 2D image has size[2] = 1. */
 export interface MetricGrid {
@@ -63,7 +59,7 @@ export function compareMasks(
 ): MaskMetrics {
   requireVoxels("Reference", reference, grid);
   requireVoxels("Prediction", prediction, grid);
-  return compare(binary(reference), binary(prediction), grid, options);
+  return compare(packMasks(reference, prediction), grid, options);
 }
 
 /**
@@ -80,22 +76,11 @@ export function compareLabels(
 ): ReadonlyMap<number, MaskMetrics> {
   requireVoxels("Reference", reference, grid);
   requireVoxels("Prediction", prediction, grid);
-  return new Map(
-    labels.map((label) => [label, compare(binary(reference, label), binary(prediction, label), grid, options)]),
-  );
+  return new Map(labels.map((label) => [label, compare(packMasks(reference, prediction, label), grid, options)]));
 }
 
-function compare(reference: Uint8Array, prediction: Uint8Array, grid: MetricGrid, options: MetricOptions): MaskMetrics {
-  let shared = 0;
-  let referenceVoxels = 0;
-  let predictionVoxels = 0;
-  for (let i = 0; i < reference.length; i++) {
-    const r = reference[i] as number;
-    const p = prediction[i] as number;
-    shared += r & p;
-    referenceVoxels += r;
-    predictionVoxels += p;
-  }
+function compare(masks: PackedMasks, grid: MetricGrid, options: MetricOptions): MaskMetrics {
+  const { referenceVoxels, predictionVoxels, sharedVoxels: shared } = masks;
   const { spacingMm } = grid;
   const voxelMm3 = spacingMm === undefined ? undefined : spacingMm[0] * spacingMm[1] * spacingMm[2];
   const status: MetricStatus =
@@ -109,7 +94,7 @@ function compare(reference: Uint8Array, prediction: Uint8Array, grid: MetricGrid
   const isPresent = referenceVoxels > 0;
   const distances =
     status === "scored" && options.distances !== false
-      ? measureSurfaceDistances(reference, prediction, grid.size, spacingMm ?? [1, 1, 1])
+      ? surfaceDistancesOf(masks, grid.size, spacingMm ?? [1, 1, 1])
       : undefined;
   const surface =
     distances !== undefined
@@ -131,15 +116,6 @@ function compare(reference: Uint8Array, prediction: Uint8Array, grid: MetricGrid
     referenceVolumeMm3: voxelMm3 === undefined ? null : referenceVoxels * voxelMm3,
     predictionVolumeMm3: voxelMm3 === undefined ? null : predictionVoxels * voxelMm3,
   };
-}
-
-/** Ones where the value is `label`, or where it is not zero. */
-function binary(values: ArrayLike<number>, label?: number): Uint8Array {
-  const result = new Uint8Array(values.length);
-  for (let i = 0; i < result.length; i++) {
-    result[i] = (label === undefined ? values[i] !== 0 : values[i] === label) ? 1 : 0;
-  }
-  return result;
 }
 
 function requireVoxels(what: string, values: ArrayLike<number>, { size }: MetricGrid): void {
