@@ -6,12 +6,17 @@ export interface ShownSegment {
   readonly label: string;
 }
 
+/** SOP Instance UID of an image; with the number behind it where it is a frame of a file of several. */
+export function imageNameOf(sopInstanceUid: string, frameNumber: number | undefined): string {
+  return frameNumber === undefined ? sopInstanceUid : `${sopInstanceUid}#${frameNumber}`;
+}
+
 /** One label map that the viewer holds, whatever our own code believes about it. */
 export interface ShownLabelmap {
   readonly segmentationId: string;
   readonly label: string;
   readonly segments: readonly ShownSegment[];
-  /** Labels by SOP Instance UID of the image that the slice lies on, row-major; 0 = background. */
+  /** Labels by {@link imageNameOf} the image that the slice lies on, row-major; 0 = background. */
   readonly slices: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -38,7 +43,12 @@ interface CornerstoneToolsGlobal {
           }
         | undefined;
     };
-    readonly metaData: { get(module: string, imageId: string): { readonly SOPInstanceUID: string } | undefined };
+    readonly metaData: {
+      get(
+        module: string,
+        imageId: string,
+      ): { readonly SOPInstanceUID: string; readonly NumberOfFrames?: number | string } | undefined;
+    };
   };
 }
 
@@ -55,7 +65,10 @@ export async function shownLabelmaps(page: Page): Promise<readonly ShownLabelmap
       slices: (segmentation.representationData.Labelmap?.imageIds ?? []).map((imageId) => {
         const image = cornerstone.cache.getImage(imageId);
         if (image?.referencedImageId === undefined) throw new Error(`The label map image ${imageId} is not there.`);
-        const uid = cornerstone.metaData.get("instance", image.referencedImageId)?.SOPInstanceUID ?? "";
+        const instance = cornerstone.metaData.get("instance", image.referencedImageId);
+        const uid = instance?.SOPInstanceUID ?? "";
+        const isFrame = Number(instance?.NumberOfFrames ?? 1) > 1;
+        const frame = isFrame ? Number(/\/frames\/(\d+)/.exec(image.referencedImageId)?.[1]) : undefined;
         const labels = image.voxelManager.getScalarData();
         // As runs of [label, length], since the pixels travel as JSON.
         const runs: number[] = [];
@@ -64,13 +77,13 @@ export async function shownLabelmaps(page: Page): Promise<readonly ShownLabelmap
           runs.push(labels[i] ?? 0, i + 1 - start);
           start = i + 1;
         }
-        return { uid, runs };
+        return { uid, frame, runs };
       }),
     }));
   });
   return found.map(({ slices, ...segmentation }) => ({
     ...segmentation,
-    slices: new Map(slices.map(({ uid, runs }) => [uid, fromRuns(runs)])),
+    slices: new Map(slices.map(({ uid, frame, runs }) => [imageNameOf(uid, frame), fromRuns(runs)])),
   }));
 }
 

@@ -3,8 +3,18 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Attributes, createDicomWebClient, type DecodedSeg, decodeSeg, numbersOf, textOf } from "@samrefine/dicom";
-import type { ShownLabelmap } from "./shown-labelmap.ts";
+import {
+  type Attributes,
+  createDicomWebClient,
+  type DecodedFrame,
+  type DecodedSeg,
+  type DecodedSegment,
+  decodeSeg,
+  sourceFrameOf,
+  sourceInstanceOf,
+  textOf,
+} from "@samrefine/dicom";
+import { imageNameOf, type ShownLabelmap } from "./shown-labelmap.ts";
 
 /** A SEG as the archive gives it back. */
 export interface StoredSeg {
@@ -38,6 +48,30 @@ export async function filesBelow(folder: string): Promise<readonly Uint8Array[]>
   );
 }
 
+/** One segment on one image, as a SEG holds it. */
+export interface StoredMask {
+  readonly segment: DecodedSegment;
+  readonly frame: DecodedFrame;
+  /** See {@link imageNameOf}. */
+  readonly image: string;
+  /** 0 | 1 per pixel, row-major. */
+  readonly mask: Uint8Array;
+}
+
+/** Every mask of a BINARY or LABELMAP SEG, one at a time. */
+export function* masksOf(seg: DecodedSeg): Generator<StoredMask> {
+  for (const frame of seg.frames) {
+    const values = seg.frame(frame.index);
+    const image = imageNameOf(frame.sourceSopInstanceUid ?? "", frame.sourceFrameNumber);
+    for (const segment of seg.segments) {
+      if (frame.segmentNumber !== undefined && frame.segmentNumber !== segment.number) continue;
+      const value = frame.segmentNumber === undefined ? segment.number : 1;
+      const mask = Uint8Array.from(values, (stored) => Number(stored === value));
+      if (mask.includes(1)) yield { segment, frame, image, mask };
+    }
+  }
+}
+
 /** How a SEG stands to the label map on screen and to the images that it was drawn on. */
 export interface SegComparison {
   /** Pixels per segment label, over all frames. */
@@ -66,22 +100,22 @@ export function compareWithScreen(
   const voxels = new Map<string, number>();
   let [differing, overlapping, misplacedFrames] = [0, 0, 0];
   /** What the frames cover, to find what is shown and not stored. */
-  const stored = new Map([...labelmap.slices].map(([uid, labels]) => [uid, new Uint8Array(labels.length)]));
-  for (const frame of seg.frames) {
-    const label = seg.segments.find(({ number }) => number === frame.segmentNumber)?.label ?? "";
+  const stored = new Map([...labelmap.slices].map(([image, labels]) => [image, new Uint8Array(labels.length)]));
+  for (const { segment, frame, image, mask } of masksOf(seg)) {
+    const { label } = segment;
     const shownAs = numbers.get(label);
-    const uid = frame.sourceSopInstanceUid ?? "";
-    const labels = labelmap.slices.get(uid);
-    const source = sources.get(uid);
+    const labels = labelmap.slices.get(image);
+    const source = sources.get(frame.sourceSopInstanceUid ?? "");
     if (shownAs === undefined || labels === undefined || source === undefined) {
       throw new Error(
-        `Frame ${frame.index} of segment "${label}" lies on ${uid || "no image"}, which is not on screen.`,
+        `Frame ${frame.index} of segment "${label}" lies on ${image || "no image"}, which is not on screen.`,
       );
     }
-    if (!isSamePlace(frame.position, numbersOf(source, "ImagePositionPatient", 3))) misplacedFrames += 1;
-    else if (!isSamePlace(frame.orientation, numbersOf(source, "ImageOrientationPatient", 6))) misplacedFrames += 1;
-    const mask = seg.frame(frame.index);
-    const covered = stored.get(uid) ?? new Uint8Array();
+    const { sourceFrameNumber: number } = frame;
+    const { position, orientation } = number === undefined ? sourceInstanceOf(source) : sourceFrameOf(source, number);
+    const isInPlace = isSamePlace(frame.position, position) && isSamePlace(frame.orientation, orientation);
+    if (!isInPlace) misplacedFrames += 1;
+    const covered = stored.get(image) ?? new Uint8Array();
     let count = 0;
     for (let i = 0; i < mask.length; i++) {
       if (mask[i] === 0) continue;
@@ -92,8 +126,8 @@ export function compareWithScreen(
     }
     voxels.set(label, (voxels.get(label) ?? 0) + count);
   }
-  for (const [uid, labels] of labelmap.slices) {
-    const covered = stored.get(uid);
+  for (const [image, labels] of labelmap.slices) {
+    const covered = stored.get(image);
     for (let i = 0; i < labels.length; i++) if (labels[i] !== 0 && covered?.[i] !== 1) differing += 1;
   }
   return { voxels, differing, overlapping, misplacedFrames };
