@@ -177,13 +177,27 @@ describe("models describe", () => {
 });
 
 describe("models shrink", () => {
-  test("writes a model that loads and answers the same, and says how much it saved", async () => {
-    const manifest = await writeBrightnessSam(at("sam"));
-    const run = await runCommand(["models", "shrink", manifest, "--out", at("small"), "--threads", "1"]);
-    expect(run).toMatchObject({ exitCode: 0, noted: "" });
-    expect(run.printed).toContain("agree at 100.00 %");
-    expect(await runCommand(["models", "verify", at("small", "manifest.json")])).toMatchObject({ exitCode: 0 });
-  });
+  test.each(["half", "int8"])(
+    "writes a model that answers the same, and says how much it saved: %s",
+    async (weights) => {
+      const manifest = await writeBrightnessSam(at("sam"));
+      const out = at(`small-${weights}`);
+      const run = await runCommand([
+        "models",
+        "shrink",
+        manifest,
+        "--out",
+        out,
+        "--weights",
+        weights,
+        "--threads",
+        "1",
+      ]);
+      expect(run).toMatchObject({ exitCode: 0, noted: "" });
+      expect(run.printed).toContain("agree at 100.00 % of the places, the masks by an IoU of 1.0000");
+      expect(await runCommand(["models", "verify", join(out, "manifest.json")])).toMatchObject({ exitCode: 0 });
+    },
+  );
 });
 
 describe("models pack", () => {

@@ -5,3 +5,4 @@ export type { OnnxDataType } from "./data-type.ts";
 export * from "./inspect-model.ts";
 export * from "./model-proto.ts";
 export * from "./store-as-half.ts";
+export * from "./store-as-int8.ts";
