@@ -4,17 +4,17 @@ import { folderMemory } from "./ladder/backend-memory.ts";
 import { type GpuFacts, type GpuLike, readGpu } from "./ladder/gpu-adapter.ts";
 import { createLadderEngine, type LadderEngine, type LadderOptions, type Rung } from "./ladder/ladder-engine.ts";
 import type { WasmPaths } from "./web-runtime.ts";
-import type { WorkerLike } from "./worker/worker-connection.ts";
 import { createWorkerEngine, type WorkerEngineOptions } from "./worker/worker-engine.ts";
 
 export interface BrowserLadderOptions
-  extends WorkerEngineOptions,
+  extends Omit<WorkerEngineOptions, "provider">,
     Pick<LadderOptions, "preflight" | "idleMs" | "stepTimeoutMs"> {
-  /** Absent: WebGPU is not offered, and only the number of threads is left to find out. */
+  /**
+   * Absent: WebGPU is not offered, and only the number of threads is left to find out. The worker's script must import
+   * `@samrefine/inference/worker-webgpu`, which can do both.
+   */
   readonly webgpu?:
     | {
-        /** Makes a module worker whose script imports `@samrefine/inference/worker-webgpu`. */
-        readonly createWorker: () => WorkerLike;
         /** `ort-wasm-simd-threaded.asyncify.wasm` and `.mjs`, as absolute URLs. */
         readonly wasmPaths?: WasmPaths | undefined;
         /**
@@ -46,7 +46,7 @@ export async function createBrowserLadder(options: BrowserLadderOptions): Promis
       ? [
           {
             id: "webgpu",
-            open: () => createWorkerEngine({ ...wasm, ...webgpu }),
+            open: () => createWorkerEngine({ ...wasm, wasmPaths: webgpu.wasmPaths, provider: "webgpu" }),
             unsuited: async () => whyUnsuited(await gpu, webgpu.trySoftware === true),
           },
         ]

@@ -11,6 +11,7 @@ export {
   type LadderOptions,
   type Rung,
 } from "./ladder/ladder-engine.ts";
+export { type ModelFolder, openModelFolder, readWebFile } from "./model-folder.ts";
 export type { RawSession, RawSessionFactory, RawSessionOptions, RawTensor } from "./raw-session.ts";
 export { type NetworkImage, networkImage, networkSlice } from "./unet/network-image.ts";
 export type { WasmPaths } from "./web-runtime.ts";

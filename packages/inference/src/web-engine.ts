@@ -1,8 +1,8 @@
 import { openPrivateFolder } from "./cache/private-folder.ts";
 import { dayMs, StoredEmbeddings } from "./cache/stored-embeddings.ts";
 import { InProcessEngine } from "./engine/in-process-engine.ts";
-import { fetchFile } from "./engine/model-files.ts";
 import type { OnnxRuntime } from "./engine/runtime.ts";
+import { readWebFile } from "./model-folder.ts";
 import type { WorkerConfiguration } from "./worker/protocol.ts";
 
 /** The engine inside a browser's worker, with its caches. */
@@ -17,5 +17,5 @@ export async function createWebEngine(
   const folder = storedCacheBytes > 0 ? await openPrivateFolder(globalThis.navigator?.storage) : undefined;
   const stored =
     folder && new StoredEmbeddings(folder, { limitBytes: storedCacheBytes, maxAgeMs: storedCacheDays * dayMs });
-  return new InProcessEngine({ runtime, readFile: fetchFile, cacheBytes, precision: embeddingPrecision, stored });
+  return new InProcessEngine({ runtime, readFile: readWebFile, cacheBytes, precision: embeddingPrecision, stored });
 }

@@ -1,14 +1,18 @@
 import { expose } from "comlink";
 import { createWebEngine } from "./web-engine.ts";
-import { createWebgpuRuntime } from "./webgpu-runtime.ts";
 import { installTransferHandlers } from "./worker/transfer-handlers.ts";
 import { WorkerServer } from "./worker/worker-server.ts";
 
-// The entry of the inference worker on WebGPU. Apart from `worker.ts`, since its runtime is another file of 27 MB, which only
-// those should ship who offer it.
+// The entry of the inference worker for those who offer WebGPU, whose runtime is another file of 27 MB. It can do both, so
+// that one script serves all rungs of a ladder, and loads the runtime that it is asked for.
 installTransferHandlers();
 expose(
-  new WorkerServer(async ({ wasmPaths, threads: _, ...cache }) =>
-    createWebEngine(await createWebgpuRuntime({ wasmPaths }), cache),
-  ),
+  new WorkerServer(async ({ wasmPaths, threads, provider = "wasm", ...cache }) => {
+    if (provider === "webgpu") {
+      const { createWebgpuRuntime } = await import("./webgpu-runtime.ts");
+      return createWebEngine(await createWebgpuRuntime({ wasmPaths }), cache);
+    }
+    const { createWebRuntime } = await import("./web-runtime.ts");
+    return createWebEngine(await createWebRuntime({ wasmPaths, threads }), cache);
+  }),
 );

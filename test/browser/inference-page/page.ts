@@ -33,13 +33,12 @@ const slice = (k: number): Image2D => ({
 const page: InferencePage = {
   async open({ withWebgpu }) {
     engine = await createBrowserLadder({
-      createWorker: () => new Worker(new URL("./engine.worker.ts", import.meta.url), { type: "module" }),
+      createWorker: () => new Worker(new URL("./webgpu.worker.ts", import.meta.url), { type: "module" }),
       wasmPaths: { wasm: absolute(wasmUrl), mjs: absolute(mjsUrl) },
       threads: 2,
       ...(withWebgpu
         ? {
             webgpu: {
-              createWorker: () => new Worker(new URL("./webgpu.worker.ts", import.meta.url), { type: "module" }),
               wasmPaths: { wasm: absolute(webgpuWasmUrl), mjs: absolute(webgpuMjsUrl) },
               trySoftware: true,
             },

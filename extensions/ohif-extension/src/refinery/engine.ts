@@ -16,7 +16,6 @@ export function openEngine(): Promise<LadderEngine> {
     createWorker: () => new Worker(new URL("./engine.worker.ts", import.meta.url), { type: "module" }),
     wasmPaths: { wasm: absolute(wasmUrl), mjs: absolute(mjsUrl) },
     webgpu: {
-      createWorker: () => new Worker(new URL("./engine-webgpu.worker.ts", import.meta.url), { type: "module" }),
       wasmPaths: { wasm: absolute(webgpuWasmUrl), mjs: absolute(webgpuMjsUrl) },
     },
     preflight: "when-idle",

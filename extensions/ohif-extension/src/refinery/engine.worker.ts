@@ -1,1 +1,1 @@
-import "@samrefine/inference/worker";
+import "@samrefine/inference/worker-webgpu";

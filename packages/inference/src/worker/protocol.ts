@@ -22,6 +22,8 @@ export const protocolVersion = 1;
 export interface WorkerConfiguration {
   readonly wasmPaths?: WasmPaths | undefined;
   readonly threads?: number | undefined;
+  /** Default "wasm". Only the script of `@samrefine/inference/worker-webgpu` knows both. */
+  readonly provider?: "wasm" | "webgpu" | undefined;
   readonly cacheBytes?: number | undefined;
   readonly storedCacheBytes?: number | undefined;
   readonly storedCacheDays?: number | undefined;

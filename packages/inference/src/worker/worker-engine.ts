@@ -37,6 +37,8 @@ export interface WorkerEngineOptions {
   readonly wasmPaths?: WasmPaths | undefined;
   /** Default: one per core, at most 8; always 1 on a page without cross-origin isolation. */
   readonly threads?: number | undefined;
+  /** Default "wasm". WebGPU needs a script that imports `@samrefine/inference/worker-webgpu`. */
+  readonly provider?: "wasm" | "webgpu" | undefined;
   /** Bound of the embedding cache in bytes, default 64 MiB (32 embeddings of SAM as half floats); 0 keeps none. */
   readonly cacheBytes?: number | undefined;
   /**
