@@ -2,6 +2,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { readPart10, textOf } from "@samrefine/dicom";
 import { readNifti, readSegNrrd } from "@samrefine/formats";
+import { unzipSync } from "fflate";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { enhancedCt } from "../conformance/enhanced-ct.ts";
@@ -94,7 +95,9 @@ describe("a segment's label, coded type and colour", () => {
 });
 
 describe("downloads for other programs", () => {
-  it("are NIfTI and seg.nrrd of a volume, with the panel's voxels", { timeout: 600_000 }, async () => {
+  it("are NIfTI, seg.nrrd and an nnU-Net data set of a volume, with the panel's voxels", {
+    timeout: 600_000,
+  }, async () => {
     const { panel, watched } = await segmented(abdomen, "unet-phantom-ct", "samrefine-auto");
     const rows = (await panel.segments()).filter(({ voxels }) => voxels > 0);
 
@@ -111,6 +114,30 @@ describe("downloads for other programs", () => {
     const segNrrd = readSegNrrd(await readFile(await panel.download()));
     expect(segNrrd.segments.map(({ description }) => description.label)).toEqual(rows.map(({ label }) => label));
     expect(await panel.status()).toBe("The seg.nrrd was downloaded.");
+
+    await panel.selectFormat("nnunet");
+    const set = unzipSync(await readFile(await panel.download()));
+    const file = (name: RegExp) => Object.entries(set).find(([path]) => name.test(path))?.[1] ?? new Uint8Array();
+    const [image, label] = [file(/^imagesTr\/.*_0000\.nii\.gz$/), file(/^labelsTr\/.*\.nii\.gz$/)].map(
+      (bytes) => readNifti(bytes).volume,
+    );
+    expect(image?.geometry).toEqual(label?.geometry);
+    expect(label?.geometry).toEqual(nifti.volume.geometry);
+    // Hounsfield units: air lies round -1000.
+    expect(image?.data.some((value) => value < -900)).toBe(true);
+    const { labels } = JSON.parse(Buffer.from(file(/^dataset\.json$/)).toString()) as {
+      readonly labels: Readonly<Record<string, number>>;
+    };
+    expect(Object.keys(labels).filter((name) => name !== "ignore")).toEqual([
+      "background",
+      ...rows.map((row) => row.label),
+    ]);
+    // Doubtful masks become `ignore`, nothing else changes.
+    const changed = nifti.volume.data.findIndex((value, i) => {
+      const written = label?.data[i];
+      return written !== value && (value === 0 || written !== labels.ignore);
+    });
+    expect(changed).toBe(-1);
     expect(watched.errors).toEqual([]);
   });
 

@@ -2,6 +2,7 @@ export {
   type LabelMapOptions,
   type NiftiLabelMapOptions,
   niftiOfSegmentation,
+  nrrdOfSegmentation,
   type OnOverlap,
   pngOfSlice,
   type SliceSegmentation,

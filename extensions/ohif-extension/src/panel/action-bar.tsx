@@ -5,11 +5,15 @@ import type { PanelPart } from "./refine-panel.tsx";
 
 type FormatOption = readonly [format: DownloadFormat, title: string];
 const DICOM_SEG: FormatOption = ["dicom-seg", "DICOM SEG"];
-const IMAGE_FORMATS: readonly FormatOption[] = [DICOM_SEG, ["png", "PNG label map"]];
+const NNUNET: FormatOption = ["nnunet", "nnU-Net data set, with images (.zip)"];
+const IMAGE_FORMATS: readonly FormatOption[] = [DICOM_SEG, ["png", "PNG label map"], NNUNET];
 const VOLUME_FORMATS: readonly FormatOption[] = [
   DICOM_SEG,
   ["nifti", "NIfTI label map (.nii.gz)"],
+  ["nrrd", "NRRD label map"],
   ["seg-nrrd", "3D Slicer segmentation (.seg.nrrd)"],
+  NNUNET,
+  ["msd", "Decathlon data set, with images (.zip)"],
 ];
 
 /** Undo, hand-over, and what runs where. */

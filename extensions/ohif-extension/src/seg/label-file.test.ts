@@ -1,5 +1,5 @@
 import { sourceInstanceOf } from "@samrefine/dicom";
-import { readNifti, readSegNrrd } from "@samrefine/formats";
+import { readNifti, readNrrd, readSegNrrd } from "@samrefine/formats";
 import { describe, expect, it } from "vitest";
 import { encodeLabels } from "../labelmap/runs.ts";
 import { writeLabelFile } from "./label-file.ts";
@@ -56,6 +56,14 @@ describe("writeLabelFile", () => {
     const { volume } = readNifti(writeLabelFile(job([5, 0]), "nifti"));
     expect(volume.geometry.size).toEqual([3, 2, 2]);
     expect([...volume.data]).toEqual([0, 0, 0, 0, 0, 2, 1, 1, 0, 0, 2, 0]);
+  });
+
+  it("writes the same label map as NRRD", () => {
+    const { volume } = readNifti(writeLabelFile(job([5, 0]), "nifti"));
+    expect(readNrrd(writeLabelFile(job([5, 0]), "nrrd"))).toMatchObject({
+      geometry: { size: volume.geometry.size, indexToPatient: volume.geometry.indexToPatient },
+      data: volume.data,
+    });
   });
 
   it("keeps overlaps in seg.nrrd", () => {

@@ -1,20 +1,22 @@
 import { RefineError } from "@samrefine/core";
 import { seriesFromInstances } from "@samrefine/dicom";
-import { niftiOfSegmentation, pngOfSlice, segNrrdOfSegmentation } from "@samrefine/formats";
+import { niftiOfSegmentation, nrrdOfSegmentation, pngOfSlice, segNrrdOfSegmentation } from "@samrefine/formats";
+import { ownBytes } from "./own-bytes.ts";
 import { masksOfJob, type SegJob } from "./seg-job.ts";
 
 /** What else than DICOM a segmentation can be saved as. */
-export type LabelFormat = "nifti" | "seg-nrrd" | "png";
+export type LabelFormat = "nifti" | "nrrd" | "seg-nrrd" | "png";
 
 export const LABEL_FILE_ENDING: Readonly<Record<LabelFormat, string>> = {
   nifti: ".nii.gz",
+  nrrd: ".nrrd",
   "seg-nrrd": ".seg.nrrd",
   png: ".png",
 };
 
 /**
- * A segmentation as NIfTI or seg.nrrd in patient space (LPS and RAS as the formats ask), or one image as a PNG label map. Where
- * segments overlap, NIfTI and PNG hold what the screen shows; seg.nrrd keeps both.
+ * A segmentation as NIfTI, NRRD or seg.nrrd in patient space (LPS and RAS as the formats ask), or one image as a PNG label map.
+ * Where segments overlap, NIfTI, NRRD and PNG hold what the screen shows; seg.nrrd keeps both.
  * @throws RefineError `unsupported-dicom` when the images make no volume, with the reason.
  */
 export function writeLabelFile(job: SegJob, format: LabelFormat): Uint8Array<ArrayBuffer> {
@@ -30,7 +32,7 @@ export function writeLabelFile(job: SegJob, format: LabelFormat): Uint8Array<Arr
   if (format === "png") {
     if (!first) throw new RefineError("unsupported-dicom", "There is no image.");
     const geometry = { size: [first.columns, first.rows, 1], indexToPatient: PIXELS } as const;
-    return own(pngOfSlice({ geometry, segments, masks }, 0));
+    return ownBytes(pngOfSlice({ geometry, segments, masks }, 0));
   }
   const series = seriesFromInstances(job.sources);
   if (series.kind !== "volume") {
@@ -45,14 +47,14 @@ export function writeLabelFile(job: SegJob, format: LabelFormat): Uint8Array<Arr
     segments,
     masks: (segment: number, k: number) => masks(segment, slices[k] ?? -1),
   };
-  return own(format === "nifti" ? niftiOfSegmentation(segmentation) : segNrrdOfSegmentation(segmentation));
+  return ownBytes(WRITERS[format](segmentation));
 }
+
+const WRITERS = {
+  nifti: niftiOfSegmentation,
+  nrrd: nrrdOfSegmentation,
+  "seg-nrrd": segNrrdOfSegmentation,
+} as const;
 
 /** A radiograph has no place in the patient: index = pixel. */
 const PIXELS = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1] as const;
-
-function own(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-    ? (bytes as Uint8Array<ArrayBuffer>)
-    : new Uint8Array(bytes);
-}

@@ -5,6 +5,7 @@ import type { LabelFormat } from "./label-file.ts";
 import type { ReadSeg } from "./read-seg.ts";
 import type { SegEndpoint } from "./seg.worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
+import type { TrainingCase, TrainingCaseJob } from "./training-case.ts";
 
 /** Runs one call in a worker of its own that ends with it: writing and reading are rare and their memory should not stay. */
 async function inWorker<T>(call: (endpoint: Remote<SegEndpoint>) => Promise<Reply<T>>): Promise<T> {
@@ -36,6 +37,11 @@ export function compareSegInWorker(bytes: Uint8Array, job: SegJob): Promise<void
 /** @throws RefineError `unsupported-dicom` when the images make no volume. */
 export function writeLabelsInWorker(job: SegJob, format: LabelFormat): Promise<Uint8Array<ArrayBuffer>> {
   return inWorker((endpoint) => endpoint.writeLabels(job, format) as Promise<Reply<Uint8Array<ArrayBuffer>>>);
+}
+
+/** @throws RefineError `unsupported-dicom` when several images make no volume. */
+export function writeTrainingCaseInWorker(task: TrainingCaseJob): Promise<TrainingCase> {
+  return inWorker((endpoint) => endpoint.writeTrainingCase(task) as Promise<Reply<TrainingCase>>);
 }
 
 /** @throws RefineError `unsupported-dicom`. */

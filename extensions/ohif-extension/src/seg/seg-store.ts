@@ -12,8 +12,14 @@ import { compareSegInWorker, writeLabelsInWorker, writeSegInWorker } from "./seg
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
 import { segFileName, type WaitingSegs } from "./waiting-segs.ts";
 
+/** Layout of a data set to train on: nnU-Net v2 raw, or the Medical Segmentation Decathlon. */
+export type TrainingSetFormat = "nnunet" | "msd";
+
+/** One file per series. */
+export type FileFormat = "dicom-seg" | LabelFormat;
+
 /** What a download is. */
-export type DownloadFormat = "dicom-seg" | LabelFormat;
+export type DownloadFormat = FileFormat | TrainingSetFormat;
 
 export interface SegDeliveryRequest {
   readonly series: SeriesSource;
@@ -101,7 +107,7 @@ export class SegStore {
    * @returns The segmentation as a file.
    * @throws RefineError `seg-encoding`, `unsupported-dicom` when the images make no volume
    */
-  async file(request: SegDeliveryRequest, format: DownloadFormat): Promise<NamedFile> {
+  async file(request: SegDeliveryRequest, format: FileFormat): Promise<NamedFile> {
     const { written, job } = await this.#prepare(request);
     request.signal.throwIfAborted();
     const name = segFileName(written.sopInstanceUid);
@@ -109,6 +115,16 @@ export class SegStore {
     const bytes = await writeLabelsInWorker(job, format);
     request.signal.throwIfAborted();
     return { name: name.replace(/\.dcm$/, LABEL_FILE_ENDING[format]), bytes };
+  }
+
+  /**
+   * @returns What the SEG says, without its bytes.
+   * @throws RefineError `seg-encoding`
+   */
+  async job(request: SegDeliveryRequest): Promise<SegJob> {
+    const { job } = await this.#prepare(request);
+    request.signal.throwIfAborted();
+    return job;
   }
 
   /** SOP Instance UIDs of SEGs that wait for the archive and still are on screen, to be stored from there. */

@@ -4,6 +4,7 @@ import { type Reply, toWireError } from "../refinery/wire.ts";
 import { type LabelFormat, writeLabelFile } from "./label-file.ts";
 import { type ReadSeg, readSeg } from "./read-seg.ts";
 import { compareSeg, type SegJob, type WrittenSeg, writeSeg } from "./seg-job.ts";
+import { type TrainingCase, type TrainingCaseJob, writeTrainingCase } from "./training-case.ts";
 
 const endpoint = {
   write(job: SegJob): Reply<WrittenSeg> {
@@ -26,6 +27,14 @@ const endpoint = {
     try {
       const value = writeLabelFile(job, format);
       return transfer({ ok: true, value }, [value.buffer]);
+    } catch (error) {
+      return { ok: false, error: toWireError(error) };
+    }
+  },
+  writeTrainingCase(task: TrainingCaseJob): Reply<TrainingCase> {
+    try {
+      const value = writeTrainingCase(task);
+      return transfer({ ok: true, value }, [value.image.buffer, value.label.buffer]);
     } catch (error) {
       return { ok: false, error: toWireError(error) };
     }

@@ -2,9 +2,11 @@ import { isRefineError, RefineError } from "@samrefine/core";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { ModelCatalogue } from "../models/model-catalogue.ts";
 import { type NamedFile, saveFiles } from "../seg/save-files.ts";
+import { writeTrainingCaseInWorker } from "../seg/seg-in-worker.ts";
 import type { DownloadFormat, SegDeliveryReport, SegDeliveryRequest, SegStore } from "../seg/seg-store.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
+import { type TrainingSeries, trainingSetFiles } from "./training-set.ts";
 
 /** A series with the segmentation of it that is to leave. */
 export interface SegmentedSeries {
@@ -17,6 +19,8 @@ export interface HandOver {
   readonly segStore: SegStore;
   readonly activity: Activity;
   readonly catalogue: ModelCatalogue | undefined;
+  /** Estimated Dice below which a mask is doubtful. */
+  readonly flagBelowDice: number;
 }
 
 /**
@@ -60,16 +64,26 @@ export function whereListed(count: number, isListed: boolean): string {
 }
 
 /**
- * Saves one file per series.
+ * Saves one file per series, or a data set to train on that holds all of them.
  * @returns What happened, for the user.
- * @throws RefineError `seg-encoding`, `unsupported-dicom`
+ * @throws RefineError `seg-encoding`, `unsupported-dicom`, `configuration`
  */
 export async function downloadFiles(
   handOver: HandOver,
   segmented: readonly SegmentedSeries[],
   signal: AbortSignal,
 ): Promise<string> {
-  const { activity, format, segStore } = handOver;
+  const { activity, format, segStore, flagBelowDice } = handOver;
+  if (format === "nnunet" || format === "msd") {
+    activity.show("Writing the data set", { completed: 0, total: undefined });
+    const entries: TrainingSeries[] = [];
+    for (const entry of segmented) {
+      entries.push({ ...entry, job: await segStore.job(requestOf(handOver, entry, signal)) });
+    }
+    const options = { flagBelowDice, writeCase: writeTrainingCaseInWorker, signal };
+    saveFiles(await trainingSetFiles(format, entries, options), `samrefine-${format}`);
+    return `The ${FORMAT_NAME[format]} was downloaded: images and labels of ${entries.length} series.`;
+  }
   const files: NamedFile[] = [];
   for (const entry of segmented) {
     activity.show(labelOf("Writing", segmented.length), progressOf(files.length, segmented.length));
@@ -84,8 +98,11 @@ export async function downloadFiles(
 const FORMAT_NAME: Readonly<Record<DownloadFormat, string>> = {
   "dicom-seg": "DICOM SEG",
   nifti: "NIfTI label map",
+  nrrd: "NRRD label map",
   "seg-nrrd": "seg.nrrd",
   png: "PNG label map",
+  nnunet: "nnU-Net data set",
+  msd: "Decathlon data set",
 };
 
 /** The failure of one SEG, with what was stored before it. */

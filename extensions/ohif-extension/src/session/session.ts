@@ -382,6 +382,7 @@ export class RefineSession {
         segStore: this.#segStore,
         activity: this.#activity,
         catalogue: this.#catalogue,
+        flagBelowDice: this.#configuration.flagBelowDice,
       };
       this.#activity.say(await deliver(handOver, segmented, signal));
     });
@@ -392,7 +393,7 @@ export class RefineSession {
   #format(): DownloadFormat {
     const isImage = this.#series?.sliceCount === 1;
     const format = this.#downloadFormat;
-    if (format === "dicom-seg") return format;
+    if (format === "dicom-seg" || format === "nnunet") return format;
     return isImage ? "png" : format === "png" ? "nifti" : format;
   }
 

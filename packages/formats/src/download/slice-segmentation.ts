@@ -1,6 +1,7 @@
 import { RefineError, type SegmentDescription, type SegmentNumber, type VolumeGeometry } from "@samrefine/core";
 import { writeNifti } from "../nifti/write-nifti.ts";
 import { writeSegNrrdLazily } from "../nrrd/seg-nrrd.ts";
+import { writeNrrd } from "../nrrd/write-nrrd.ts";
 import { writeGreyPng } from "../png/write-png.ts";
 
 /** A segmentation as an editor holds it: slice by slice, segments that may overlap. */
@@ -90,6 +91,14 @@ export interface NiftiLabelMapOptions extends LabelMapOptions {
 export function niftiOfSegmentation(segmentation: SliceSegmentation, options: NiftiLabelMapOptions = {}): Uint8Array {
   const data = labelsOf(segmentation, options.onOverlap ?? "error");
   return writeNifti({ geometry: segmentation.geometry, data }, { gzip: options.gzip ?? true });
+}
+
+/**
+ * The same label map as NRRD. Takes what {@link niftiOfSegmentation} takes.
+ * @throws RefineError as {@link niftiOfSegmentation}.
+ */
+export function nrrdOfSegmentation(segmentation: SliceSegmentation, options: LabelMapOptions = {}): Uint8Array {
+  return writeNrrd({ geometry: segmentation.geometry, data: labelsOf(segmentation, options.onOverlap ?? "error") });
 }
 
 /**
