@@ -1,11 +1,15 @@
 // One training step of the U-Net (width 16, batch 4), ours against PyTorch: each in a process of its own, in turns, after a
-// warm-up. Prints a table and, with --json FILE, writes the rows. Without PyTorch our side is measured alone.
+// warm-up. Then where ours spends its time (--profile), how its cost grows with pixels and batch (--scaling), and the memory
+// of a run of 1,000 steps (--memory); with none of the three, all but the comparison is left out. Prints tables and, with
+// --json FILE, writes the rows of the comparison. Without PyTorch our side is measured alone.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { cpus } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { median } from "./harness.ts";
+import { findTorch, type Torch } from "./training/find-torch.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -13,6 +17,9 @@ const { values: options } = parseArgs({
     quick: { type: "boolean", default: false },
     threads: { type: "string", default: "2" },
     python: { type: "string" },
+    profile: { type: "boolean", default: false },
+    scaling: { type: "boolean", default: false },
+    memory: { type: "boolean", default: false },
   },
 });
 const rounds = options.quick ? 5 : 20;
@@ -43,20 +50,6 @@ interface Row {
 
 const here = (file: string): string => fileURLToPath(new URL(`training/${file}`, import.meta.url));
 
-/** The first Python that can import torch: --python, a virtual environment's, the system's. */
-function findTorch(): { readonly python: string; readonly version: string } | undefined {
-  for (const python of [options.python, "python3", "/usr/bin/python3"]) {
-    if (python === undefined) continue;
-    try {
-      const output = execFileSync(python, ["-c", "import torch; print(torch.__version__)"], { stdio: "pipe" });
-      return { python, version: output.toString().trim() };
-    } catch {
-      // Not this one: the next may have it, and without any the table says so.
-    }
-  }
-  return undefined;
-}
-
 function start(command: string, words: readonly string[]): Contender {
   const child = spawn(command, words, { stdio: ["pipe", "pipe", "inherit"] });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
@@ -72,11 +65,7 @@ function start(command: string, words: readonly string[]): Contender {
   };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
-}
-
-async function compare(size: number, torch: ReturnType<typeof findTorch>): Promise<readonly Row[]> {
+async function compare(size: number, torch: Torch | undefined): Promise<readonly Row[]> {
   const words = ["--size", String(size), "--batch", String(batch), "--threads", options.threads];
   const ours = start(process.execPath, ["--conditions=@samrefine/source", here("contender.ts"), ...words]);
   const other = torch && start(torch.python, [here("contender.py"), ...words]);
@@ -121,7 +110,7 @@ function summarise(
   };
 }
 
-const torch = findTorch();
+const torch = findTorch(options.python);
 const rows: Row[] = [];
 for (const size of options.quick ? [128] : [128, 256]) rows.push(...(await compare(size, torch)));
 
@@ -138,3 +127,20 @@ if (options.json !== undefined) {
   const report = { name: "train", machine: cpus()[0]?.model, threads: Number(options.threads), other, rows };
   await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
 }
+
+/** The other parts, each in a process of its own, so that what one leaves in memory is not measured by the next. */
+function runPart(file: string, words: readonly string[]): void {
+  const parameters = [
+    "--conditions=@samrefine/source",
+    "--expose-gc",
+    here(file),
+    ...words,
+    "--threads",
+    options.threads,
+  ];
+  execFileSync(process.execPath, parameters, { stdio: "inherit" });
+}
+if (options.profile)
+  for (const size of options.quick ? ["128"] : ["128", "256"]) runPart("profile.ts", ["--size", size]);
+if (options.scaling) runPart("scaling.ts", []);
+if (options.memory) runPart("steady-memory.ts", []);

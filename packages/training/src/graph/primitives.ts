@@ -110,10 +110,11 @@ export function concatenate(graph: Graph, parts: readonly Tensor[], axis: number
   return graph.emit("Concat", parts, shape, { axis: { int: axis } });
 }
 
-/** Zero padding; `before` and `after` have one entry per axis. */
+/** Zero padding; `before` and `after` have one entry per axis, and a negative one cuts off. */
 export function pad(graph: Graph, a: Tensor, before: readonly number[], after: readonly number[]): Tensor {
   const shape = a.shape.map((extent, axis) => extent + before[axis]! + after[axis]!);
-  return graph.emit("Pad", [a, graph.integers([...before, ...after])], shape);
+  // WebGPU's kernel reads the value without asking whether there is one.
+  return graph.emit("Pad", [a, graph.integers([...before, ...after]), graph.scalar(0)], shape);
 }
 
 /** Matrix product over the last two axes. */

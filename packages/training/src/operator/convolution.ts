@@ -71,7 +71,44 @@ function flipTaps(graph: Graph, weight: Tensor, shape: Shape): Tensor {
   return reshape(graph, matmul(graph, rows, graph.constant(exchange, [taps, taps], `exchange${taps}`)), shape);
 }
 
+/**
+ * With stride 1 the rows are shifted in dy and the columns in x: dw[o, c, i, j] = Σ_vu dy[v - i + p, u] · x[v, u + j - p]. So
+ * 2·(k - 1) shifted copies are made instead of k², and a product per tap of one of each. ONNX Runtime rearranges the second
+ * matrix of every product, so that is the one with fewer channels.
+ */
 function weightGradient(graph: Graph, x: Tensor, dy: Tensor, shape: Shape, stride: number): Tensor {
+  const [outputs, inputs, kernel] = shape as [number, number, number, number];
+  if (stride > 1) return stridedWeightGradient(graph, x, dy, shape, stride);
+  const [count, , rows, columns] = x.shape as [number, number, number, number];
+  const middle = kernel >> 1;
+  const isByInput = inputs >= outputs;
+  const flat = (value: Tensor, isSecond: boolean): Tensor => {
+    const matrix = reshape(graph, value, [count, value.shape[1]!, rows * columns]);
+    return isSecond ? transpose(graph, matrix, [0, 2, 1]) : matrix;
+  };
+  const offsets = Array.from({ length: kernel }, (_, tap) => tap - middle);
+  const ofGradient = offsets.map((offset) => flat(shift(graph, dy, 2, -offset), isByInput));
+  const ofInput = offsets.map((offset) => flat(shift(graph, x, 3, offset), !isByInput));
+  const [first, second] = isByInput ? [inputs, outputs] : [outputs, inputs];
+  const taps = ofGradient.flatMap((gradient) =>
+    ofInput.map((input) => {
+      const product = isByInput ? matmul(graph, input, gradient) : matmul(graph, gradient, input);
+      return reshape(graph, reduceSum(graph, product, [0]), [first, second, 1]);
+    }),
+  );
+  const joined = concatenate(graph, taps, 2);
+  return reshape(graph, isByInput ? transpose(graph, joined, [1, 0, 2]) : joined, shape);
+}
+
+/** y[.., v, ..] = x[.., v + offset, ..] along an axis, zero where there is none. */
+function shift(graph: Graph, x: Tensor, axis: number, offset: number): Tensor {
+  if (offset === 0) return x;
+  const along = (value: number): readonly number[] => x.shape.map((_, index) => (index === axis ? value : 0));
+  return pad(graph, x, along(-offset), along(offset));
+}
+
+/** One product per tap. */
+function stridedWeightGradient(graph: Graph, x: Tensor, dy: Tensor, shape: Shape, stride: number): Tensor {
   const [outputs, inputs, kernel] = shape as [number, number, number, number];
   const [count, , rows, columns] = dy.shape as [number, number, number, number];
   const [height, width] = [stride * (rows - 1) + 1, stride * (columns - 1) + 1];
@@ -81,8 +118,7 @@ function weightGradient(graph: Graph, x: Tensor, dy: Tensor, shape: Shape, strid
   const taps: Tensor[] = [];
   for (let i = 0; i < kernel; i++) {
     for (let j = 0; j < kernel; j++) {
-      const isWhole = margin === 0 && stride === 1;
-      const shifted = isWhole ? x : slice(graph, padded, [i, j], [i + height, j + width], [2, 3], stride);
+      const shifted = slice(graph, padded, [i, j], [i + height, j + width], [2, 3], stride);
       const pixels = transpose(graph, reshape(graph, shifted, [count, inputs, rows * columns]), [0, 2, 1]);
       const tap = reduceSum(graph, matmul(graph, gradientRows, pixels), [0]);
       taps.push(reshape(graph, tap, [outputs, inputs, 1]));

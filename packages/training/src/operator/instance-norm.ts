@@ -1,5 +1,5 @@
 import type { Graph, Tensor } from "../graph/graph.ts";
-import { multiply, reduceSum, reshape, scale, subtract } from "../graph/primitives.ts";
+import { add, multiply, reduceSum, reshape, scale } from "../graph/primitives.ts";
 import { shareBetweenRules } from "./share-between-rules.ts";
 
 export const INSTANCE_NORM_EPSILON = 1e-5;
@@ -52,11 +52,12 @@ export function instanceNorm(graph: Graph, x: Tensor, gamma: Tensor, beta: Tenso
       gradient: (dy) => {
         const { flatGradient, sum, product } = sums(dy);
         const factor = multiply(graph, inverseDeviation, gammaColumn);
-        const meanFactor = scale(graph, factor, 1 / pixels);
-        const direct = multiply(graph, flatGradient, factor);
+        const meanFactor = scale(graph, factor, -1 / pixels);
+        const perPlane = (value: Tensor): Tensor => reshape(graph, value, [count * channels]);
+        const planes = reshape(graph, flatGradient, [1, count * channels, pixels]);
+        const centred = perChannelAffine(graph, planes, perPlane(factor), perPlane(multiply(graph, meanFactor, sum)));
         const alongNormalised = multiply(graph, normalised, multiply(graph, meanFactor, product));
-        const centred = subtract(graph, direct, multiply(graph, meanFactor, sum));
-        return reshape(graph, subtract(graph, centred, alongNormalised), x.shape);
+        return reshape(graph, add(graph, reshape(graph, centred, flat), alongNormalised), x.shape);
       },
     },
   ]);
