@@ -11,7 +11,7 @@ import { readFrame } from "@samrefine/dicom/node";
 import { readNifti, readNrrd, readSegNrrd } from "@samrefine/formats";
 import { dataFolder } from "./seg-matrix.ts";
 
-/** Longest time that one file may take; the real ones take a few milliseconds. */
+/** Longest processor time that one file may take (others may keep the machine busy); the real ones take milliseconds. */
 const LONGEST_MS = 5000;
 /** Large images are cut behind their header: a mutation of pixels proves nothing. */
 const LONGEST_FILE = 300_000;
@@ -91,24 +91,26 @@ const corpus = folders.flatMap(filesIn).map((path) => ({
   bytes: new Uint8Array(readFileSync(path)).slice(0, LONGEST_FILE),
 }));
 const counts = { read: 0, refused: 0 };
-let slowest = 0;
+let slowest = { ms: 0, what: "" };
 let failed = 0;
 for (let run = 0; run < runs && failed === 0; run++) {
   const { path, bytes } = corpus[random(corpus.length)] ?? { path: "", bytes: new Uint8Array(0) };
   const before = state;
-  const start = performance.now();
+  const start = process.cpuUsage();
   try {
     counts[await read(path, mutate(bytes))]++;
   } catch (error) {
     failed++;
     console.error(`run ${run}, state ${before}, ${path}:`, error);
   }
-  slowest = Math.max(slowest, performance.now() - start);
+  const { user, system } = process.cpuUsage(start);
+  const ms = (user + system) / 1000;
+  if (ms > slowest.ms) slowest = { ms, what: `run ${run}, ${path}` };
   if ((run + 1) % 10_000 === 0) console.log(`${run + 1} of ${runs}`);
 }
 const memory = Math.round(process.memoryUsage().rss / 1e6);
 console.log(
   `${corpus.length} files, ${counts.read} read, ${counts.refused} refused, ${failed} failed; ` +
-    `slowest ${slowest.toFixed(0)} ms, memory ${memory} MB`,
+    `slowest ${slowest.ms.toFixed(0)} ms of processor time (${slowest.what}), memory ${memory} MB`,
 );
-if (failed > 0 || slowest > LONGEST_MS) process.exitCode = 1;
+if (failed > 0 || slowest.ms > LONGEST_MS) process.exitCode = 1;
