@@ -36,10 +36,14 @@ test("a graph that cannot be loaded and a feed that does not fit are inference e
   await session.dispose();
 });
 
-test("a provider that is not there falls back and says so", async () => {
-  const session = await createRawSession(doubling, { provider: "webgpu" });
+test.each([
+  ["native", createRawSession],
+  ["WebAssembly", webRawSessions()],
+] as const)("%s: a provider that is not there falls back and says so", async (_, create) => {
+  const session = await create(doubling, { provider: "webgpu" });
   const { provider, description } = session.backend;
-  if (provider === "cpu") expect(description).toContain("WebGPU was asked for");
-  else expect(provider).toBe("webgpu");
+  if (provider !== "webgpu") expect(description).toContain("WebGPU was asked for");
+  const { y } = await session.run({ x: { data: Float32Array.of(3), dims: [1] } });
+  expect([...y!.data]).toEqual([6]);
   await session.dispose();
 });

@@ -109,3 +109,10 @@ test("a pause after the end resolves, and an error keeps its code", async () => 
     isRefineError(error, "configuration"),
   );
 });
+
+test("the outcome says what ran when a provider was asked for", async () => {
+  const { options } = await setUp({ provider: "webgpu" });
+  const { backend } = await startTraining(options).result;
+  // With a GPU it is "WebGPU, native", otherwise the CPU and why.
+  expect(backend).toMatch(/WebGPU, native|WebGPU was asked for/);
+});

@@ -15,6 +15,8 @@ export interface BrowserRun {
   /** Where ONNX Runtime's files lie; the bundler of the page knows. */
   readonly wasmPaths?: WasmPaths;
   readonly threads?: number;
+  /** Default "wasm". What cannot run falls back to it; the outcome's `backend` says so. */
+  readonly provider?: "wasm" | "webgpu";
 }
 
 /** What a finished run hands over: the result without what cannot leave the worker. */

@@ -69,7 +69,7 @@ export class TrainingServer {
         dataset: openLoadedDataset(run.dataset),
         configuration: parseConfiguration(run.configuration),
         createSession: yieldingSessions(this.#host.createSessions(run.wasmPaths)),
-        session: run.threads === undefined ? {} : { threads: run.threads },
+        session: { ...(run.threads && { threads: run.threads }), ...(run.provider && { provider: run.provider }) },
         store: await this.#host.openStore(run.runId),
         resume: run.resume,
         signal,
