@@ -72,6 +72,17 @@ describe("choosing class by class", () => {
     expect(measureHeldOut([arm("raw", false, { liver: [900] })], assignAll)).toBeUndefined();
   });
 
+  test("a choice that is worse than none on left-out cases is not made, even where one arm for all is worse still", () => {
+    const lucky = arm("lucky", false, { liver: [1000, 890, 890], spleen: [1000, 850, 850], spine: [900, 900, 900] });
+    const other = arm("other", false, { liver: [900, 900, 900], spleen: [900, 900, 900], spine: [1000, 890, 890] });
+    const [byClass, forAll] = [assignPerClass, assignAll].map((choose) =>
+      measureHeldOut([raw, lucky, other], (arms) => choose(arms)),
+    );
+    expect(byClass?.meanDifference).toBeLessThan(0);
+    expect(forAll?.meanDifference).toBeLessThanOrEqual(0);
+    expect(tryPerClass([raw, lucky, other])).toBeUndefined();
+  });
+
   test("one plan for all, or one class: nothing to try", () => {
     expect(tryPerClass([raw])).toBeUndefined();
     const one = arm("raw", false, { liver: [900, 900] });

@@ -14,8 +14,8 @@ import {
 } from "./choose-arm.ts";
 
 /**
- * The choice class by class, where it is not one arm for all and where choosing so is worth more than choosing one arm on
- * cases that took no part in the choice. What it comes to has to be measured as one plan, see {@link chooseCombined}.
+ * The choice class by class, where it is not one arm for all and where choosing so is worth more, on cases that took no part
+ * in the choice, than choosing one arm and than the first arm. What it comes to has to be measured as one plan, see {@link chooseCombined}.
  */
 export function tryPerClass(arms: readonly TrialArm[], options: TrialOptions = {}): ClassTrial | undefined {
   const assignment = assignPerClass(arms, options);
@@ -23,7 +23,8 @@ export function tryPerClass(arms: readonly TrialArm[], options: TrialOptions = {
   if (first === undefined || new Set(assignment.values()).size < 2) return undefined;
   const heldOut = measureHeldOut(arms, (others) => assignPerClass(others, options), options);
   const heldOutOfOne = measureHeldOut(arms, (others) => assignAll(others, options), options);
-  if ((heldOut?.meanDifference ?? 1) <= (heldOutOfOne?.meanDifference ?? 0)) return undefined;
+  // With few cases a choice may be worth less than no choice at all.
+  if ((heldOut?.meanDifference ?? 1) <= Math.max(0, heldOutOfOne?.meanDifference ?? 0)) return undefined;
   return { assignment, choices: describeAssignment(assignment, first, options), heldOut, heldOutOfOne };
 }
 
