@@ -1,4 +1,7 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
+import { packedDictionary } from "./packed-dictionary.ts";
 
 /** OHIF's Cornerstone extension puts its own instances on `window` when its chunk loads. */
 const hostGlobals: Readonly<Record<string, string>> = {
@@ -30,14 +33,39 @@ function hostLibraries(): Plugin {
   };
 }
 
+const dictionaryId = "samrefine:dicom-dictionary";
+const dictionarySource = new URL("../../packages/dicom/src/dataset/dictionary-data.ts", import.meta.url);
+const dictionaryCode = packedDictionary(readFileSync(dictionarySource, "utf8"));
+const dictionaryHash = createHash("sha256").update(dictionaryCode).digest("hex").slice(0, 8);
+const dictionaryFile = `dicom-dictionary-${dictionaryHash}.js`;
+
+/**
+ * The DICOM dictionary, the largest piece of our code, as one file that page and worker both import: bundlers build them
+ * apart, and would put it into each.
+ */
+function sharedDictionary(): Plugin {
+  return {
+    name: "samrefine:shared-dictionary",
+    enforce: "pre",
+    resolveId: (id) => (/\/dictionary-data\.ts$/.test(id) ? { id: dictionaryId, external: true } : undefined),
+    generateBundle() {
+      this.emitFile({ type: "asset", fileName: `assets/${dictionaryFile}`, source: dictionaryCode });
+    },
+  };
+}
+
 // An ordinary app build, not lib mode: lib mode would inline the wasm files. `base: "./"` makes asset and worker URLs
 // relative to the bundle, so that a site can serve it from any folder.
 export default defineConfig({
   base: "./",
   define: { "process.env.NODE_ENV": JSON.stringify("production") },
   resolve: { conditions: ["@samrefine/source", "module", "browser", "import", "default"] },
-  plugins: [hostLibraries()],
-  worker: { format: "es", plugins: () => [hostLibraries()] },
+  plugins: [hostLibraries(), sharedDictionary()],
+  worker: {
+    format: "es",
+    plugins: () => [hostLibraries(), sharedDictionary()],
+    rollupOptions: { output: { paths: { [dictionaryId]: `./${dictionaryFile}` } } },
+  },
   build: {
     target: "es2023",
     outDir: "dist/bundle",
@@ -47,7 +75,12 @@ export default defineConfig({
     rollupOptions: {
       input: "src/plugin.ts",
       preserveEntrySignatures: "strict",
-      output: { format: "es", entryFileNames: "index.js", chunkFileNames: "[name]-[hash].js" },
+      output: {
+        paths: { [dictionaryId]: `./assets/${dictionaryFile}` },
+        format: "es",
+        entryFileNames: "index.js",
+        chunkFileNames: "[name]-[hash].js",
+      },
     },
   },
 });

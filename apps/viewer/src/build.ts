@@ -97,14 +97,19 @@ function webStages(layout: ViewerLayout, options: BuildOptions): readonly BuildS
     },
     {
       name: "extension",
-      inputs: { contents: [...extensionSources, join(assembly, "extension.ts")] },
+      inputs: { contents: [...extensionSources, join(assembly, "extension.ts"), join(assembly, "bundle-size.ts")] },
       outputs: [join(bundle, "index.js")],
-      run: () => assembleExtension(bundle, ["models"]),
+      run: () => assembleExtension(bundle, ["models"], options.log),
     },
     {
       name: "models",
       inputs: {
-        contents: [join(assembly, "models.ts"), join(repositoryDirectory, "packages", "models", "src", "manifest.ts")],
+        contents: [
+          join(assembly, "models.ts"),
+          // The default SAM is written by these.
+          join(repositoryDirectory, "packages", "models", "src"),
+          join(repositoryDirectory, "packages", "inference", "src", "default-sam.ts"),
+        ],
         listings: [modelSources],
       },
       outputs: [join(models, "index.json")],

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { RefineError } from "@samrefine/core";
 import { repositoryDirectory } from "../locations.ts";
+import { describeBundle, measureBundle, requireSmallBundle } from "./bundle-size.ts";
 import { precompressFolder } from "./compress.ts";
 
 export const extensionDirectory: string = join(repositoryDirectory, "extensions", "ohif-extension");
@@ -12,6 +13,7 @@ export const extensionDirectory: string = join(repositoryDirectory, "extensions"
 export const extensionSources: readonly string[] = [
   join(extensionDirectory, "src"),
   join(extensionDirectory, "vite.config.ts"),
+  join(extensionDirectory, "packed-dictionary.ts"),
   join(extensionDirectory, "package.json"),
   join(repositoryDirectory, "extensions", "ohif-mode", "src"),
   ...["core", "dicom", "inference", "models"].map((name) => join(repositoryDirectory, "packages", name, "src")),
@@ -21,11 +23,18 @@ export const extensionSources: readonly string[] = [
 /**
  * Builds the extension's bundle with Vite and puts it at `target` (entry `index.js`), compressed copies beside it.
  * `models/` inside the target is left as it is.
- * @throws RefineError `viewer-assembly` with Vite's output
+ * @throws RefineError `viewer-assembly` with Vite's output, or when the bundle is larger than it may be
  */
-export async function assembleExtension(target: string, keep: readonly string[]): Promise<void> {
+export async function assembleExtension(
+  target: string,
+  keep: readonly string[],
+  log: (message: string) => void,
+): Promise<void> {
   await runVite();
   const bundle = join(extensionDirectory, "dist", "bundle");
+  const size = await measureBundle(bundle);
+  log(describeBundle(size));
+  requireSmallBundle(size);
   for (const name of await readdir(target).catch(() => [])) {
     if (!keep.includes(name)) await rm(join(target, name), { recursive: true, force: true });
   }
