@@ -1,3 +1,4 @@
+import { parseManifest } from "@samrefine/models";
 import { describe, expect, it } from "vitest";
 import { loadCatalogue } from "./model-catalogue.ts";
 
@@ -75,6 +76,24 @@ describe("loadCatalogue", () => {
     expect(catalogue.problems).toHaveLength(2);
     expect(catalogue.problems.join()).toContain("activation");
     expect(catalogue.problems.join()).toContain("404");
+  });
+
+  it("offers what the user brought beside the index, and asks that SAM first", async () => {
+    const own = [
+      { manifest: parseManifest(sam("sam-own"), "own"), url: "opfs://samrefine-models/sam-own/manifest.json" },
+      {
+        manifest: parseManifest({ ...unet, id: "unet-own" }, "own"),
+        url: "opfs://samrefine-models/unet-own/manifest.json",
+      },
+    ];
+    const catalogue = await loadCatalogue("http://h/index.json", {
+      own,
+      promptableModel: "sam-a",
+      fetch: server({ "http://h/index.json": index(["sam.json"]), "http://h/sam.json": sam("sam-a") }),
+    });
+    expect(catalogue.promptable?.manifest.id).toBe("sam-own");
+    expect(catalogue.segmentation.map(({ manifest }) => manifest.id)).toEqual(["unet-own"]);
+    expect(catalogue.own).toEqual(own);
   });
 
   it("fails with a code when the index is missing", async () => {

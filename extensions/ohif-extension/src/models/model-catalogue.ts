@@ -16,6 +16,8 @@ export interface CatalogueEntry<M extends ModelManifest = ModelManifest> {
 export interface ModelCatalogue {
   readonly segmentation: readonly CatalogueEntry<SegmentationManifest>[];
   readonly promptable: CatalogueEntry<PromptableManifest> | undefined;
+  /** Those among them that the user brought. */
+  readonly own: readonly CatalogueEntry[];
   /** One message per manifest that could not be used; the others still are. */
   readonly problems: readonly string[];
 }
@@ -24,6 +26,8 @@ export interface CatalogueOptions extends TaskOptions {
   /** Id of the promptable model to prefer; the first of the index otherwise. */
   readonly promptableModel?: string | undefined;
   readonly fetch?: typeof globalThis.fetch;
+  /** Models that the user brought; a promptable one of them goes before those of the index. */
+  readonly own?: readonly CatalogueEntry[];
 }
 
 /**
@@ -48,7 +52,8 @@ export async function loadCatalogue(indexUrl: string, options: CatalogueOptions 
   );
   const segmentation: CatalogueEntry<SegmentationManifest>[] = [];
   const promptable: CatalogueEntry<PromptableManifest>[] = [];
-  for (const entry of entries) {
+  const { own = [] } = options;
+  for (const entry of [...entries, ...own]) {
     if (!entry) continue;
     const { manifest, url } = entry;
     if (manifest.task === "semantic-segmentation") segmentation.push({ manifest, url });
@@ -56,7 +61,11 @@ export async function loadCatalogue(indexUrl: string, options: CatalogueOptions 
   }
   return {
     segmentation,
-    promptable: promptable.find(({ manifest }) => manifest.id === options.promptableModel) ?? promptable[0],
+    promptable:
+      promptable.findLast(({ url }) => own.some((entry) => entry.url === url)) ??
+      promptable.find(({ manifest }) => manifest.id === options.promptableModel) ??
+      promptable[0],
+    own,
     problems,
   };
 }

@@ -1,5 +1,6 @@
 import type { ReactElement } from "react";
 import { type RefinementChoice, refinementChoices } from "../models/model-plan.ts";
+import { ModelImport } from "./model-import.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
 export function AutoSegment({ state, session }: PanelPart): ReactElement {
@@ -116,6 +117,7 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
           ))}
         </details>
       )}
+      <ModelImport state={state} session={session} />
       {state.notes.map((note) => (
         <div key={note} className="samrefine-status samrefine-status--warning samrefine-muted">
           {note}

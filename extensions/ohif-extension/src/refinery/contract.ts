@@ -87,6 +87,8 @@ export interface DecodeRequest {
   readonly maskChoice?: MaskChoice | undefined;
 }
 
+export type EncodeRequest = Pick<DecodeRequest, "slice" | "displayRange">;
+
 export interface DecodeResult {
   /** 0 | 1 on the slice's grid. */
   readonly mask: Uint8Array;
@@ -108,6 +110,8 @@ export interface RefineryCalls {
   finishMeasure(): IntensityTransform;
   segmentSlice(request: SegmentSliceRequest): SliceResult;
   decode(request: DecodeRequest): DecodeResult;
+  /** Reads a slice before anybody asks, so that the cache has it. */
+  preEncode(request: EncodeRequest): void;
   stats(): InferenceStats;
   /** Which back end runs each loaded model, and why. */
   choices(): readonly BackendChoice[];

@@ -35,6 +35,10 @@ export class ModelLoader {
     return this.#choices;
   }
 
+  has(model: ModelReference<SegmentationManifest | PromptableManifest> | undefined): boolean {
+    return model !== undefined && this.#loaded.has(model.url);
+  }
+
   get preference(): BackendPreference {
     return readBackendPreference();
   }

@@ -36,6 +36,7 @@ import { applyBackendPreference, type BackendPreference } from "./backend-prefer
 import type {
   DecodeRequest,
   DecodeResult,
+  EncodeRequest,
   HiddenPixels,
   ModelReference,
   PromptedObject,
@@ -92,17 +93,23 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
     return promptable.segmenter;
   };
 
+  const encode = (
+    slice: SliceFrame,
+    range: DisplayRange | undefined,
+    options: TaskOptions,
+  ): Promise<ImageEmbedding> => {
+    const image = modalityImage(slice.frame);
+    const displayRange = range ?? percentileRange([image.data], ...DISPLAY_PERCENTILES);
+    return requirePromptable().encode(image, { ...options, displayRange });
+  };
+
   const embeddingFor = async (
     slice: SliceFrame,
     range: DisplayRange | undefined,
     options: TaskOptions,
   ): Promise<{ readonly embedding: ImageEmbedding; readonly origin: DecodeResult["embedding"] }> => {
     if (kept?.key === slice.key) return { embedding: kept.embedding, origin: "kept" };
-    const image = modalityImage(slice.frame);
-    const embedding = await requirePromptable().encode(image, {
-      ...options,
-      displayRange: range ?? percentileRange([image.data], ...DISPLAY_PERCENTILES),
-    });
+    const embedding = await encode(slice, range, options);
     const previous = kept;
     kept = { key: slice.key, embedding };
     await previous?.embedding.dispose();
@@ -204,6 +211,11 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
         token: candidate.token,
         embedding: origin,
       };
+    },
+
+    async preEncode({ slice, displayRange }: EncodeRequest, options: TaskOptions): Promise<void> {
+      if (kept?.key === slice.key) return;
+      await (await encode(slice, displayRange, options)).dispose();
     },
 
     async stats(): Promise<InferenceStats> {

@@ -69,6 +69,8 @@ export interface PanelState {
   readonly notes: readonly string[];
   readonly models: readonly ModelOption[];
   readonly selectedModel: string | undefined;
+  /** Those that were brought into this browser. */
+  readonly ownModels: readonly { readonly id: string; readonly title: string }[];
   /** Why no model fits, a sentence per model; empty when one does. */
   readonly whyNoModel: readonly string[];
   /** How many series of the study one click goes through. */
@@ -115,6 +117,7 @@ export const initialPanelState: PanelState = {
   notes: [],
   models: [],
   selectedModel: undefined,
+  ownModels: [],
   whyNoModel: [],
   seriesToSegment: 0,
   refinement: "recommended",

@@ -75,6 +75,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
       plan: describePlan(manifest, sources.refinement),
     })),
     selectedModel: sources.selectedModel,
+    ownModels: (catalogue?.own ?? []).map(({ manifest: { id, title } }) => ({ id, title })),
     whyNoModel: sources.whyNoModel,
     seriesToSegment: sources.seriesToSegment,
     refinement: sources.refinement,

@@ -1,4 +1,4 @@
-import type { MaskChoice } from "@samrefine/core";
+import type { DisplayRange, MaskChoice } from "@samrefine/core";
 import type { OhifHost } from "../host/ohif-host.ts";
 import { decodeLabels, encodeMask } from "../labelmap/runs.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
@@ -351,7 +351,8 @@ export class PromptEditing {
  * What SAM sees of a slice that no network looks at: for CT the window that the file itself asks for (soft tissue when it asks
  * for none), otherwise the image's own range. Never the window on screen, so that a result does not depend on it.
  */
-function displayRangeOf(series: SeriesSource, slice: number) {
+/** The window that SAM sees a slice through; undefined: its own percentiles. */
+export function displayRangeOf(series: SeriesSource, slice: number): DisplayRange | undefined {
   if (series.traits.modality !== "CT") return undefined;
   const { attributes } = series.instances[slice]!;
   const center = firstNumber(attributes.WindowCenter) ?? 40;

@@ -6,8 +6,10 @@ import type { OhifHost } from "../host/ohif-host.ts";
 import { canDrawImages, noWebGl } from "../host/webgl.ts";
 import type { HostDisplaySet, Subscription } from "../host-types.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
+import type { BroughtFile } from "../models/brought-model.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
 import { planOf, type RefinementChoice } from "../models/model-plan.ts";
+import { OwnModels } from "../models/own-models.ts";
 import { SAM_REFINE_TOOL, VERSION } from "../names.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
@@ -27,7 +29,8 @@ import { defaultSegment } from "./default-segment.ts";
 import { downloadFiles, type HandOver, type SegmentedSeries, storeSegs, whereListed } from "./hand-over.ts";
 import { initialPanelState, type PanelState } from "./panel-state.ts";
 import { buildPanelState, type StudyPart } from "./panel-view.ts";
-import { PENDING_OBJECT, PromptEditing } from "./prompt-editing.ts";
+import { PreEncode, type SliceToEncode, slicesAround } from "./pre-encode.ts";
+import { displayRangeOf, PENDING_OBJECT, PromptEditing } from "./prompt-editing.ts";
 import { RecordBook, type SegmentEdit } from "./record-book.ts";
 import { runSummary, segmentStudy } from "./study-run.ts";
 
@@ -54,11 +57,13 @@ export class RefineSession {
   readonly #configuration: ExtensionConfiguration;
   readonly #promptView: PromptView;
   readonly #models: ModelLoader;
+  readonly #ownModels = new OwnModels();
   readonly #segStore: SegStore;
   readonly #waitingSegs: WaitingSegs;
   readonly #book: RecordBook;
   readonly #activity: Activity;
   readonly #editing: PromptEditing;
+  readonly #preEncode: PreEncode;
   readonly #intensities = new MeasuredIntensities();
   readonly #listeners = new Set<() => void>();
   readonly #life = new AbortController();
@@ -79,6 +84,8 @@ export class RefineSession {
   #waiting: readonly OutboxEntry[] = [];
   #downloadFormat: DownloadFormat = "dicom-seg";
   #arePromptsShown = true;
+  /** The tool was used in this study: SAM reads slices ahead. */
+  #isToolUsed = false;
   /** The slice to go to as soon as the host shows its series. */
   #destination: { readonly displaySet: HostDisplaySet; readonly slice: number } | undefined;
   #recountTimer: ReturnType<typeof setTimeout> | undefined;
@@ -103,6 +110,7 @@ export class RefineSession {
       hasPromptable: () => this.#catalogue?.promptable !== undefined,
       loadPromptable: (signal) => this.#loadModels(true, undefined, signal),
     });
+    this.#preEncode = new PreEncode({ life, wanted: () => this.#slicesToEncode() });
   }
 
   // --- life -----------------------------------------------------------------------------------------------------------
@@ -110,18 +118,25 @@ export class RefineSession {
   async start(): Promise<void> {
     this.#subscriptions = [this.#host.onLayoutChange(() => this.#followViewport())];
     this.#followViewport();
-    const url = new URL(this.#configuration.modelIndexUrl, globalThis.location.href).href;
     try {
-      this.#catalogue = await loadCatalogue(url, {
-        signal: this.#life.signal,
-        promptableModel: this.#configuration.promptableModel,
-      });
+      await this.#loadCatalogue();
       this.#chooseModel();
       if (!canDrawImages()) throw noWebGl();
     } catch (error) {
       if (!this.#life.signal.aborted) this.#activity.fail(error);
     }
     this.#changed();
+  }
+
+  async #loadCatalogue(): Promise<void> {
+    const url = new URL(this.#configuration.modelIndexUrl, globalThis.location.href).href;
+    const { entries, problems } = await this.#ownModels.load();
+    const catalogue = await loadCatalogue(url, {
+      signal: this.#life.signal,
+      promptableModel: this.#configuration.promptableModel,
+      own: entries,
+    });
+    this.#catalogue = { ...catalogue, problems: [...catalogue.problems, ...problems] };
   }
 
   /** Ends everything; later calls do nothing. Finished slices stay in the host's label map. */
@@ -329,6 +344,8 @@ export class RefineSession {
     try {
       const series = this.#book.open(displaySet);
       this.#series = series;
+      this.#isToolUsed = true;
+      this.#preEncode.yield();
       await this.#editing.gesture(series, series.imageIds.indexOf(imageId), gesture);
     } catch (error) {
       this.#activity.fail(error);
@@ -438,6 +455,47 @@ export class RefineSession {
     });
   }
 
+  // --- models that the user brings ------------------------------------------------------------------------------------
+
+  /** Keeps a model in this browser, once it was seen to load, and offers it. */
+  async bringModel(brought: readonly BroughtFile[]): Promise<void> {
+    const { promptable, segmentation = [], own = [] } = this.#catalogue ?? {};
+    if (!this.#activity.isIdle || !this.#catalogue) return;
+    const isOwn = (url: string) => own.some((entry) => entry.url === url);
+    const taken = [...segmentation, ...(promptable ? [promptable] : [])].filter(({ url }) => !isOwn(url));
+    await this.#activity.run("loading", async (signal) => {
+      const { manifest, url } = await this.#ownModels.add(
+        brought,
+        taken.map((entry) => entry.manifest.id),
+      );
+      // One of the same name is loaded already.
+      if (own.some((entry) => entry.url === url)) await this.#models.dispose();
+      try {
+        const isUnet = manifest.task === "semantic-segmentation";
+        const models = isUnet ? { segmentation: { manifest, url } } : { promptable: { manifest, url } };
+        await this.#models.ready(models, { signal });
+      } catch (error) {
+        await this.#ownModels.remove(manifest.id);
+        throw error;
+      }
+      await this.#loadCatalogue();
+      if (manifest.task === "semantic-segmentation") this.#selectedModel = manifest.id;
+      this.#activity.say(`${manifest.title} is kept in this browser and can be used. Research use only.`);
+    });
+  }
+
+  async removeModel(id: string): Promise<void> {
+    if (!this.#activity.isIdle) return;
+    await this.#activity.run("loading", async () => {
+      await this.#ownModels.remove(id);
+      await this.#models.dispose();
+      await this.#loadCatalogue();
+      if (!this.#model()) this.#selectedModel = undefined;
+      this.#activity.say("The model is removed from this browser.");
+    });
+    if (this.#selectedModel === undefined) this.#chooseModel();
+  }
+
   // --- diagnostics ----------------------------------------------------------------------------------------------------
 
   /** What runs where, and what is kept, as text to copy; nothing in it is of a patient or a study. */
@@ -472,6 +530,7 @@ export class RefineSession {
   /** Deletes what SAM's encoder made of images, in memory and in the browser's storage. */
   async clearCache(): Promise<void> {
     if (!this.#activity.isIdle) return;
+    this.#preEncode.yield();
     const client = await this.#models.ready({}, { signal: this.#life.signal });
     await client.request("clearCache", undefined, { signal: this.#life.signal });
     this.#activity.say("What was kept of images is deleted.");
@@ -567,6 +626,30 @@ export class RefineSession {
     return this.#catalogue?.segmentation.find(({ manifest }) => manifest.id === this.#selectedModel);
   }
 
+  /** Around the visible slice, while SAM is at work by hand and nobody waits for it. */
+  #slicesToEncode(): readonly SliceToEncode[] {
+    const series = this.#series;
+    const promptable = this.#catalogue?.promptable;
+    if (!series || !promptable || !this.#isToolUsed || !this.#activity.isIdle || !this.#models.has(promptable))
+      return [];
+    const visible = this.#host.visibleSlice(series.displaySet);
+    return slicesAround(visible, series.sliceCount, PRE_ENCODE_REACH).map((slice) => {
+      const key = series.imageIds[slice]!;
+      return {
+        key,
+        encode: async (signal) => {
+          const frame = await series.frame(slice, signal);
+          const client = await this.#models.ready({ promptable }, { signal });
+          await client.request(
+            "preEncode",
+            { slice: { key, frame }, displayRange: displayRangeOf(series, slice) },
+            { signal },
+          );
+        },
+      };
+    });
+  }
+
   async #loadModels(
     needsSam: boolean,
     segmentation: CatalogueEntry<SegmentationManifest> | undefined,
@@ -617,6 +700,8 @@ export class RefineSession {
 
   /** Collects all changes of one turn, or of a moment while a run goes on, into one new state. */
   #changed(): void {
+    if (this.#activity.isIdle) this.#preEncode.schedule();
+    else this.#preEncode.yield();
     if (this.#life.signal.aborted || this.#isChangeAnnounced) return;
     // Slices may finish faster than anybody looks; the last one is shown before the run ends.
     const { kind, progress } = this.#activity;
@@ -699,6 +784,8 @@ export class RefineSession {
   }
 }
 
+/** Slices on either side that SAM reads ahead; seven embeddings are a fifth of the cache in memory. */
+const PRE_ENCODE_REACH = 3;
 const RUN_PAUSE_MS = 50;
 const RECOUNT_TURN_MS = 10;
 const RECOUNT_PAUSE_MS = 30;

@@ -1,6 +1,6 @@
 import { getEnabledElement } from "@cornerstonejs/core";
 import { BaseTool, drawing, Enums, ToolGroupManager, type Types } from "@cornerstonejs/tools";
-import { imagePlaneOf } from "../host/image-plane.ts";
+import { type ImagePlane, imagePlaneOf } from "../host/image-plane.ts";
 import { SAM_REFINE_TOOL } from "../names.ts";
 import { boxFromCorners } from "../prompts/editable-prompt.ts";
 import type { Gesture } from "./pending-edit.ts";
@@ -9,6 +9,8 @@ export type GestureListener = (viewportId: string, imageId: string, gesture: Ges
 
 /** Closer than this a drag is a click with an unsteady hand. Canvas pixels. */
 const DRAG_THRESHOLD = 6;
+/** Cosine between the normals of screen and image: about two degrees. */
+const LEAST_ALIGNMENT = 0.999;
 
 type InteractionEvent = Types.EventTypes.InteractionEventType;
 type CanvasPoint = readonly [number, number];
@@ -85,7 +87,8 @@ export class SamRefineTool extends BaseTool {
   #report(drag: Drag): void {
     const viewport = getEnabledElement(drag.element)?.viewport;
     const imageId = viewport && "getCurrentImageId" in viewport ? viewport.getCurrentImageId() : undefined;
-    if (!viewport || imageId === undefined) {
+    // A reconstruction names the nearest image also where it cuts across the acquired planes; the session says so.
+    if (!viewport || imageId === undefined || !liesInPlane(viewport, imagePlaneOf(imageId))) {
       SamRefineTool.listener(drag.viewportId, "", { kind: "point", x: 0, y: 0, label: "foreground" });
       return;
     }
@@ -129,6 +132,16 @@ export class SamRefineTool extends BaseTool {
       this.#isLeaving = false;
     }
   }
+}
+
+/** Whether the screen shows the plane of an image, seen from either side; stacks always do. */
+function liesInPlane(
+  viewport: { getCamera(): { readonly viewPlaneNormal?: ArrayLike<number> | undefined } },
+  { normal }: Pick<ImagePlane, "normal">,
+): boolean {
+  const view = viewport.getCamera().viewPlaneNormal;
+  if (!view) return true;
+  return Math.abs(normal.reduce((sum, part, axis) => sum + part * view[axis]!, 0)) > LEAST_ALIGNMENT;
 }
 
 function isDrag({ start, end }: Drag): boolean {

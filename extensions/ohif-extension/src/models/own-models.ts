@@ -1,0 +1,59 @@
+import { isRefineError, RefineError } from "@samrefine/core";
+import { type ModelFolder, openModelFolder, readWebFile } from "@samrefine/inference";
+import { type ModelManifest, parseManifest } from "@samrefine/models";
+import { type BroughtFile, readBroughtModel } from "./brought-model.ts";
+import type { CatalogueEntry } from "./model-catalogue.ts";
+
+/** The models that the user of this browser brought, beside those that the site offers. Nothing of them leaves it. */
+export class OwnModels {
+  #folder: Promise<ModelFolder | undefined> | undefined;
+
+  /** What can be used; one message per model that cannot. */
+  async load(): Promise<{ readonly entries: readonly CatalogueEntry[]; readonly problems: readonly string[] }> {
+    const folder = await this.#open();
+    const entries: CatalogueEntry[] = [];
+    const problems: string[] = [];
+    for (const url of (await folder?.list()) ?? []) {
+      try {
+        entries.push({ manifest: await readManifest(url), url });
+      } catch (error) {
+        problems.push(isRefineError(error) ? error.message : `The model ${url} could not be read.`);
+      }
+    }
+    return { entries, problems };
+  }
+
+  /**
+   * Checks and keeps a model.
+   * @throws RefineError `model-manifest` `model-integrity` `out-of-memory`, `backend-unavailable` without private storage.
+   */
+  async add(brought: readonly BroughtFile[], taken: readonly string[]): Promise<CatalogueEntry> {
+    const folder = await this.#open();
+    if (!folder) {
+      throw new RefineError("backend-unavailable", "This browser gives the page no storage to keep a model in.", {
+        hint: "Leave the private window, or serve the viewer over HTTPS; or put the model on the server (docs/models.md).",
+      });
+    }
+    const { manifest, files } = await readBroughtModel(brought, taken);
+    return { manifest, url: await folder.write(manifest.id, files) };
+  }
+
+  async remove(id: string): Promise<void> {
+    await (await this.#open())?.remove(id);
+  }
+
+  #open(): Promise<ModelFolder | undefined> {
+    this.#folder ??= openModelFolder();
+    return this.#folder;
+  }
+}
+
+async function readManifest(url: string): Promise<ModelManifest> {
+  const text = new TextDecoder().decode(await readWebFile(url, {}));
+  try {
+    return parseManifest(JSON.parse(text), url);
+  } catch (cause) {
+    if (isRefineError(cause)) throw cause;
+    throw new RefineError("model-manifest", `${url} is not JSON.`, { details: { url }, cause });
+  }
+}
