@@ -62,6 +62,23 @@ async function boxRoundMiddle(position: number): Promise<void> {
   await viewport.drag(await viewport.pixelAtShare({ x: 0.3, y: 0.3 }), await viewport.pixelAtShare({ x: 0.7, y: 0.7 }));
 }
 
+/** Pixels on a viewport's canvas that are not grey: CT is, a drawn label map is not. */
+function colouredPixels(position: number): Promise<number> {
+  const canvas = page.watched.page
+    .locator('[data-cy="viewport-pane"]')
+    .nth(position)
+    .locator("canvas.cornerstone-canvas");
+  return canvas.evaluate((element) => {
+    const { width, height } = element as HTMLCanvasElement;
+    const { data } = (element as HTMLCanvasElement).getContext("2d")!.getImageData(0, 0, width, height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+      if (Math.max(data[i]!, data[i + 1]!, data[i + 2]!) - Math.min(data[i]!, data[i + 1]!, data[i + 2]!) > 40) count++;
+    }
+    return count;
+  });
+}
+
 const shownPixels = async (): Promise<number> => countShown(await onlyLabelmap(page.watched.page), 1);
 
 describe("the SAM refine tool in other layouts", () => {
@@ -132,6 +149,7 @@ describe("the SAM refine tool in other layouts", () => {
     expect(answers.filter((answer) => answer === "answered")).toHaveLength(1);
     for (const answer of answers) expect(answer).toMatch(/^answered$|planes in which the images were acquired/);
     expect(await shownPixels()).toBeGreaterThan(50);
+    for (const position of [0, 1, 2]) await expect.poll(() => colouredPixels(position)).toBeGreaterThan(50);
   });
 });
 

@@ -23,7 +23,10 @@ export function hostLabelmap(segmentationId: string, imageIds: readonly string[]
     write: (slice, labels) => {
       (imageOf(slice).voxelManager!.getScalarData() as Uint8Array).set(labels);
     },
-    announce: (slices) =>
-      segmentation.triggerSegmentationEvents.triggerSegmentationDataModified(segmentationId, [...slices]),
+    announce: (slices) => {
+      // A reconstruction holds the same images in an order of its own, and draws anew only what is named in it.
+      const frames = slices.map((slice) => cache.getVolumeContainingImageId(imageIds[slice]!)?.imageIdIndex ?? slice);
+      segmentation.triggerSegmentationEvents.triggerSegmentationDataModified(segmentationId, frames);
+    },
   };
 }

@@ -348,10 +348,10 @@ export class PromptEditing {
 }
 
 /**
- * What SAM sees of a slice that no network looks at: for CT the window that the file itself asks for (soft tissue when it asks
- * for none), otherwise the image's own range. Never the window on screen, so that a result does not depend on it.
+ * The window that SAM sees a slice through where no network looks at it: for CT the one that the file itself asks for (soft
+ * tissue when it asks for none), otherwise undefined, the image's own percentiles. Never the window on screen, so that a result
+ * does not depend on it.
  */
-/** The window that SAM sees a slice through; undefined: its own percentiles. */
 export function displayRangeOf(series: SeriesSource, slice: number): DisplayRange | undefined {
   if (series.traits.modality !== "CT") return undefined;
   const { attributes } = series.instances[slice]!;
