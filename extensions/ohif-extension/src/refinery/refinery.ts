@@ -7,7 +7,9 @@ import {
   type KeepReason,
   type LogitPatch,
   type Mask,
+  maskBox,
   type PixelArray,
+  type PixelBox,
   type Prompt,
   type PromptableSegmenter,
   percentileRange,
@@ -301,18 +303,17 @@ function shownLabels({ stack: { geometry, segments }, logits }: RefinementResult
   for (const { number, mask } of segments.toSorted((a, b) => a.number - b.number)) {
     const own = logits?.get(number);
     if (own === undefined) continue;
-    const { xMin, xMax, yMin, yMax } = own.box;
+    const { xMin, xMax, yMin, yMax } = maskBox(mask) ?? NOWHERE;
     let area = 0;
-    let at = 0;
     for (let y = yMin; y <= yMax; y++) {
       const end = y * geometry.columns + xMax;
-      for (let i = y * geometry.columns + xMin; i <= end; i++, at++) {
+      for (let i = y * geometry.columns + xMin; i <= end; i++) {
         if (mask.data[i] === 0) continue;
         area++;
         const rival = labels[i]!;
         if (rival !== 0) {
           overlapping.add(number).add(rival);
-          if (own.data[at]! <= logitAt(logits!.get(rival)!, i, geometry.columns)) continue;
+          if (logitAt(own, i, geometry.columns) <= logitAt(logits!.get(rival)!, i, geometry.columns)) continue;
         }
         labels[i] = number;
       }
@@ -321,6 +322,8 @@ function shownLabels({ stack: { geometry, segments }, logits }: RefinementResult
   }
   return { labels, areas, overlapping };
 }
+
+const NOWHERE: PixelBox = { xMin: 0, yMin: 0, xMax: -1, yMax: -1 };
 
 function logitAt({ box, data }: LogitPatch, index: number, columns: number): number {
   const y = Math.floor(index / columns);

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { percentileRange, resolveIntensity } from "./intensity.ts";
 
@@ -47,5 +48,23 @@ describe("resolveIntensity", () => {
 
   test("percentiles interpolate linearly, as NumPy does", () => {
     expect(percentileRange([Float32Array.of(3, 1, 2, 4)], 25, 50)).toEqual({ lower: 1.75, upper: 2.5 });
+  });
+
+  test("percentiles of whole numbers, which are counted, are those of the sorted values", () => {
+    const slice = fc.array(fc.integer({ min: -2000, max: 4000 }), { maxLength: 40 });
+    fc.assert(
+      fc.property(fc.array(slice, { minLength: 1, maxLength: 4 }), fc.nat(100), fc.nat(100), (slices, a, b) => {
+        const whole = slices.map((values) => Int16Array.from(values));
+        // Half a unit more keeps the order and is no whole number.
+        const [least, most] = [Math.min(a, b), Math.max(a, b)];
+        const shifted = slices.map((values) => Float32Array.from(values, (value) => value + 0.5));
+        const counted = percentileRange(whole, least, most);
+        const sorted = percentileRange(shifted, least, most);
+        const count = slices.flat().length;
+        expect(counted.lower).toBeCloseTo(sorted.lower - (count > 0 ? 0.5 : 0), 3);
+        expect(counted.upper).toBeCloseTo(sorted.upper - (count > 0 ? 0.5 : 0), 3);
+        expect(percentileRange(whole, least, most, 7).lower).toBeGreaterThanOrEqual(Math.min(0, ...slices.flat()));
+      }),
+    );
   });
 });

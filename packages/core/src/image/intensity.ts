@@ -66,7 +66,9 @@ export function resolveIntensity(policy: IntensityPolicy, values: readonly Pixel
   let sum = 0;
   let squares = 0;
   for (const array of values) {
-    for (const value of array) {
+    // By index: iterating a typed array is many times slower.
+    for (let i = 0; i < array.length; i++) {
+      const value = array[i] as number;
       if (Number.isNaN(value)) continue;
       const clipped = Math.min(Math.max(value, lower), upper) - lower;
       count++;
@@ -94,23 +96,57 @@ export function percentileRange(
   if (total === 0) return { lower: 0, upper: 0 };
   const stride = Math.max(1, Math.ceil(total / maximumSamples));
   const samples = new Float32Array(Math.ceil(total / stride));
-  let index = 0;
+  let next = 0;
+  let passed = 0;
   let count = 0;
   for (const array of values) {
-    for (const value of array) {
-      if (index++ % stride !== 0 || Number.isNaN(value)) continue;
-      samples[count++] = value;
+    for (; next < passed + array.length; next += stride) {
+      const value = array[next - passed] as number;
+      if (!Number.isNaN(value)) samples[count++] = value;
     }
+    passed += array.length;
   }
-  const sorted = samples.subarray(0, count).sort();
-  return { lower: quantileOfSorted(sorted, lower / 100), upper: quantileOfSorted(sorted, upper / 100) };
+  const found = samples.subarray(0, count);
+  const valueAt = countedValues(found) ?? sortedValues(found);
+  return { lower: quantile(valueAt, count, lower / 100), upper: quantile(valueAt, count, upper / 100) };
 }
 
-function quantileOfSorted(sorted: Float32Array, quantile: number): number {
-  if (sorted.length === 0) return 0;
-  const position = (sorted.length - 1) * Math.min(Math.max(quantile, 0), 1);
+/** The value of a rank in ascending order. */
+type OrderStatistic = (rank: number) => number;
+
+/** What is counted instead of sorted: whole numbers that are no further apart. */
+const COUNTED_RANGE = 2 ** 17;
+
+/** Order statistics by counting, for the stored values that images have; undefined for others. A tenth of the time of sorting. */
+function countedValues(samples: Float32Array): OrderStatistic | undefined {
+  let least = Number.POSITIVE_INFINITY;
+  let most = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < samples.length; i++) {
+    const value = samples[i] as number;
+    if (!Number.isInteger(value)) return undefined;
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  if (!(most - least < COUNTED_RANGE)) return undefined;
+  const counts = new Uint32Array(most - least + 1);
+  for (let i = 0; i < samples.length; i++) counts[(samples[i] as number) - least]!++;
+  return (rank) => {
+    let index = 0;
+    for (let below = counts[0] as number; below <= rank; below += counts[index] as number) index++;
+    return least + index;
+  };
+}
+
+function sortedValues(samples: Float32Array): OrderStatistic {
+  const sorted = samples.sort();
+  return (rank) => sorted[rank] as number;
+}
+
+function quantile(valueAt: OrderStatistic, count: number, share: number): number {
+  if (count === 0) return 0;
+  const position = (count - 1) * Math.min(Math.max(share, 0), 1);
   const below = Math.floor(position);
-  const low = sorted[below] ?? 0;
-  const high = sorted[Math.min(below + 1, sorted.length - 1)] ?? low;
+  const low = valueAt(below);
+  const high = valueAt(Math.min(below + 1, count - 1));
   return low + (high - low) * (position - below);
 }
