@@ -42,10 +42,11 @@ export function maskBox(mask: Mask): PixelBox | undefined {
   let yMin = rows;
   let yMax = -1;
   for (let y = 0; y < rows; y++) {
-    const offset = y * columns;
-    const first = mask.data.indexOf(1, offset);
+    const first = mask.data.indexOf(1, y * columns);
     if (first === -1) break;
-    if (first >= offset + columns) continue;
+    // Straight to its row: looking again from every empty row would take the square of the time.
+    y = Math.floor(first / columns);
+    const offset = y * columns;
     const last = mask.data.lastIndexOf(1, offset + columns - 1);
     xMin = Math.min(xMin, first - offset);
     xMax = Math.max(xMax, last - offset);
