@@ -50,6 +50,13 @@ describe("resolveIntensity", () => {
     expect(percentileRange([Float32Array.of(3, 1, 2, 4)], 25, 50)).toEqual({ lower: 1.75, upper: 2.5 });
   });
 
+  test("where no value is a number there is no range, and no failure", () => {
+    const nothing = [Float32Array.of(Number.NaN, Number.NaN)];
+    expect(percentileRange(nothing, 1, 99)).toEqual({ lower: 0, upper: 0 });
+    const t = resolveIntensity({ kind: "percentiles", lower: 1, upper: 99, scope: "volume" }, nothing);
+    expect(t).toEqual({ lower: 0, upper: 0, subtract: 0, multiply: 1 });
+  });
+
   test("percentiles of whole numbers, which are counted, are those of the sorted values", () => {
     const slice = fc.array(fc.integer({ min: -2000, max: 4000 }), { maxLength: 40 });
     fc.assert(

@@ -27,11 +27,7 @@ export function networkInput(image: Image2D, intensity: IntensityTransform, grid
   if (grid.rows === sourceRows && grid.columns === sourceColumns) {
     for (let channel = 0; channel < channels; channel++) {
       let target = channel * plane;
-      for (let i = channel; i < data.length; i += channels) {
-        const value = data[i]!;
-        const clipped = value < lower ? lower : value > upper ? upper : value;
-        result[target++] = Number.isNaN(clipped) ? 0 : (clipped - subtract) * multiply;
-      }
+      for (let i = channel; i < data.length; i += channels) result[target++] = normalise(data[i]!);
     }
     return result;
   }
