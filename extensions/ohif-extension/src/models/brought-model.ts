@@ -38,7 +38,7 @@ export async function readBroughtModel(
     );
   }
   const text = new TextDecoder().decode(await manifestFile.read());
-  const manifest = parseManifest(parseJson(text, manifestFile.path), manifestFile.path);
+  const manifest = parseManifestText(text, manifestFile.path);
   if (taken.includes(manifest.id)) {
     throw refusal(
       `This site already offers a model with the id ${manifest.id}.`,
@@ -78,12 +78,15 @@ function listed(files: readonly BroughtFile[]): string {
   return [...names, ...(files.length > names.length ? ["…"] : [])].join(", ") || "nothing";
 }
 
-function parseJson(text: string, path: string): unknown {
+/** @throws RefineError `model-manifest` when it is no JSON or no manifest; `origin` is its path or URL. */
+export function parseManifestText(text: string, origin: string): ModelManifest {
+  let json: unknown;
   try {
-    return JSON.parse(text);
+    json = JSON.parse(text);
   } catch (cause) {
-    throw new RefineError("model-manifest", `${path} is not JSON.`, { details: { path }, cause });
+    throw new RefineError("model-manifest", `${origin} is not JSON.`, { details: { origin }, cause });
   }
+  return parseManifest(json, origin);
 }
 
 function refusal(message: string, hint: string): RefineError {

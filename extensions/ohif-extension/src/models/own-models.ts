@@ -1,7 +1,6 @@
 import { isRefineError, RefineError } from "@samrefine/core";
 import { type ModelFolder, openModelFolder, readWebFile } from "@samrefine/inference";
-import { type ModelManifest, parseManifest } from "@samrefine/models";
-import { type BroughtFile, readBroughtModel } from "./brought-model.ts";
+import { type BroughtFile, parseManifestText, readBroughtModel } from "./brought-model.ts";
 import type { CatalogueEntry } from "./model-catalogue.ts";
 
 /** The models that the user of this browser brought, beside those that the site offers. Nothing of them leaves it. */
@@ -15,7 +14,8 @@ export class OwnModels {
     const problems: string[] = [];
     for (const url of (await folder?.list()) ?? []) {
       try {
-        entries.push({ manifest: await readManifest(url), url });
+        const text = new TextDecoder().decode(await readWebFile(url, {}));
+        entries.push({ manifest: parseManifestText(text, url), url });
       } catch (error) {
         problems.push(isRefineError(error) ? error.message : `The model ${url} could not be read.`);
       }
@@ -45,15 +45,5 @@ export class OwnModels {
   #open(): Promise<ModelFolder | undefined> {
     this.#folder ??= openModelFolder();
     return this.#folder;
-  }
-}
-
-async function readManifest(url: string): Promise<ModelManifest> {
-  const text = new TextDecoder().decode(await readWebFile(url, {}));
-  try {
-    return parseManifest(JSON.parse(text), url);
-  } catch (cause) {
-    if (isRefineError(cause)) throw cause;
-    throw new RefineError("model-manifest", `${url} is not JSON.`, { details: { url }, cause });
   }
 }

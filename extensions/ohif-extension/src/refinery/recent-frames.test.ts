@@ -1,20 +1,12 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { outwardOrder } from "../run/slice-order.ts";
+import { decodedFrame } from "../series/decoded-frame.fixture.ts";
 import type { DecodedFrame } from "../series/modality-image.ts";
 import { RecentFrames, SentFrames } from "./recent-frames.ts";
 
-const frameOf = (value: number): DecodedFrame => ({
-  geometry: { columns: 1, rows: 1 },
-  data: Uint8Array.of(value),
-  samplesPerPixel: 1,
-  isScaled: true,
-  slope: 1,
-  intercept: 0,
-  isInverted: false,
-  bitsStored: 8,
-  isSigned: false,
-});
+const frameOf = (value: number): DecodedFrame =>
+  decodedFrame({ geometry: { columns: 1, rows: 1 }, data: Uint8Array.of(value) });
 
 it("sends every frame of a series little more than once, and the other side always has it", () => {
   fc.assert(

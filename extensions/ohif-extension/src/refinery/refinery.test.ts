@@ -2,21 +2,16 @@ import { presetPlan, type RefinementResult, type Segmenter } from "@samrefine/co
 import type { InferenceEngine, LadderEngine } from "@samrefine/inference";
 import type { SegmentationManifest } from "@samrefine/models";
 import { expect, test } from "vitest";
-import type { DecodedFrame } from "../series/modality-image.ts";
+import { decodedFrame } from "../series/decoded-frame.fixture.ts";
 import { createRefinery, sliceResult } from "./refinery.ts";
 
 const geometry = { columns: 8, rows: 8 };
-const frame: DecodedFrame = {
+const frame = decodedFrame({
   geometry,
   data: Uint8Array.from({ length: 64 }, (_, i) => (i < 32 ? 250 : 5)),
-  samplesPerPixel: 1,
   isScaled: true,
-  slope: 1,
-  intercept: 0,
-  isInverted: false,
   bitsStored: 8,
-  isSigned: false,
-};
+});
 const concept = { value: "85756007", scheme: "SCT", meaning: "Tissue" };
 const manifest: SegmentationManifest = {
   schema: "samrefine-model/1",

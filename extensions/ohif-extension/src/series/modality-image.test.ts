@@ -1,20 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type DecodedFrame, modalityImage } from "./modality-image.ts";
-
-function frame(overrides: Partial<DecodedFrame>): DecodedFrame {
-  return {
-    geometry: { columns: 2, rows: 1 },
-    data: Int16Array.of(0, 100),
-    samplesPerPixel: 1,
-    isScaled: false,
-    slope: 1,
-    intercept: 0,
-    isInverted: false,
-    bitsStored: 12,
-    isSigned: false,
-    ...overrides,
-  };
-}
+import { decodedFrame as frame } from "./decoded-frame.fixture.ts";
+import { modalityImage } from "./modality-image.ts";
 
 describe("modalityImage", () => {
   it("applies slope and intercept once", () => {

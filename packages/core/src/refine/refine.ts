@@ -119,7 +119,7 @@ export async function refine(
     ? patches.map((patch) => (patch === undefined ? emptyMask(output) : maskOfPatch(patch, output)))
     : masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
   const segments = prepared.map(({ number }, index): Segment => {
-    const mask = masks[index] ?? { geometry: output, data: new Uint8Array(output.columns * output.rows) };
+    const mask = masks[index] ?? emptyMask(output);
     if (options.probabilities === false) return { number, mask };
     return { number, mask, probability: probabilityOf(logits[index], mask) };
   });

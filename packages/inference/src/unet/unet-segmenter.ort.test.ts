@@ -12,6 +12,16 @@ const geometry = { rows: 1, columns: 4, spacingMm: { x: 2, y: 3 } };
 const image: Image2D = { geometry, channels: 1, data: Float32Array.of(1, -2, 3, 0.5) };
 const sigmoid = (logit: number) => 1 / (1 + Math.exp(-logit));
 
+/** The left neighbour's value, and everywhere 1. */
+const twoClasses = {
+  rows: 1,
+  columns: 4,
+  channels: [
+    { weight: 1, bias: 0 },
+    { weight: 0, bias: 1 },
+  ],
+};
+
 let root: string;
 let folder: string;
 let engine: InferenceEngine;
@@ -33,14 +43,7 @@ afterAll(async () => {
 
 describe("the U-Net adapter", () => {
   test("sigmoid channels are thresholded at 0.5 and may overlap", async () => {
-    const { manifest, manifestPath } = await writeTinyUnet(folder, {
-      rows: 1,
-      columns: 4,
-      channels: [
-        { weight: 1, bias: 0 },
-        { weight: 0, bias: 1 },
-      ],
-    });
+    const { manifest, manifestPath } = await writeTinyUnet(folder, twoClasses);
     const unet = await engine.loadSegmenter(manifest, manifestPath);
     const stack = await unet.segment(image, { intensity });
     // Logits are the left neighbours: 0, 1, -2, 3.
@@ -55,14 +58,7 @@ describe("the U-Net adapter", () => {
   });
 
   test("logits where they are asked for, unless something is averaged", async () => {
-    const { manifest, manifestPath } = await writeTinyUnet(folder, {
-      rows: 1,
-      columns: 4,
-      channels: [
-        { weight: 1, bias: 0 },
-        { weight: 0, bias: 1 },
-      ],
-    });
+    const { manifest, manifestPath } = await writeTinyUnet(folder, twoClasses);
     const unet = await engine.loadSegmenter(manifest, manifestPath);
     const { segments } = await unet.segment(image, { intensity, values: "logits" });
     expect(segments.map(({ logits }) => [...logits!])).toEqual([
