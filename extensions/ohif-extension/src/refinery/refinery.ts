@@ -49,6 +49,7 @@ import type {
   SliceResult,
 } from "./contract.ts";
 import { RecentFrames } from "./recent-frames.ts";
+import { SamInTurns } from "./sam-in-turns.ts";
 import { SampledSlices } from "./sampled-slices.ts";
 
 /** {@link RefineryCalls} as they run: asynchronous, each with its own signal and progress. */
@@ -61,6 +62,13 @@ export type Refinery = {
 
 /** What SAM sees when no window is given: the image's own range without its outliers. */
 const DISPLAY_PERCENTILES = [0.5, 99.5] as const;
+
+interface LoadedPromptable {
+  readonly segmenter: PromptableSegmenter;
+  /** The same one, for slices that are refined at once. */
+  readonly inTurns: SamInTurns;
+  readonly manifest: PromptableManifest;
+}
 
 interface KeptEmbedding {
   readonly key: string;
@@ -76,7 +84,7 @@ interface KeptEmbedding {
 export function createRefinery(openEngine: () => Promise<LadderEngine>): Refinery {
   let opening: Promise<LadderEngine> | undefined;
   const segmenters = new Map<string, { readonly segmenter: Segmenter; readonly manifest: SegmentationManifest }>();
-  let promptable: { readonly segmenter: PromptableSegmenter; readonly manifest: PromptableManifest } | undefined;
+  let promptable: LoadedPromptable | undefined;
   let kept: KeptEmbedding | undefined;
   const recent = new RecentFrames();
   const sampled = new SampledSlices();
@@ -92,7 +100,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
 
   const requirePromptable = () => {
     if (!promptable) throw new RefineError("configuration", "No promptable model is loaded.");
-    return promptable.segmenter;
+    return promptable;
   };
 
   const encode = (
@@ -102,7 +110,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
   ): Promise<ImageEmbedding> => {
     const image = modalityImage(slice.frame);
     const displayRange = range ?? percentileRange([image.data], ...DISPLAY_PERCENTILES);
-    return requirePromptable().encode(image, { ...options, displayRange });
+    return requirePromptable().segmenter.encode(image, { ...options, displayRange });
   };
 
   const embeddingFor = async (
@@ -135,7 +143,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
       await kept?.embedding.dispose();
       kept = undefined;
       await promptable?.segmenter.dispose();
-      promptable = { segmenter, manifest: model.manifest };
+      promptable = { segmenter, inTurns: new SamInTurns(segmenter), manifest: model.manifest };
     },
 
     async beginMeasure(policy: IntensityPolicy): Promise<void> {
@@ -173,7 +181,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
         values: "logits",
       });
       options.signal?.throwIfAborted();
-      const sam = request.plan.passes.length > 0 ? requirePromptable() : undefined;
+      const sam = request.plan.passes.length > 0 ? requirePromptable().inTurns : undefined;
       const result = await refine(image, initial, request.plan, sam, {
         signal: options.signal,
         displayRange: displayRangeOf(manifest, intensity),
@@ -193,7 +201,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
       const candidate = await segmentFromPrompts(
         { geometry, channels: 1, data: frame.data },
         request.prompt,
-        requirePromptable(),
+        requirePromptable().segmenter,
         {
           signal: options.signal,
           embedding,

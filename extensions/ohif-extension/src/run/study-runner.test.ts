@@ -47,21 +47,22 @@ describe("runSlices", () => {
     expect(outcome.failed.map((failure) => failure.slice)).toEqual([1]);
   });
 
-  it("stops when nothing works at all", async () => {
-    let calls = 0;
+  it("passes over what is not wanted any more, with what failed so far", async () => {
+    const begun: number[] = [];
     const outcome = await runSlices(
-      Array.from({ length: 50 }, (_, i) => i),
+      [0, 1, 2, 3],
       {
-        process: () => {
-          calls++;
-          return Promise.reject(new Error("no session"));
+        process: async (slice) => {
+          begun.push(slice);
+          if (slice === 0) throw new Error("broken frame");
         },
         apply: () => {},
+        isWanted: (slice, failed) => slice % 2 === 0 || failed.length === 0,
       },
       { concurrency: 1 },
     );
-    expect(calls).toBe(3);
-    expect(outcome.failed).toHaveLength(3);
+    expect(begun).toEqual([0, 2]);
+    expect(outcome).toMatchObject({ finished: [2], isCancelled: false });
   });
 
   it("keeps finished slices when cancelled, applies nothing afterwards, and passes the same signal down", async () => {

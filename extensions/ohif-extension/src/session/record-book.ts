@@ -41,7 +41,8 @@ export class RecordBook {
   readonly #currentRecord = new Map<string, string>();
   /** Revision that a record had when it was taken over from the host. */
   readonly #adoptedAt = new WeakMap<SegmentationRecord, number>();
-  #isWriting = false;
+  /** A label map may be made for one series while another one is written. */
+  #writes = 0;
 
   constructor(ports: RecordBookPorts) {
     this.#host = ports.host;
@@ -50,7 +51,7 @@ export class RecordBook {
 
   /** True while we write ourselves: what the host then says is no edit by a person. */
   get isWriting(): boolean {
-    return this.#isWriting;
+    return this.#writes > 0;
   }
 
   /** @throws RefineError `unsupported-dicom` */
@@ -165,11 +166,11 @@ export class RecordBook {
   }
 
   #write(write: () => void): void {
-    this.#isWriting = true;
+    this.#writes++;
     try {
       write();
     } finally {
-      this.#isWriting = false;
+      this.#writes--;
     }
   }
 
@@ -179,7 +180,7 @@ export class RecordBook {
     segments: readonly SegmentInfo[],
     modelId: string | undefined,
   ): Promise<SegmentationRecord> {
-    this.#isWriting = true;
+    this.#writes++;
     try {
       const id = await this.#host.createSegmentation(series.displaySet, label, segments);
       const imageIds = this.#host.segmentation(id)?.representationData.Labelmap?.imageIds ?? [];
@@ -188,7 +189,7 @@ export class RecordBook {
       this.#currentRecord.set(series.displaySet.displaySetInstanceUID, id);
       return record;
     } finally {
-      this.#isWriting = false;
+      this.#writes--;
     }
   }
 

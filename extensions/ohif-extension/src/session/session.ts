@@ -32,7 +32,8 @@ import { buildPanelState, type StudyPart } from "./panel-view.ts";
 import { PreEncode, type SliceToEncode, slicesAround } from "./pre-encode.ts";
 import { displayRangeOf, PENDING_OBJECT, PromptEditing } from "./prompt-editing.ts";
 import { RecordBook, type SegmentEdit } from "./record-book.ts";
-import { runSummary, segmentStudy } from "./study-run.ts";
+import { runSummary } from "./run-summary.ts";
+import { segmentStudy } from "./study-run.ts";
 
 /** The prompts on screen; the session tells what to show, the annotations tell what a person did to them. */
 export interface PromptView {

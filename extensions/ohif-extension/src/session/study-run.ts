@@ -1,16 +1,15 @@
-import { isRefineError, type RefinementPlan } from "@samrefine/core";
+import { type IntensityTransform, isRefineError, type RefinementPlan } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
-import type { SegmentationRecord, SliceState } from "../labelmap/segmentation-record.ts";
+import type { Change, SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import type { FrameReference, SliceResult } from "../refinery/contract.ts";
 import { SentFrames } from "../refinery/recent-frames.ts";
 import { outwardOrder } from "../run/slice-order.ts";
-import { runSlices } from "../run/study-runner.ts";
+import { type FailedSlice, runSlices } from "../run/study-runner.ts";
 import type { MeasuredIntensities } from "../series/measured-intensity.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
 import { objectsOfResult, qualityOfResult } from "./apply-result.ts";
-import type { StatusMessage } from "./panel-state.ts";
 import type { RecordBook, RecordChange } from "./record-book.ts";
 
 export interface StudyRun {
@@ -29,7 +28,7 @@ export interface StudyRun {
 /** What a run did to one series. */
 export interface SeriesOutcome {
   readonly series: SeriesSource;
-  /** Undefined when the run ended before it came to the series. */
+  /** Undefined where there is none, because the run ended before it came to the series. */
   readonly record: SegmentationRecord | undefined;
   readonly finished: number;
   readonly failedSlices: ReadonlySet<number>;
@@ -42,15 +41,34 @@ export interface StudyOutcome {
   readonly isCancelled: boolean;
 }
 
+/** A series on its way through a run. */
 interface SeriesTask {
   readonly series: SeriesSource;
   readonly order: readonly number[];
   readonly reviewed: number;
+  record: SegmentationRecord | undefined;
+  /** From here on, since its first slice is on its way. */
+  preparing: Promise<PreparedSeries> | undefined;
+  /** Undefined until the run came to the series. */
+  historyBefore: SegmentationRecord["history"] | undefined;
+  readonly applied: Change["slices"][number][];
+}
+
+interface PreparedSeries {
+  readonly record: SegmentationRecord;
+  readonly intensity: IntensityTransform | undefined;
+  readonly sent: SentFrames;
+}
+
+interface StudySlice {
+  readonly task: SeriesTask;
+  readonly slice: number;
 }
 
 /**
- * Segments every slice of the given series, one series after the other, as one undoable step. Slices that a person reviewed are
- * left alone. What is finished when the run is cancelled stays.
+ * Segments every slice of the given series as one undoable step. All of them pass through one pipeline, one series after the
+ * other: while the models run on a slice, the next one, be it of the next series, is read and prepared, and the one before it
+ * is written. Slices that a person reviewed are left alone. What is finished when the run is cancelled stays.
  *
  * @throws the first failure when nothing at all could be segmented
  */
@@ -59,94 +77,136 @@ export async function segmentStudy(
   allSeries: readonly SeriesSource[],
   signal: AbortSignal,
 ): Promise<StudyOutcome> {
-  const { activity, book, life, manifest } = run;
+  const { activity, book, life, manifest, plan } = run;
   const tasks = allSeries.map((series) => taskOf(run, series));
-  const total = tasks.reduce((sum, { order }) => sum + order.length, 0);
-  let before = 0;
-  let firstFailure: { readonly error: unknown } | undefined;
-  const outcomes: SeriesOutcome[] = [];
-  const changes: RecordChange[] = [];
-  try {
-    for (const task of tasks) {
-      if (signal.aborted || life.aborted) break;
-      const { series, order, reviewed } = task;
-      const record = await book.forModel(series, manifest);
-      const intensity = await run.intensities.of(series, manifest.intensity, run.client, {
-        signal,
-        onProgress: (completed) => activity.show("Reading the series", { completed, total: series.sliceCount }),
+  const slices = tasks.flatMap((task) => task.order.map((slice): StudySlice => ({ task, slice })));
+  const label = labelOf(allSeries);
+  let completed = 0;
+  const show = () => activity.show(label, { completed, total: slices.length });
+
+  // One after the other: the worker measures one series at a time.
+  let lastPreparing: Promise<unknown> = Promise.resolve();
+  const prepare = (task: SeriesTask): Promise<PreparedSeries> => {
+    task.preparing ??= lastPreparing.then(async () => {
+      const prepared = await prepareSeries(run, task, signal, (read) => {
+        // Not while slices of an earlier series are on their way: they are what a person waits for.
+        if (activity.kind !== "running") activity.show("Reading the series", read);
       });
-      const historyBefore = record.history;
-      record.markHistory(
-        record.segments.map(({ number }) => number),
-        { byNetwork: true },
-      );
-      const sent = new SentFrames();
-      const slices: { slice: number; before: SliceState; after: SliceState }[] = [];
-      activity.enter("running");
-      const done = before;
-      const outcome = await runSlices<SliceResult>(
-        order,
-        {
-          process: async (slice, sliceSignal) => {
-            const slices = await framesAround(series, slice, manifest.input.channels, sliceSignal, sent);
-            return run.client.request(
-              "segmentSlice",
-              { modelId: manifest.id, plan: run.plan, intensity, slices },
-              { signal: sliceSignal },
-            );
-          },
-          apply: (slice, result) => {
-            slices.push(applyResult(book, record, slice, result));
-          },
-        },
-        {
-          signal,
-          onProgress: ({ completed }) =>
-            activity.show(labelOf(tasks.length, outcomes.length), { completed: done + completed, total }),
-        },
-      );
-      if (slices.length === 0) record.restoreHistory(historyBefore);
-      else {
-        record.plan = run.plan;
-        changes.push({ record, change: { slices, historyBefore, historyAfter: record.history } });
+      if (activity.kind !== "running") {
+        activity.enter("running");
+        show();
       }
-      before += order.length;
-      outcomes.push({
-        series,
-        record,
-        finished: outcome.finished.length,
-        failedSlices: new Set(outcome.failed.map(({ slice }) => slice)),
-        reviewed,
-      });
-      firstFailure ??= outcome.failed[0];
-      // A fault of the model or the machine would meet every other series too.
-      if (outcome.finished.length === 0 && outcome.failed.some(({ error }) => !isFaultOfImage(error))) break;
-    }
+      return prepared;
+    });
+    lastPreparing = task.preparing.catch(() => {});
+    return task.preparing;
+  };
+
+  try {
+    const { failed } = await runSlices<StudySlice, SliceResult>(
+      slices,
+      {
+        // A series in which nothing works is given up; a fault of the model or the machine would meet the others too.
+        isWanted: ({ task }, failed) =>
+          !isGivenUp(task, failed) &&
+          !failed.some(({ slice, error }) => !isFaultOfImage(error) && isGivenUp(slice.task, failed)),
+        process: async ({ task, slice }, sliceSignal) => {
+          const { intensity, sent } = await prepare(task);
+          const frames = await framesAround(task.series, slice, manifest.input.channels, sliceSignal, sent);
+          return run.client.request(
+            "segmentSlice",
+            { modelId: manifest.id, plan, intensity, slices: frames },
+            { signal: sliceSignal },
+          );
+        },
+        apply: async ({ task, slice }, result) => {
+          const { record } = await prepare(task);
+          task.applied.push(applyResult(book, record, slice, result));
+        },
+      },
+      {
+        signal,
+        onProgress: (progress) => {
+          completed = progress.completed;
+          if (activity.kind === "running") show();
+        },
+      },
+    );
+    if (failed[0] && tasks.every(({ applied }) => applied.length === 0) && !signal.aborted) throw failed[0].error;
+    return { series: tasks.map((task) => outcomeOf(task, failed)), isCancelled: signal.aborted };
   } finally {
+    const changes = tasks.flatMap((task) => changeOf(task, plan));
     if (changes.length > 0 && !life.aborted) book.pushStep("auto-segment", changes);
   }
-  if (firstFailure && changes.length === 0 && !signal.aborted) throw firstFailure.error;
-  for (const { series, reviewed } of tasks.slice(outcomes.length)) {
-    outcomes.push({ series, record: undefined, finished: 0, failedSlices: new Set(), reviewed });
-  }
-  return { series: outcomes, isCancelled: signal.aborted };
 }
 
 function taskOf({ book, manifest, visibleSlice }: StudyRun, series: SeriesSource): SeriesTask {
   const existing = book.of(series);
-  const reviewed = existing?.modelId === manifest.id ? existing : undefined;
+  const record = existing?.modelId === manifest.id ? existing : undefined;
   const order = outwardOrder(series.sliceCount, visibleSlice(series)).filter(
-    (slice) => !reviewed?.quality(slice)?.isReviewed,
+    (slice) => !record?.quality(slice)?.isReviewed,
   );
-  return { series, order, reviewed: series.sliceCount - order.length };
+  const reviewed = series.sliceCount - order.length;
+  return { series, order, reviewed, record, historyBefore: undefined, preparing: undefined, applied: [] };
 }
 
-function labelOf(seriesCount: number, index: number): string {
-  return seriesCount === 1 ? "Segmenting slices" : `Segmenting series ${index + 1} of ${seriesCount}`;
+async function prepareSeries(
+  { book, client, intensities, manifest }: StudyRun,
+  task: SeriesTask,
+  signal: AbortSignal,
+  onRead: (progress: { readonly completed: number; readonly total: number }) => void,
+): Promise<PreparedSeries> {
+  const { series } = task;
+  const record = await book.forModel(series, manifest);
+  const intensity = await intensities.of(series, manifest.intensity, client, {
+    signal,
+    onProgress: (completed) => onRead({ completed, total: series.sliceCount }),
+  });
+  task.record = record;
+  task.historyBefore = record.history;
+  record.markHistory(
+    record.segments.map(({ number }) => number),
+    { byNetwork: true },
+  );
+  return { record, intensity, sent: new SentFrames() };
 }
+
+/** What the run did to the series, to be undone; a series without a finished slice is as it was. */
+function changeOf({ record, historyBefore, applied }: SeriesTask, plan: RefinementPlan): RecordChange[] {
+  if (!record || !historyBefore) return [];
+  if (applied.length === 0) {
+    record.restoreHistory(historyBefore);
+    return [];
+  }
+  record.plan = plan;
+  return [{ record, change: { slices: applied, historyBefore, historyAfter: record.history } }];
+}
+
+function outcomeOf(task: SeriesTask, failed: readonly FailedSlice<StudySlice>[]): SeriesOutcome {
+  const { series, record, applied, reviewed } = task;
+  const failedSlices = new Set(failuresOf(task, failed).map(({ slice }) => slice.slice));
+  return { series, record, finished: applied.length, failedSlices, reviewed };
+}
+
+function failuresOf(task: SeriesTask, failed: readonly FailedSlice<StudySlice>[]): readonly FailedSlice<StudySlice>[] {
+  return failed.filter(({ slice }) => slice.task === task);
+}
+
+/** The first slices all failed, and none is finished. */
+function isGivenUp(task: SeriesTask, failed: readonly FailedSlice<StudySlice>[]): boolean {
+  const limit = Math.min(HOPELESS_AFTER, task.order.length);
+  return task.applied.length === 0 && failuresOf(task, failed).length >= limit;
+}
+
+const HOPELESS_AFTER = 3;
 
 function isFaultOfImage(error: unknown): boolean {
   return isRefineError(error, "unsupported-dicom");
+}
+
+function labelOf(allSeries: readonly SeriesSource[]): string {
+  if (allSeries.every(({ sliceCount }) => sliceCount === 1)) return "Segmenting images";
+  return allSeries.length === 1 ? "Segmenting slices" : `Segmenting slices of ${allSeries.length} series`;
 }
 
 function applyResult(book: RecordBook, record: SegmentationRecord, slice: number, result: SliceResult) {
@@ -180,28 +240,4 @@ async function framesAround(
     const key = series.imageIds[indices[channel]!]!;
     return channels > 1 ? sent.reference(key, frame) : { key, frame };
   });
-}
-
-/** What a person should know after a run, in a sentence or three. */
-export function runSummary({ series, isCancelled }: StudyOutcome, flagged: number): StatusMessage {
-  const finished = sum(series, (outcome) => outcome.finished);
-  const reviewed = sum(series, (outcome) => outcome.reviewed);
-  const failed = sum(series, ({ failedSlices }) => failedSlices.size);
-  const total = sum(series, (outcome) => outcome.series.sliceCount);
-  const slices = series.every((outcome) => outcome.series.sliceCount === 1) ? "images" : "slices";
-  const parts: string[] = [];
-  if (isCancelled) parts.push(`Cancelled: ${finished} of ${total} ${slices} are finished and kept.`);
-  else if (total === 1) parts.push("Segmented.");
-  else {
-    const where = series.length > 1 && slices === "slices" ? ` in ${series.length} series` : "";
-    parts.push(`${finished} of ${total} ${slices}${where} segmented.`);
-  }
-  if (reviewed > 0) parts.push(`${reviewed} reviewed by you ${reviewed === 1 ? "was" : "were"} left alone.`);
-  if (failed > 0) parts.push(`${failed} could not be segmented (marked ×).`);
-  if (flagged > 0) parts.push(`${flagged} to check: press J to go to the next.`);
-  return { text: parts.join(" "), tone: failed > 0 ? "warning" : "info" };
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0);
 }
