@@ -16,6 +16,7 @@ import type {
   Subscription,
 } from "../host-types.ts";
 import { isImageSeries } from "../series/series-source.ts";
+import { nextTask } from "./next-task.ts";
 
 /** Viewports that show image slices: stacks and volume slices. */
 type SliceViewport = Types.IStackViewport | Types.IVolumeViewport;
@@ -329,11 +330,6 @@ async function afterPendingFrames(): Promise<void> {
       });
     });
   }
-}
-
-/** Lets the browser draw and hear the user before we go on. */
-function nextTask(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }
 
 const IMAGES_AT_ONCE = 8;

@@ -1,6 +1,6 @@
-import { type ReactElement, useState } from "react";
+import { memo, type ReactElement, useState } from "react";
 import { qualityWord } from "../run/quality.ts";
-import { formatSize } from "../series/slice-measure.ts";
+import { formatCount, formatSize } from "../series/slice-measure.ts";
 import type { PanelPart } from "./refine-panel.tsx";
 import { SegmentEditor } from "./segment-editor.tsx";
 
@@ -26,18 +26,32 @@ export function SegmentList({ state, session }: PanelPart): ReactElement {
       )}
       <ul className="samrefine-segments">
         {state.segments.map((segment) => (
-          <SegmentRow key={segment.number} segment={segment} state={state} session={session} />
+          <SegmentRow
+            key={segment.number}
+            {...segment}
+            unit={state.unit}
+            isVolume={state.sliceCount > 1}
+            flagBelowDice={state.flagBelowDice}
+            session={session}
+          />
         ))}
       </ul>
     </section>
   );
 }
 
-function SegmentRow({ segment, state, session }: PanelPart & { readonly segment: Segment }): ReactElement {
+interface SegmentRowProps extends Segment, Pick<PanelPart["state"], "unit" | "flagBelowDice"> {
+  readonly isVolume: boolean;
+  readonly session: PanelPart["session"];
+}
+
+/** Drawn again only when something in it changes: during a run the panel's state is another one many times a second. */
+const SegmentRow = memo(function SegmentRow(props: SegmentRowProps): ReactElement {
+  const { unit, isVolume, flagBelowDice, session, ...segment } = props;
   const { number, label, voxels, estimatedDice, isVisible, isActive } = segment;
   const [isEdited, setEdited] = useState(false);
-  const size = formatSize(segment.size, state.unit);
-  const count = `${voxels.toLocaleString("en")} ${state.sliceCount > 1 ? "voxels" : "pixels"}`;
+  const size = formatSize(segment.size, unit);
+  const count = `${formatCount(voxels)} ${isVolume ? "voxels" : "pixels"}`;
   return (
     <li
       className={`samrefine-segment${isActive ? " samrefine-segment--active" : ""}`}
@@ -57,9 +71,9 @@ function SegmentRow({ segment, state, session }: PanelPart & { readonly segment:
         <span className="samrefine-swatch" style={{ backgroundColor: `rgb(${segment.colorRgb.join(" ")})` }} />
         <span className="samrefine-segment__label">{label}</span>
         <span className="samrefine-segment__size samrefine-muted samrefine-numbers samrefine-ellipsis" title={count}>
-          {state.unit === "pixels" ? count : size}
+          {unit === "pixels" ? count : size}
         </span>
-        {estimatedDice !== undefined && <Quality dice={estimatedDice} flagBelow={state.flagBelowDice} />}
+        {estimatedDice !== undefined && <Quality dice={estimatedDice} flagBelow={flagBelowDice} />}
       </button>
       <button
         type="button"
@@ -85,7 +99,7 @@ function SegmentRow({ segment, state, session }: PanelPart & { readonly segment:
       {isEdited && <SegmentEditor segment={segment} session={session} onClose={() => setEdited(false)} />}
     </li>
   );
-}
+});
 
 function Quality({ dice, flagBelow }: { readonly dice: number; readonly flagBelow: number }): ReactElement {
   const word = qualityWord(dice, flagBelow);

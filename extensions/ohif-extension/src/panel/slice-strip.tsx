@@ -1,4 +1,4 @@
-import type { ReactElement } from "react";
+import { memo, type ReactElement } from "react";
 import { qualityWord } from "../run/quality.ts";
 import type { PanelPart } from "./refine-panel.tsx";
 
@@ -66,27 +66,47 @@ function StudyStrip({
     <>
       {hasTitle && <div className="samrefine-muted samrefine-ellipsis">{isOfImages ? "Images" : strip.title}</div>}
       <div className="samrefine-strip" style={{ gridTemplateColumns: `repeat(${columns}, minmax(0, 1fr))` }}>
-        {cells.map((cell, index) => {
-          const text = cellText(cell, `${isOfImages ? "Image" : "Slice"} ${index + 1}`, state.flagBelowDice);
-          return (
-            <button
-              key={`${cell.displaySetUid} ${cell.slice}`}
-              type="button"
-              data-testid={cell.isFlagged ? "samrefine-flagged-slice" : "samrefine-slice"}
-              data-slice={index}
-              tabIndex={cell.isFlagged || cell.isVisible ? 0 : -1}
-              className={cellClass(cell, state.flagBelowDice)}
-              aria-label={text}
-              aria-current={cell.isVisible}
-              title={text}
-              onClick={() => session.goToSlice(cell.displaySetUid, cell.slice)}
-            />
-          );
-        })}
+        {cells.map((cell, index) => (
+          <StripCell
+            key={`${cell.displaySetUid} ${cell.slice}`}
+            {...cell}
+            index={index}
+            isImage={isOfImages}
+            flagBelowDice={state.flagBelowDice}
+            session={session}
+          />
+        ))}
       </div>
     </>
   );
 }
+
+interface StripCellProps extends Cell {
+  /** Place in the strip. */
+  readonly index: number;
+  readonly isImage: boolean;
+  readonly flagBelowDice: number;
+  readonly session: PanelPart["session"];
+}
+
+/** Drawn again only when something in it changes: of hundreds of slices a run changes one at a time. */
+const StripCell = memo(function StripCell(props: StripCellProps): ReactElement {
+  const { index, isImage, flagBelowDice, session, ...cell } = props;
+  const text = cellText(cell, `${isImage ? "Image" : "Slice"} ${index + 1}`, flagBelowDice);
+  return (
+    <button
+      type="button"
+      data-testid={cell.isFlagged ? "samrefine-flagged-slice" : "samrefine-slice"}
+      data-slice={index}
+      tabIndex={cell.isFlagged || cell.isVisible ? 0 : -1}
+      className={cellClass(cell, flagBelowDice)}
+      aria-label={text}
+      aria-current={cell.isVisible}
+      title={text}
+      onClick={() => session.goToSlice(cell.displaySetUid, cell.slice)}
+    />
+  );
+});
 
 function key(color: string): Record<string, string> {
   return { "--sr-key": color };

@@ -10,7 +10,7 @@ import type {
 } from "@samrefine/core";
 import type { BackendChoice, BackendReport, InferenceStats } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
-import type { MaskRuns } from "../labelmap/runs.ts";
+import type { LabelRuns, MaskRuns } from "../labelmap/runs.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { DecodedFrame } from "../series/modality-image.ts";
 import type { BackendPreference } from "./backend-preference.ts";
@@ -70,8 +70,8 @@ export interface SegmentResult {
 }
 
 export interface SliceResult {
-  /** Exclusive labels on the slice's grid, 0 = background. */
-  readonly labels: Uint8Array;
+  /** Exclusive labels on the slice's grid, 0 = background; as runs, in which the page keeps them for undoing. */
+  readonly labels: LabelRuns;
   readonly hidden: readonly HiddenPixels[];
   readonly segments: readonly SegmentResult[];
 }

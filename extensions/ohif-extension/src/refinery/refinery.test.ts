@@ -2,6 +2,7 @@ import { presetPlan, type RefinementResult, type Segmenter } from "@samrefine/co
 import type { InferenceEngine, LadderEngine } from "@samrefine/inference";
 import type { SegmentationManifest } from "@samrefine/models";
 import { expect, test } from "vitest";
+import { decodeLabels } from "../labelmap/runs.ts";
 import { decodedFrame } from "../series/decoded-frame.fixture.ts";
 import { createRefinery, sliceResult } from "./refinery.ts";
 
@@ -68,7 +69,7 @@ test("a plan without SAM runs where no SAM was loaded; a plan with SAM says that
   await refinery.loadSegmenter({ manifest, url: "https://models.test/manifest.json" }, {});
   const slices = [{ key: "slice", frame }];
   const result = await refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("raw"), slices }, {});
-  expect(result.labels).toEqual(Uint8Array.from({ length: 64 }, (_, i) => Number(i < 32)));
+  expect(decodeLabels(result.labels)).toEqual(Uint8Array.from({ length: 64 }, (_, i) => Number(i < 32)));
   expect(result.segments).toMatchObject([{ areaPixels: 32, outcome: "kept-initial", reason: undefined, objects: [] }]);
   await expect(refinery.segmentSlice({ modelId: manifest.id, plan: presetPlan("ours"), slices }, {})).rejects.toThrow(
     "No promptable model is loaded.",
@@ -99,7 +100,7 @@ test("where two segments overlap the more probable one is shown and the other on
     ]),
   } as unknown as RefinementResult;
   const { labels, hidden, segments } = sliceResult(result, 0);
-  expect([...labels]).toEqual([1, 1, 2, 2]);
+  expect([...decodeLabels(labels)]).toEqual([1, 1, 2, 2]);
   expect(hidden).toEqual([
     { number: 1, pixels: Uint32Array.of(2) },
     { number: 2, pixels: Uint32Array.of(1) },

@@ -31,7 +31,7 @@ import {
   networkImage,
 } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
-import { encodeMask, forEachRun } from "../labelmap/runs.ts";
+import { encodeLabels, encodeMask, forEachRun } from "../labelmap/runs.ts";
 import { editablePrompt } from "../prompts/editable-prompt.ts";
 import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
 import { applyBackendPreference, type BackendPreference } from "./backend-preference.ts";
@@ -289,7 +289,8 @@ export function sliceResult(result: RefinementResult, passCount: number): SliceR
       objects: promptedObjects(outcome.prompts, passCount, mask),
     };
   });
-  return { labels: shown.labels, hidden: hiddenPixels(result, shown.labels, shown.overlapping), segments };
+  const hidden = hiddenPixels(result, shown.labels, shown.overlapping);
+  return { labels: encodeLabels(shown.labels), hidden, segments };
 }
 
 interface ShownLabels {

@@ -1,5 +1,6 @@
 import { RefineError } from "@samrefine/core";
 import { lateralityOf, newUid, type SegmentAlgorithm, type SourceInstance } from "@samrefine/dicom";
+import { nextTask } from "../host/next-task.ts";
 import {
   algorithmType,
   type SegmentationRecord,
@@ -38,10 +39,10 @@ export async function buildSegJob(
     const { labels, hidden } = record.state(slice);
     slices.push({ labels, hidden });
     if (performance.now() - turn < TURN_MS) continue;
-    await nextTurn();
+    await nextTask();
     turn = performance.now();
   }
-  while (!record.recount(TURN_MS)) await nextTurn();
+  while (!record.recount(TURN_MS)) await nextTask();
   if (record.revision !== revision) {
     throw new RefineError("seg-encoding", "The segmentation was changed while it was being written.", {
       hint: "Store it again.",
@@ -80,10 +81,6 @@ export async function buildSegJob(
 
 /** Longest work in one go, so that the viewer goes on drawing. */
 const TURN_MS = 12;
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
-}
 
 /** Names only what took part in this very segment: before the SEG was stored that it was opened from, and since. */
 function algorithmOf(

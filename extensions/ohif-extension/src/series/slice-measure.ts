@@ -35,9 +35,17 @@ function sliceThicknesses(positions: readonly number[]): number[] | undefined {
   return thickness.some((mm) => mm <= 0) ? undefined : thickness;
 }
 
+/** Kept: to make one takes longer than to use it. */
+const wholeNumbers = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+
+/** E.g. "1,024". */
+export function formatCount(value: number): string {
+  return wholeNumbers.format(value);
+}
+
 /** E.g. "12.3 ml", "420 mm²", "1,024 px". */
 export function formatSize(value: number, kind: SizeUnit["kind"]): string {
-  if (kind === "pixels") return `${value.toLocaleString("en")} px`;
-  if (kind === "mm2") return `${Math.round(value).toLocaleString("en")} mm²`;
+  if (kind === "pixels") return `${formatCount(value)} px`;
+  if (kind === "mm2") return `${formatCount(value)} mm²`;
   return `${value.toFixed(value < 10 ? 2 : 1)} ml`;
 }

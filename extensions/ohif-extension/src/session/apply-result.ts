@@ -1,8 +1,15 @@
+import type { SliceState } from "../labelmap/segmentation-record.ts";
 import type { PromptObject } from "../prompts/prompt-object.ts";
 import type { SliceResult } from "../refinery/contract.ts";
 import type { SliceQuality } from "../run/quality.ts";
 
-export function qualityOfResult(result: SliceResult): SliceQuality {
+/** A slice as a run leaves it. */
+export function stateOfResult(slice: number, result: SliceResult): SliceState {
+  const { labels, hidden } = result;
+  return { labels, hidden, objects: objectsOfResult(slice, result), quality: qualityOfResult(result) };
+}
+
+function qualityOfResult(result: SliceResult): SliceQuality {
   return {
     isReviewed: false,
     segments: result.segments.map(({ number, areaPixels, estimatedDice, reason }) => ({
@@ -15,7 +22,7 @@ export function qualityOfResult(result: SliceResult): SliceQuality {
 }
 
 /** The prompts of a run as objects that can be dragged. */
-export function objectsOfResult(slice: number, result: SliceResult): PromptObject[] {
+function objectsOfResult(slice: number, result: SliceResult): PromptObject[] {
   return result.segments.flatMap(({ number, objects }) =>
     objects.map(
       ({ prompt, mask }, index): PromptObject => ({

@@ -2,6 +2,7 @@ import { type ImageEmbedding, type PromptableSegmenter, RefineError, type Segmen
 import type { InferenceEngine, LadderEngine } from "@samrefine/inference";
 import type { PromptableManifest } from "@samrefine/models";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { nextTask } from "../host/next-task.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import { createRefinery, type Refinery } from "../refinery/refinery.ts";
 import { runSummary } from "./run-summary.ts";
@@ -10,7 +11,7 @@ import { segmentStudy } from "./study-run.ts";
 
 // The run and the refinery as they are, over an engine whose models take their time; one runs at a time, in order of arrival.
 
-beforeEach(() => void vi.useFakeTimers());
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout"] }));
 afterEach(() => void vi.useRealTimers());
 
 const RUN_MS = { unet: 100, encoder: 500, decoder: 50 };
@@ -84,6 +85,19 @@ function slowEngine(log: string[]) {
   return { engine, alive };
 }
 
+/** Lets models run on until the run is over; writing takes real turns of the event loop between them. */
+async function untilOver<T>(running: Promise<T>): Promise<T> {
+  let isOver = false;
+  void running.finally(() => {
+    isOver = true;
+  });
+  while (!isOver) {
+    await vi.advanceTimersByTimeAsync(RUN_MS.decoder);
+    await nextTask();
+  }
+  return running;
+}
+
 /** A study of radiographs, one image per series, on its way through U-Net and SAM. */
 async function startStudy(images: number, unreadable?: number) {
   const log: string[] = [];
@@ -111,8 +125,7 @@ async function startStudy(images: number, unreadable?: number) {
 
 test("the next image is read and its U-Net run while SAM is at work, and written images come one by one", async () => {
   const { log, alive, running, steps } = await startStudy(4);
-  await vi.runAllTimersAsync();
-  const outcome = await running;
+  const outcome = await untilOver(running);
   expect(outcome.series.map(({ finished }) => finished)).toEqual([1, 1, 1, 1]);
   expect(steps).toHaveLength(1);
   expect(alive).toEqual({ now: 0, most: 1 });
@@ -134,8 +147,7 @@ test("the next image is read and its U-Net run while SAM is at work, and written
 
 test("no more than the next image is held: the one after it is read once the first is written", async () => {
   const { log, running } = await startStudy(4);
-  await vi.runAllTimersAsync();
-  await running;
+  await untilOver(running);
   for (let image = 0; image < 2; image++) {
     expect(log.indexOf(`write ${image}`)).toBeLessThan(log.indexOf(`read ${image + 2}`));
   }
@@ -158,8 +170,7 @@ test("cancelling ends the run with the model run that is under way, and keeps wh
 
 test("a series that cannot be read does not end the others", async () => {
   const { running, written } = await startStudy(4, 1);
-  await vi.runAllTimersAsync();
-  const outcome = await running;
+  const outcome = await untilOver(running);
   expect(outcome.series.map(({ failedSlices }) => failedSlices.size)).toEqual([0, 1, 0, 0]);
   expect(written).toEqual(["0/0", "2/0", "3/0"]);
 });

@@ -1,5 +1,6 @@
 import { RefineError } from "@samrefine/core";
 import { describe, expect, it } from "vitest";
+import { encodeLabels } from "../labelmap/runs.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import { runSummary } from "./run-summary.ts";
 import { makeRun, seriesOf } from "./study-run.fixture.ts";
@@ -12,7 +13,7 @@ function answering(answer: (key: string) => void) {
     asked.push(slice.key);
     answer(slice.key);
     return {
-      labels: Uint8Array.of(1, ...new Uint8Array(63)),
+      labels: encodeLabels(Uint8Array.of(1, ...new Uint8Array(63))),
       hidden: [],
       segments: [
         { number: 1, areaPixels: 1, outcome: "kept-initial", reason: undefined, estimatedDice: 0.9, objects: [] },
@@ -57,12 +58,12 @@ describe("segmentStudy", () => {
   it("keeps what is finished when cancelled, and says of how many", async () => {
     const cancel = new AbortController();
     const { run, steps } = answering((key) => {
-      if (key === "b/0") cancel.abort(new DOMException("Cancelled.", "AbortError"));
+      if (key === "c/0") cancel.abort(new DOMException("Cancelled.", "AbortError"));
     });
     const outcome = await segmentStudy(run, [seriesOf("a", 1), seriesOf("b", 1), seriesOf("c", 1)], cancel.signal);
     expect(outcome.isCancelled).toBe(true);
-    expect(steps[0]).toHaveLength(1);
-    expect(runSummary(outcome, 0).text).toBe("Cancelled: 1 of 3 images are finished and kept.");
+    expect(steps[0]).toHaveLength(2);
+    expect(runSummary(outcome, 0).text).toBe("Cancelled: 2 of 3 images are finished and kept.");
   });
 
   it("goes on after a series whose images cannot be read, and marks it", async () => {

@@ -1,5 +1,6 @@
 import { type IntensityTransform, isRefineError, type RefinementPlan } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
+import { nextTask } from "../host/next-task.ts";
 import type { Change, SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import type { FrameReference, SliceResult } from "../refinery/contract.ts";
@@ -9,7 +10,7 @@ import { type FailedSlice, runSlices } from "../run/study-runner.ts";
 import type { MeasuredIntensities } from "../series/measured-intensity.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
-import { objectsOfResult, qualityOfResult } from "./apply-result.ts";
+import { stateOfResult } from "./apply-result.ts";
 import type { RecordBook, RecordChange } from "./record-book.ts";
 
 export interface StudyRun {
@@ -121,7 +122,13 @@ export async function segmentStudy(
         },
         apply: async ({ task, slice }, result) => {
           const { record } = await prepare(task);
-          task.applied.push(applyResult(book, record, slice, result));
+          // Taking the result in, writing it and the host's answer are a task each, and none of them long.
+          await nextTask();
+          const [before, after] = [record.state(slice), stateOfResult(slice, result)];
+          record.restore(slice, after);
+          task.applied.push({ slice, before, after });
+          await nextTask();
+          book.announce(record, [slice]);
         },
       },
       {
@@ -207,16 +214,6 @@ function isFaultOfImage(error: unknown): boolean {
 function labelOf(allSeries: readonly SeriesSource[]): string {
   if (allSeries.every(({ sliceCount }) => sliceCount === 1)) return "Segmenting images";
   return allSeries.length === 1 ? "Segmenting slices" : `Segmenting slices of ${allSeries.length} series`;
-}
-
-function applyResult(book: RecordBook, record: SegmentationRecord, slice: number, result: SliceResult) {
-  const before = record.state(slice);
-  record.writeLabels(slice, result.labels);
-  record.setHidden(slice, result.hidden);
-  record.setObjects(slice, objectsOfResult(slice, result));
-  record.setQuality(slice, qualityOfResult(result));
-  book.announce(record, [slice]);
-  return { slice, before, after: record.state(slice) };
 }
 
 /**
