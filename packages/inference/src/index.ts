@@ -2,6 +2,7 @@ export { type BrowserLadderOptions, createBrowserLadder } from "./browser-ladder
 export type { EmbeddingPrecision } from "./cache/embedding.ts";
 export * from "./contract.ts";
 export { type DiagnosticsInput, describeDiagnostics } from "./diagnostics.ts";
+export { type IdleTask, IdleTasks } from "./idle-tasks.ts";
 export type { BackendDecision, BackendMemory, PreflightResult, PreflightStage } from "./ladder/backend-memory.ts";
 export type { GpuFacts } from "./ladder/gpu-adapter.ts";
 export {

@@ -87,13 +87,14 @@ describe("loadCatalogue", () => {
       },
     ];
     const catalogue = await loadCatalogue("http://h/index.json", {
-      own,
+      own: Promise.resolve({ entries: own, problems: ["One of them is broken."] }),
       promptableModel: "sam-a",
       fetch: server({ "http://h/index.json": index(["sam.json"]), "http://h/sam.json": sam("sam-a") }),
     });
     expect(catalogue.promptable?.manifest.id).toBe("sam-own");
     expect(catalogue.segmentation.map(({ manifest }) => manifest.id)).toEqual(["unet-own"]);
     expect(catalogue.own).toEqual(own);
+    expect(catalogue.problems).toEqual(["One of them is broken."]);
   });
 
   it("fails with a code when the index is missing", async () => {

@@ -22,12 +22,18 @@ export interface ModelCatalogue {
   readonly problems: readonly string[];
 }
 
+/** What was found in one place, and one message per model there that cannot be used. */
+export interface FoundModels {
+  readonly entries: readonly CatalogueEntry[];
+  readonly problems: readonly string[];
+}
+
 export interface CatalogueOptions extends TaskOptions {
   /** Id of the promptable model to prefer; the first of the index otherwise. */
   readonly promptableModel?: string | undefined;
   readonly fetch?: typeof globalThis.fetch;
-  /** Models that the user brought; a promptable one of them goes before those of the index. */
-  readonly own?: readonly CatalogueEntry[];
+  /** Models that the user brought, read at the same time; a promptable one of them goes before those of the index. */
+  readonly own?: Promise<FoundModels>;
 }
 
 /**
@@ -36,38 +42,40 @@ export interface CatalogueOptions extends TaskOptions {
  * @throws RefineError `model-fetch` or `model-manifest` when the index itself cannot be read.
  */
 export async function loadCatalogue(indexUrl: string, options: CatalogueOptions = {}): Promise<ModelCatalogue> {
-  const index = parseModelIndex(await fetchJson(indexUrl, options), indexUrl);
-  const problems: string[] = [];
-  const entries = await Promise.all(
-    index.manifests.map(async (path): Promise<CatalogueEntry | undefined> => {
-      const url = new URL(path, indexUrl).href;
-      try {
-        return { manifest: parseManifest(await fetchJson(url, options), url), url };
-      } catch (error) {
-        options.signal?.throwIfAborted();
-        problems.push(isRefineError(error) ? error.message : `The model manifest ${url} could not be read.`);
-        return undefined;
-      }
-    }),
-  );
+  const [site, own] = await Promise.all([readIndex(indexUrl, options), options.own ?? { entries: [], problems: [] }]);
   const segmentation: CatalogueEntry<SegmentationManifest>[] = [];
   const promptable: CatalogueEntry<PromptableManifest>[] = [];
-  const { own = [] } = options;
-  for (const entry of [...entries, ...own]) {
-    if (!entry) continue;
-    const { manifest, url } = entry;
+  for (const { manifest, url } of [...site.entries, ...own.entries]) {
     if (manifest.task === "semantic-segmentation") segmentation.push({ manifest, url });
     else promptable.push({ manifest, url });
   }
   return {
     segmentation,
     promptable:
-      promptable.findLast(({ url }) => own.some((entry) => entry.url === url)) ??
+      promptable.findLast(({ url }) => own.entries.some((entry) => entry.url === url)) ??
       promptable.find(({ manifest }) => manifest.id === options.promptableModel) ??
       promptable[0],
-    own,
-    problems,
+    own: own.entries,
+    problems: [...site.problems, ...own.problems],
   };
+}
+
+async function readIndex(indexUrl: string, options: CatalogueOptions): Promise<FoundModels> {
+  const index = parseModelIndex(await fetchJson(indexUrl, options), indexUrl);
+  const problems: string[] = [];
+  const entries = await Promise.all(
+    index.manifests.map(async (path): Promise<readonly CatalogueEntry[]> => {
+      const url = new URL(path, indexUrl).href;
+      try {
+        return [{ manifest: parseManifest(await fetchJson(url, options), url), url }];
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        problems.push(isRefineError(error) ? error.message : `The model manifest ${url} could not be read.`);
+        return [];
+      }
+    }),
+  );
+  return { entries: entries.flat(), problems };
 }
 
 async function fetchJson(url: string, options: CatalogueOptions): Promise<unknown> {

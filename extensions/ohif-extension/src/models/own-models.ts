@@ -1,14 +1,13 @@
 import { isRefineError, RefineError } from "@samrefine/core";
 import { type ModelFolder, openModelFolder, readWebFile } from "@samrefine/inference";
 import { type BroughtFile, parseManifestText, readBroughtModel } from "./brought-model.ts";
-import type { CatalogueEntry } from "./model-catalogue.ts";
+import type { CatalogueEntry, FoundModels } from "./model-catalogue.ts";
 
 /** The models that the user of this browser brought, beside those that the site offers. Nothing of them leaves it. */
 export class OwnModels {
   #folder: Promise<ModelFolder | undefined> | undefined;
 
-  /** What can be used; one message per model that cannot. */
-  async load(): Promise<{ readonly entries: readonly CatalogueEntry[]; readonly problems: readonly string[] }> {
+  async load(): Promise<FoundModels> {
     const folder = await this.#open();
     const entries: CatalogueEntry[] = [];
     const problems: string[] = [];

@@ -111,7 +111,7 @@ export class RefineSession {
       hasPromptable: () => this.#catalogue?.promptable !== undefined,
       loadPromptable: (signal) => this.#loadModels(true, undefined, signal),
     });
-    this.#preEncode = new PreEncode({ life, wanted: () => this.#slicesToEncode() });
+    this.#preEncode = new PreEncode(() => this.#slicesToEncode());
   }
 
   // --- life -----------------------------------------------------------------------------------------------------------
@@ -131,13 +131,11 @@ export class RefineSession {
 
   async #loadCatalogue(): Promise<void> {
     const url = new URL(this.#configuration.modelIndexUrl, globalThis.location.href).href;
-    const { entries, problems } = await this.#ownModels.load();
-    const catalogue = await loadCatalogue(url, {
+    this.#catalogue = await loadCatalogue(url, {
       signal: this.#life.signal,
       promptableModel: this.#configuration.promptableModel,
-      own: entries,
+      own: this.#ownModels.load(),
     });
-    this.#catalogue = { ...catalogue, problems: [...catalogue.problems, ...problems] };
   }
 
   /** Ends everything; later calls do nothing. Finished slices stay in the host's label map. */
@@ -149,7 +147,7 @@ export class RefineSession {
     this.#activity.cancel(reason);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#promptView.show(undefined, 0, []);
-    await this.#models.dispose();
+    await Promise.all([this.#preEncode.tasks.dispose(), this.#models.dispose()]);
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -346,7 +344,7 @@ export class RefineSession {
       const series = this.#book.open(displaySet);
       this.#series = series;
       this.#isToolUsed = true;
-      this.#preEncode.yield();
+      this.#preEncode.tasks.makeWay();
       await this.#editing.gesture(series, series.imageIds.indexOf(imageId), gesture);
     } catch (error) {
       this.#activity.fail(error);
@@ -531,9 +529,10 @@ export class RefineSession {
   /** Deletes what SAM's encoder made of images, in memory and in the browser's storage. */
   async clearCache(): Promise<void> {
     if (!this.#activity.isIdle) return;
-    this.#preEncode.yield();
+    this.#preEncode.tasks.makeWay();
     const client = await this.#models.ready({}, { signal: this.#life.signal });
     await client.request("clearCache", undefined, { signal: this.#life.signal });
+    this.#preEncode.forget();
     this.#activity.say("What was kept of images is deleted.");
   }
 
@@ -701,8 +700,8 @@ export class RefineSession {
 
   /** Collects all changes of one turn, or of a moment while a run goes on, into one new state. */
   #changed(): void {
-    if (this.#activity.isIdle) this.#preEncode.schedule();
-    else this.#preEncode.yield();
+    if (this.#activity.isIdle) this.#preEncode.tasks.schedule();
+    else this.#preEncode.tasks.makeWay();
     if (this.#life.signal.aborted || this.#isChangeAnnounced) return;
     // Slices may finish faster than anybody looks; the last one is shown before the run ends.
     const { kind, progress } = this.#activity;
@@ -787,6 +786,7 @@ export class RefineSession {
 
 /** Slices on either side that SAM reads ahead; seven embeddings are a fifth of the cache in memory. */
 const PRE_ENCODE_REACH = 3;
-const RUN_PAUSE_MS = 50;
+/** Between two states of the panel during a run: its progress need not be smoother. */
+const RUN_PAUSE_MS = 200;
 const RECOUNT_TURN_MS = 10;
 const RECOUNT_PAUSE_MS = 30;

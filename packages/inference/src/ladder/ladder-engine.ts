@@ -15,6 +15,7 @@ import {
 } from "@samrefine/models";
 import type { BackendReport, InferenceEngine, InferenceStats, LoadOptions } from "../contract.ts";
 import { requireAlive } from "../engine/lifetime.ts";
+import { type IdleTask, IdleTasks } from "../idle-tasks.ts";
 import {
   type BackendDecision,
   type BackendMemory,
@@ -23,7 +24,6 @@ import {
   volatileMemory,
 } from "./backend-memory.ts";
 import { gpuRefusal } from "./gpu-adapter.ts";
-import { IdleTasks } from "./idle-tasks.ts";
 import { LadderPromptable, LadderSegmenter, type Placement } from "./ladder-models.ts";
 import { agreement, type ProbeAnswer, probePromptable, probeSegmenter } from "./probe.ts";
 
@@ -134,12 +134,14 @@ class Ladder implements LadderEngine {
   readonly #memory: BackendMemory;
   readonly #engines = new Set<InferenceEngine>();
   readonly #loaded = new Set<LadderSegmenter | LadderPromptable>();
+  /** On the base for the time being; each is proven once. */
+  readonly #unproven = new Set<LadderSegmenter | LadderPromptable>();
   readonly #idle: IdleTasks;
   #disposed = false;
 
   constructor(options: LadderOptions, baseId: string, base: InferenceEngine) {
     this.#options = options;
-    this.#idle = new IdleTasks(options.idleMs ?? defaultIdleMs);
+    this.#idle = new IdleTasks(options.idleMs ?? defaultIdleMs, () => this.#nextProof());
     this.#baseId = baseId;
     this.#base = base;
     this.#memory = options.memory ?? volatileMemory();
@@ -298,7 +300,23 @@ class Ladder implements LadderEngine {
   }
 
   #proveWhenIdle(model: LadderSegmenter | LadderPromptable): void {
-    if (model.placement.isUndecided) this.#idle.enqueue((signal) => model.prove({ signal }));
+    if (!model.placement.isUndecided) return;
+    this.#unproven.add(model);
+    this.#idle.schedule();
+  }
+
+  #nextProof(): IdleTask | undefined {
+    const [model] = this.#unproven;
+    return (
+      model &&
+      (async (signal) => {
+        try {
+          await model.prove({ signal });
+        } finally {
+          if (!signal.aborted) this.#unproven.delete(model);
+        }
+      })
+    );
   }
 
   /** The pre-flight of a model that is in use on the base, which stays loaded: embeddings that it made are decoded there. */

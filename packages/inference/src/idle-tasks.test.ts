@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { IdleTasks } from "./idle-tasks.ts";
+import { type IdleTask, IdleTasks } from "./idle-tasks.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -20,13 +20,27 @@ function task() {
   return { seen, run };
 }
 
+/** Offers every task until it ends otherwise than by being aborted. */
+function tasksOf(pauseMs: number, ...runs: IdleTask[]) {
+  const waiting = new Set(runs);
+  return new IdleTasks(pauseMs, () => {
+    const [run] = waiting;
+    return (
+      run &&
+      ((signal) =>
+        run(signal).finally(() => {
+          if (!signal.aborted) waiting.delete(run);
+        }))
+    );
+  });
+}
+
 test("a task waits for a pause, and the next one for its end", async () => {
-  const tasks = new IdleTasks(1000);
   const [first, second] = [task(), task()];
+  const tasks = tasksOf(1000, first.run, second.run);
   let end = () => {};
   const use = tasks.during(() => new Promise<void>((resolve) => (end = resolve)));
-  tasks.enqueue(first.run);
-  tasks.enqueue(second.run);
+  tasks.schedule();
   await vi.advanceTimersByTimeAsync(5000);
   expect(first.seen.started).toBe(0);
   end();
@@ -43,9 +57,9 @@ test("a task waits for a pause, and the next one for its end", async () => {
 });
 
 test("use aborts what runs, at once, and it is started again after the next pause", async () => {
-  const tasks = new IdleTasks(1000);
   const { seen, run } = task();
-  tasks.enqueue(run);
+  const tasks = tasksOf(1000, run);
+  tasks.schedule();
   await vi.advanceTimersByTimeAsync(1000);
   expect(await tasks.during(async () => seen.aborted)).toBe(1);
   expect(seen.started).toBe(1);
@@ -53,22 +67,39 @@ test("use aborts what runs, at once, and it is started again after the next paus
   expect(seen.started).toBe(2);
 });
 
-test("a task that fails is over; after dispose nothing begins", async () => {
-  const tasks = new IdleTasks(10);
+test("a task that fails ends; after dispose nothing begins", async () => {
   let runs = 0;
-  tasks.enqueue(async () => {
+  const { seen, run } = task();
+  const failing = async () => {
     runs++;
     throw new Error("no");
-  });
+  };
+  const tasks = tasksOf(10, failing, run);
+  tasks.schedule();
   await vi.advanceTimersByTimeAsync(100);
-  expect(runs).toBe(1);
-  const { seen, run } = task();
-  tasks.enqueue(run);
-  await vi.advanceTimersByTimeAsync(10);
+  expect([runs, seen.started]).toEqual([1, 1]);
   await tasks.dispose();
   expect(seen.aborted).toBe(1);
-  tasks.enqueue(run);
+  tasks.schedule();
   await tasks.during(async () => {});
   await vi.advanceTimersByTimeAsync(100);
   expect(seen.started).toBe(1);
+});
+
+test("what had to make way is begun again only when somebody says that it may", async () => {
+  const offered: number[] = [];
+  const { seen, run } = task();
+  const tasks = new IdleTasks(10, () => {
+    offered.push(offered.length);
+    return offered.length === 2 ? undefined : run;
+  });
+  tasks.schedule();
+  await vi.advanceTimersByTimeAsync(10);
+  tasks.makeWay();
+  // Asked once more, and there is nothing now.
+  await vi.advanceTimersByTimeAsync(1000);
+  expect([seen.started, seen.aborted, offered.length]).toEqual([1, 1, 2]);
+  tasks.schedule();
+  await vi.advanceTimersByTimeAsync(10);
+  expect(seen.started).toBe(2);
 });
