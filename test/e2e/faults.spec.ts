@@ -190,6 +190,12 @@ describe("an archive that does not take the SEG", () => {
     await panel.waitUntilThere();
     await expect.poll(() => panel.part("samrefine-backend").count()).toBe(1);
     expect(await panel.part("samrefine-waiting").count()).toBe(0);
+    // What SAM's encoder made of the image was kept as well: now nothing is encoded.
+    await segmentMiddle(opened);
+    await panel.part("samrefine-diagnostics").locator("summary").click();
+    const diagnostics = () => panel.part("samrefine-diagnostics-text").textContent();
+    await expect.poll(diagnostics, { timeout: 30_000 }).toMatch(/Cache in storage: [1-9]\d* hits, 0 misses/);
+    expect(await diagnostics()).toMatch(/SAM encoder 0\.00 s, SAM decoder (?!0\.00)/);
   });
 });
 
