@@ -1,9 +1,10 @@
 import { RefineError } from "@samrefine/core";
 import { describe, expect, it } from "vitest";
+import { nextTask } from "../host/next-task.ts";
 import { encodeLabels } from "../labelmap/runs.ts";
 import type { RefineryClient } from "../refinery/client.ts";
 import { runSummary } from "./run-summary.ts";
-import { makeRun, seriesOf } from "./study-run.fixture.ts";
+import { makeRun, seriesOf, upperHalf } from "./study-run.fixture.ts";
 import { segmentStudy } from "./study-run.ts";
 
 /** Finds one pixel on every slice, or does what `answer` does with a slice's key. */
@@ -40,6 +41,29 @@ describe("segmentStudy", () => {
     for (const { record, change } of steps[0]!) record.applyChange(change, "before");
     expect([...records.values()].some(({ hasPixels }) => hasPixels)).toBe(false);
     expect([...records.values()].map(({ history }) => history.size)).toEqual([0, 0]);
+  });
+
+  it("measures one series at a time, the next one while the models are at work, and none after it was cancelled", async () => {
+    const log: string[] = [];
+    const cancel = new AbortController();
+    const { run, records } = answering((key) => {
+      log.push(key);
+      if (key === "b/0") cancel.abort(new DOMException("Cancelled.", "AbortError"));
+    });
+    const segment = run.client.request;
+    const request = (async (name, argument, options) => {
+      if (name === "segmentSlice") return segment(name, argument, options);
+      if (name !== "addToMeasure") log.push(name);
+      await nextTask();
+    }) as RefineryClient["request"];
+    const intensity = { kind: "percentiles", lower: 1, upper: 99, scope: "volume" } as const;
+    const series = ["a", "b", "c", "d"].map((name) => seriesOf(name, 1));
+    const client = { ...run.client, request };
+    await segmentStudy({ ...run, client, manifest: { ...upperHalf, intensity } }, series, cancel.signal);
+    const measured = ["beginMeasure", "finishMeasure"];
+    expect(log.filter((entry) => measured.includes(entry))).toEqual([...measured, ...measured, ...measured]);
+    expect(log.lastIndexOf("beginMeasure")).toBeLessThan(log.indexOf("b/0"));
+    expect([...records.keys()]).toEqual(series.slice(0, 3));
   });
 
   it("leaves alone what a person reviewed", async () => {

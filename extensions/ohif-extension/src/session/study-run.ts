@@ -88,7 +88,9 @@ export async function segmentStudy(
   // One after the other: the worker measures one series at a time.
   let lastPreparing: Promise<unknown> = Promise.resolve();
   const prepare = (task: SeriesTask): Promise<PreparedSeries> => {
-    task.preparing ??= lastPreparing.then(async () => {
+    if (task.preparing) return task.preparing;
+    const preparing = lastPreparing.then(async () => {
+      signal.throwIfAborted();
       const prepared = await prepareSeries(run, task, signal, (read) => {
         // Not while slices of an earlier series are on their way: they are what a person waits for.
         if (activity.kind !== "running") activity.show("Reading the series", read);
@@ -99,8 +101,9 @@ export async function segmentStudy(
       }
       return prepared;
     });
-    lastPreparing = task.preparing.catch(() => {});
-    return task.preparing;
+    task.preparing = preparing;
+    lastPreparing = preparing.catch(() => {});
+    return preparing;
   };
 
   try {
