@@ -1,6 +1,5 @@
 import type { ReactElement } from "react";
 import type { DownloadFormat } from "../seg/seg-store.ts";
-import { Diagnostics } from "./diagnostics.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
 type FormatOption = readonly [format: DownloadFormat, title: string];
@@ -16,34 +15,34 @@ const VOLUME_FORMATS: readonly FormatOption[] = [
   ["msd", "Decathlon data set, with images (.zip)"],
 ];
 
-/** Undo, hand-over, and what runs where. */
+/** Undo and hand-over. */
 export function ActionBar({ state, session }: PanelPart): ReactElement {
   const { segsToStore } = state;
   return (
-    <section className="samrefine-stack samrefine-foot" aria-label="Undo, store and download">
+    <section className="samrefine-stack" aria-label="Undo, store and download">
       <div className="samrefine-row">
         <button
           type="button"
-          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          className="samrefine-button samrefine-button--icon"
           data-testid="samrefine-undo"
           disabled={!state.canUndo}
-          title="Ctrl+Z"
+          aria-label="Undo"
+          title="Undo (Ctrl+Z)"
           onClick={() => session.undo()}
         >
-          Undo
+          <UndoIcon />
         </button>
         <button
           type="button"
-          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          className="samrefine-button samrefine-button--icon"
           data-testid="samrefine-redo"
           disabled={!state.canRedo}
-          title="Ctrl+Y"
+          aria-label="Redo"
+          title="Redo (Ctrl+Y)"
           onClick={() => session.redo()}
         >
-          Redo
+          <UndoIcon isMirrored />
         </button>
-      </div>
-      <div className="samrefine-row">
         <button
           type="button"
           className="samrefine-button samrefine-button--grow"
@@ -65,8 +64,8 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
           Download
         </button>
       </div>
-      <div>
-        <label className="samrefine-label" htmlFor="samrefine-format">
+      <div className="samrefine-row">
+        <label className="samrefine-muted" style={{ flex: "none" }} htmlFor="samrefine-format">
           Download as
         </label>
         <select
@@ -83,11 +82,25 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
           ))}
         </select>
       </div>
-      <div className="samrefine-muted" data-testid="samrefine-backend">
-        {state.backend}
-      </div>
-      <Diagnostics state={state} session={session} />
       <div className="samrefine-research">Research use only. Not for diagnosis.</div>
     </section>
+  );
+}
+
+function UndoIcon({ isMirrored = false }: { readonly isMirrored?: boolean }): ReactElement {
+  return (
+    <svg
+      width="16"
+      height="16"
+      viewBox="0 0 16 16"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.5"
+      transform={isMirrored ? "scale(-1 1)" : undefined}
+      aria-hidden
+    >
+      <path d="M5.5 2.5 2.5 5.5l3 3" />
+      <path d="M2.5 5.5h7a4 4 0 0 1 0 8H6" />
+    </svg>
   );
 }

@@ -1,6 +1,5 @@
 import type { ReactElement } from "react";
 import { type RefinementChoice, refinementChoices } from "../models/model-plan.ts";
-import { ModelImport } from "./model-import.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
 export function AutoSegment({ state, session }: PanelPart): ReactElement {
@@ -56,7 +55,11 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
         </select>
       </div>
       {plan !== undefined && (
-        <div className="samrefine-muted" data-testid="samrefine-plan">
+        <div
+          className={`samrefine-muted${state.phase === "idle" ? "" : " samrefine-clamped"}`}
+          data-testid="samrefine-plan"
+          title={plan}
+        >
           {plan}
         </div>
       )}
@@ -117,7 +120,6 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
           ))}
         </details>
       )}
-      <ModelImport state={state} session={session} />
       {state.notes.map((note) => (
         <div key={note} className="samrefine-status samrefine-status--warning samrefine-muted">
           {note}

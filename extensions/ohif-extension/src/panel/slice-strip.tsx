@@ -1,4 +1,4 @@
-import { memo, type ReactElement } from "react";
+import { memo, type ReactElement, useEffect, useRef } from "react";
 import { qualityWord } from "../run/quality.ts";
 import type { PanelPart } from "./refine-panel.tsx";
 
@@ -13,6 +13,12 @@ const MOST_COLUMNS = 28;
 export function SliceStrips({ state, session }: PanelPart): ReactElement | null {
   const { strips, flaggedCount } = state;
   const cells = strips.flatMap((strip) => strip.cells);
+  const container = useRef<HTMLDivElement>(null);
+  const visible = cells.findIndex(({ isVisible }) => isVisible);
+  // A long strip scrolls by itself: the cell of the slice on screen stays in sight.
+  useEffect(() => {
+    if (visible >= 0) container.current?.querySelector("[aria-current=true]")?.scrollIntoView({ block: "nearest" });
+  }, [visible]);
   if (cells.length < 2) return null;
   const hasResults = cells.some(({ status }) => status !== "empty");
   const name = strips.every(({ isOfImages }) => isOfImages) ? "Images" : "Slices";
@@ -33,15 +39,17 @@ export function SliceStrips({ state, session }: PanelPart): ReactElement | null 
           </button>
         )}
       </div>
-      {strips.map((strip) => (
-        <StudyStrip
-          key={strip.cells[0]?.displaySetUid}
-          strip={strip}
-          hasTitle={strips.length > 1}
-          state={state}
-          session={session}
-        />
-      ))}
+      <div ref={container} className="samrefine-strips">
+        {strips.map((strip) => (
+          <StudyStrip
+            key={strip.cells[0]?.displaySetUid}
+            strip={strip}
+            hasTitle={strips.length > 1}
+            state={state}
+            session={session}
+          />
+        ))}
+      </div>
       {hasResults && (
         <div className="samrefine-legend" aria-hidden>
           <span style={key("var(--sr-good)")}>good</span>
