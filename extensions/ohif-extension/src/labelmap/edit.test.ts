@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { countLabels, replaceObject, segmentMask, withSegmentMask } from "./edit.ts";
+import { countLabels, countRuns, replaceObject, segmentMask, withSegmentMask } from "./edit.ts";
+import { encodeLabels } from "./runs.ts";
 
 const bits = (length: number) =>
   fc.array(fc.integer({ min: 0, max: 1 }), { minLength: length, maxLength: length }).map((a) => Uint8Array.from(a));
@@ -27,6 +28,14 @@ describe("countLabels", () => {
   it("counts every label once", () => {
     const counts = countLabels(Uint8Array.of(0, 2, 2, 255));
     expect([counts[0], counts[1], counts[2], counts[255]]).toEqual([1, 0, 2, 1]);
+  });
+
+  it("counts the same of what is there as runs", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 60, max: 3 }), (labels) => {
+        expect(countRuns(encodeLabels(labels))).toEqual(countLabels(labels));
+      }),
+    );
   });
 });
 

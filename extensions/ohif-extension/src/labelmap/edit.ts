@@ -1,5 +1,5 @@
 import type { HiddenPixels } from "../refinery/contract.ts";
-import { forEachRun } from "./runs.ts";
+import { forEachRun, type LabelRuns } from "./runs.ts";
 
 /**
  * Replaces one segment's pixels on a slice. Pixels of locked segments stay theirs; pixels of other segments are taken over, as
@@ -43,6 +43,17 @@ export function countLabels(labels: Uint8Array): Uint32Array {
   forEachRun(labels, (value, start, end) => {
     counts[value]! += end - start;
   });
+  return counts;
+}
+
+/** {@link countLabels} of what is there as runs. */
+export function countRuns({ values, ends }: LabelRuns): Uint32Array {
+  const counts = new Uint32Array(256);
+  let start = 0;
+  for (const [run, end] of ends.entries()) {
+    counts[values[run]!]! += end - start;
+    start = end;
+  }
   return counts;
 }
 

@@ -3,7 +3,7 @@ import { newUid, type SegRequest, type SegSegment } from "@samrefine/dicom";
 import type { PromptObject } from "../prompts/prompt-object.ts";
 import type { HiddenPixels } from "../refinery/contract.ts";
 import { isFlagged, type SegmentQuality, type SliceQuality } from "../run/quality.ts";
-import { countLabels, segmentMask } from "./edit.ts";
+import { countLabels, countRuns, segmentMask } from "./edit.ts";
 import { decodeLabels, encodeLabels, type LabelRuns } from "./runs.ts";
 
 /** The host's label map, slice by slice, in the order of the series. */
@@ -159,7 +159,9 @@ export class SegmentationRecord {
     if (state.quality) this.#quality.set(slice, state.quality);
     else this.#quality.delete(slice);
     this.#bySegment = undefined;
-    this.writeLabels(slice, decodeLabels(state.labels));
+    this.labelmap.write(slice, decodeLabels(state.labels));
+    this.#revision++;
+    this.#count(slice, countRuns(state.labels));
   }
 
   writeLabels(slice: number, labels: Uint8Array): void {
@@ -237,14 +239,15 @@ export class SegmentationRecord {
     return false;
   }
 
-  #count(slice: number): void {
-    this.#counts.set(slice, this.#countsOf(slice));
+  #count(slice: number, shown?: Uint32Array): void {
+    this.#counts.set(slice, this.#countsOf(slice, shown));
     this.#uncounted.delete(slice);
   }
 
-  #countsOf(slice: number): Uint32Array {
+  /** @param shown Pixels per label, where they are known already. */
+  #countsOf(slice: number, shown?: Uint32Array): Uint32Array {
     const labels = this.labelmap.read(slice);
-    const counts = countLabels(labels);
+    const counts = shown ?? countLabels(labels);
     for (const { number, pixels } of this.hidden(slice)) {
       for (const index of pixels) if (labels[index] !== 0) counts[number]!++;
     }
