@@ -41,6 +41,7 @@ export class RecordBook {
   readonly #currentRecord = new Map<string, string>();
   /** Revision that a record had when it was taken over from the host. */
   readonly #adoptedAt = new WeakMap<SegmentationRecord, number>();
+  #making: Promise<unknown> = Promise.resolve();
   /** A label map may be made for one series while another one is written. */
   #writes = 0;
 
@@ -127,6 +128,15 @@ export class RecordBook {
     this.#ports.onChange();
   }
 
+  /**
+   * {@link announce}, but not while a label map of another series is being made: in that moment the host's drawing may stop at
+   * the new one, which no viewport shows yet, and come no further.
+   */
+  async announceInTurn(record: SegmentationRecord, slices: readonly number[]): Promise<void> {
+    await this.#making;
+    this.announce(record, slices);
+  }
+
   /** Our steps lie in the host's own history, among its brush strokes, so that Ctrl+Z walks through all of them in order. */
   pushStep(label: string, changes: readonly RecordChange[]): void {
     this.#host.history.push({
@@ -182,7 +192,9 @@ export class RecordBook {
   ): Promise<SegmentationRecord> {
     this.#writes++;
     try {
-      const id = await this.#host.createSegmentation(series.displaySet, label, segments);
+      const making = this.#host.createSegmentation(series.displaySet, label, segments);
+      this.#making = making.catch(() => {});
+      const id = await making;
       const imageIds = this.#host.segmentation(id)?.representationData.Labelmap?.imageIds ?? [];
       const record = new SegmentationRecord(id, hostLabelmap(id, imageIds), segments, modelId);
       this.#records.set(id, record);

@@ -108,10 +108,10 @@ async function startStudy(images: number, unreadable?: number) {
   const request = ((name: "segmentSlice", argument, options = {}) =>
     refinery[name](argument as Parameters<Refinery["segmentSlice"]>[0], options)) as RefineryClient["request"];
   const made = makeRun({ request }, "ours");
-  const announce = made.run.book.announce;
-  made.run.book.announce = (record, slices) => {
+  const { announceInTurn } = made.run.book;
+  made.run.book.announceInTurn = (record, slices) => {
     log.push(`write ${record.segmentationId}`);
-    announce(record, slices);
+    return announceInTurn(record, slices);
   };
   const series = Array.from({ length: images }, (_, image) =>
     seriesOf(String(image), 1, () => {

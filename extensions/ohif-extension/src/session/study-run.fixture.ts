@@ -80,7 +80,7 @@ export function makeRun(client: Pick<RefineryClient, "request">, plan = "raw") {
       records.set(series, record);
       return record;
     },
-    announce: ({ segmentationId }: SegmentationRecord, [slice]: readonly number[]) =>
+    announceInTurn: async ({ segmentationId }: SegmentationRecord, [slice]: readonly number[]) =>
       written.push(`${segmentationId}/${slice}`),
     pushStep: (_label: string, changes: readonly RecordChange[]) => steps.push(changes),
   } as unknown as RecordBook;

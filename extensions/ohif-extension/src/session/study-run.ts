@@ -131,7 +131,7 @@ export async function segmentStudy(
           record.restore(slice, after);
           task.applied.push({ slice, before, after });
           await nextTask();
-          book.announce(record, [slice]);
+          await book.announceInTurn(record, [slice]);
         },
       },
       {
