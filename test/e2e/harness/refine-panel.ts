@@ -97,8 +97,19 @@ export class RefinePanel {
     await this.part("samrefine-auto").click();
   }
 
-  async cancel(): Promise<void> {
-    await this.part("samrefine-cancel").click();
+  /** Presses Cancel as soon as the panel shows so much progress: inside the page, since a small series is soon done. */
+  async cancelAt(completed: number, timeoutMs = 240_000): Promise<void> {
+    await this.#page.waitForFunction(
+      (least) => {
+        const part = (id: string) => document.querySelector<HTMLElement>(`[data-testid="${id}"]`);
+        if (part("samrefine-panel")?.dataset.state !== "running") return false;
+        if (Number(part("samrefine-progress")?.getAttribute("aria-valuenow") ?? 0) < least) return false;
+        part("samrefine-cancel")?.click();
+        return true;
+      },
+      completed,
+      { timeout: timeoutMs },
+    );
   }
 
   async undo(): Promise<void> {

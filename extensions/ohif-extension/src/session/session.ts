@@ -787,6 +787,6 @@ export class RefineSession {
 /** Slices on either side that SAM reads ahead; seven embeddings are a fifth of the cache in memory. */
 const PRE_ENCODE_REACH = 3;
 /** Between two states of the panel during a run: its progress need not be smoother. */
-const RUN_PAUSE_MS = 200;
+const RUN_PAUSE_MS = 100;
 const RECOUNT_TURN_MS = 10;
 const RECOUNT_PAUSE_MS = 30;
