@@ -83,7 +83,7 @@ async function trainHere({ dataset, configuration }: Task, seed: number, path: s
   const recording: RawSessionFactory = async (model, options) => {
     const session = await createRawSession(model, options);
     return {
-      backend: session.backend,
+      ...session,
       async run(feeds) {
         const { learningRate, image, target } = feeds;
         if (learningRate && image && target) {
@@ -91,7 +91,6 @@ async function trainHere({ dataset, configuration }: Task, seed: number, path: s
         }
         return await session.run(feeds);
       },
-      dispose: () => session.dispose(),
     };
   };
   const session = { threads: Number(values.threads) };

@@ -1,7 +1,7 @@
 import type { Logger } from "@samrefine/core";
 import { openPrivateFolder } from "./cache/private-folder.ts";
 import { folderMemory } from "./ladder/backend-memory.ts";
-import { type GpuFacts, type GpuLike, readGpu } from "./ladder/gpu-adapter.ts";
+import { type GpuFacts, type GpuLike, readGpu, softwareRefusal } from "./ladder/gpu-adapter.ts";
 import { createLadderEngine, type LadderEngine, type LadderOptions, type Rung } from "./ladder/ladder-engine.ts";
 import type { WasmPaths } from "./web-runtime.ts";
 import { createWorkerEngine, type WorkerEngineOptions } from "./worker/worker-engine.ts";
@@ -69,8 +69,7 @@ async function findGpu(): Promise<GpuFacts | string> {
 
 function whyUnsuited(gpu: GpuFacts | string | undefined, trySoftware: boolean): string | undefined {
   if (typeof gpu === "string") return gpu;
-  if (gpu?.isSoftware && !trySoftware) return "the GPU is software, which WebAssembly outruns";
-  return undefined;
+  return gpu && softwareRefusal(gpu, trySoftware);
 }
 
 /** What decides how fast and how right a model runs. Stays on this machine, as part of a hash. */

@@ -50,8 +50,9 @@ interface OrtModule {
 function nodeRuntime(ort: OrtModule, backend: BackendReport): OnnxRuntime {
   return {
     backend,
-    createSession: (model) =>
+    createSession: (model, { plansMemory = true } = {}) =>
       ort.InferenceSession.create(model, {
+        enableMemPattern: plansMemory,
         executionProviders: backend.provider === "webgpu" ? ["webgpu", "cpu"] : [backend.provider],
         intraOpNumThreads: backend.threads,
         interOpNumThreads: 1,

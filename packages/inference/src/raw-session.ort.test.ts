@@ -39,8 +39,24 @@ test("a graph that cannot be loaded and a feed that does not fit are inference e
 test.each([
   ["native", createRawSession],
   ["WebAssembly", webRawSessions()],
-] as const)("%s: a provider that is not there falls back and says so", async (_, create) => {
-  const session = await create(doubling, { provider: "webgpu" });
+] as const)("%s: carries an output to the next run, hands it out and takes another", async (_, create) => {
+  const session = await create(doubling, { carried: { x: "y" } });
+  session.carry({ x: { data: Float32Array.of(1, 2), dims: [2] } });
+  for (let run = 0; run < 3; run++) expect(await session.run({})).toEqual({});
+  expect([...(await session.readCarried("x"))]).toEqual([8, 16]);
+  await expect(session.run({ x: { data: new Float32Array(4), dims: [2, 2] } })).rejects.toSatisfy((error: unknown) =>
+    isRefineError(error, "inference"),
+  );
+  expect([...(await session.readCarried("x"))]).toEqual([8, 16]);
+  session.carry({ x: { data: Float32Array.of(5), dims: [1] } });
+  await session.run({});
+  expect([...(await session.readCarried("x"))]).toEqual([10]);
+  await expect(session.readCarried("y")).rejects.toSatisfy((error: unknown) => isRefineError(error, "inference"));
+  await session.dispose();
+});
+
+test("a provider that is not there falls back and says so", async () => {
+  const session = await createRawSession(doubling, { provider: "webgpu" });
   const { provider, description } = session.backend;
   if (provider !== "webgpu") expect(description).toContain("WebGPU was asked for");
   const { y } = await session.run({ x: { data: Float32Array.of(3), dims: [1] } });

@@ -39,9 +39,10 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
       description,
       onnxruntimeVersion: ort.env.versions.web ?? ort.env.versions.common,
     },
-    createSession: (model) =>
+    createSession: (model, { plansMemory = true } = {}) =>
       ort.InferenceSession.create(model, {
         executionProviders: ["wasm"],
+        enableMemPattern: plansMemory,
         graphOptimizationLevel: "all",
         // 3: errors. Exporters leave harmless warnings in nearly every graph.
         logSeverityLevel: 3,

@@ -31,9 +31,10 @@ export async function createWebgpuRuntime(options: WebgpuRuntimeOptions): Promis
       onnxruntimeVersion: ort.env.versions.web ?? ort.env.versions.common,
       gpu,
     },
-    createSession: (model) =>
+    createSession: (model, { deviceOutputs = [] } = {}) =>
       ort.InferenceSession.create(model, {
         executionProviders: ["webgpu"],
+        preferredOutputLocation: Object.fromEntries(deviceOutputs.map((name) => [name, "gpu-buffer"])),
         graphOptimizationLevel: "all",
         logSeverityLevel: 3,
       }),
@@ -47,10 +48,14 @@ export async function createWebgpuRuntime(options: WebgpuRuntimeOptions): Promis
 
 function lossOf(device: DeviceLike): Promise<never> {
   const lost = device.lost.then(({ reason, message }) => {
-    throw new RefineError("backend-unavailable", `The GPU was lost: ${message || reason || "no reason given"}.`, {
-      hint: "Try again; WebAssembly takes over where it may.",
-      details: { reason },
-    });
+    throw new RefineError(
+      "backend-unavailable",
+      `The GPU was lost: ${(message || reason || "no reason given").replace(/\.$/, "")}.`,
+      {
+        hint: "Try again; WebAssembly takes over where it may.",
+        details: { reason },
+      },
+    );
   });
   // Handled here, so that a loss while nothing runs is no unhandled rejection.
   lost.catch(() => {});

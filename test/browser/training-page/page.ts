@@ -1,22 +1,36 @@
 import { exclusiveHandLabels, handRadiographPhantom } from "@samrefine/phantoms";
 import { defaultConfiguration, type TrainingConfiguration } from "@samrefine/training";
 import { type BrowserTraining, type LoadedDataset, startTraining } from "@samrefine/training/web";
+import webgpuMjsUrl from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.mjs?url";
+import webgpuWasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.asyncify.wasm?url";
 import mjsUrl from "onnxruntime-web/ort-wasm-simd-threaded.mjs?url";
 import wasmUrl from "onnxruntime-web/ort-wasm-simd-threaded.wasm?url";
 
 /** What the test reads and calls in the page. */
 export interface TrainingPage {
   /** Steps reported since the page was loaded, in order. */
-  readonly steps: number[];
+  readonly steps: readonly number[];
+  /** Loss of every step of the run, once it is done. */
+  readonly losses: readonly number[] | undefined;
   /** Dice of the phantoms that were held out, once the run is done. */
   readonly dice: number | undefined;
   readonly backend: string | undefined;
   readonly modelBytes: number | undefined;
   readonly failure: string | undefined;
-  start(options: { readonly runId: string; readonly steps: number; readonly resume: boolean }): void;
+  start(options: StartOptions): void;
   pause(): Promise<void>;
   resume(): void;
   cancel(): void;
+}
+
+export interface StartOptions {
+  readonly runId: string;
+  readonly steps: number;
+  readonly resume: boolean;
+  /** Asks for WebGPU, a software one too. */
+  readonly withWebgpu?: boolean;
+  /** Two levels less on a grid of 32, with a validation after every second step: for a GPU that the processor plays. */
+  readonly isTiny?: boolean;
 }
 
 const training = ["hand 1", "hand 2", "hand 3", "hand 4", "hand 5", "hand 6"];
@@ -32,6 +46,16 @@ const configuration: TrainingConfiguration = {
   averageDecay: 0.9,
   validation: { every: 20, cases: 1 },
 };
+
+const tiny: TrainingConfiguration = {
+  ...configuration,
+  grid: { rows: 32, columns: 32 },
+  network: { kind: "scb-unet", width: 4, levels: 2 },
+  learningRate: 1e-3,
+  validation: { every: 2, cases: 1 },
+};
+
+const absolute = (url: string): string => new URL(url, location.href).href;
 
 /** Radiographs of artificial hands; every bone is one and the same label. */
 function handDataset(): LoadedDataset {
@@ -61,28 +85,38 @@ function handDataset(): LoadedDataset {
 let run: BrowserTraining | undefined;
 let controller = new AbortController();
 
-const page: { -readonly [K in keyof TrainingPage]: TrainingPage[K] } = {
+const page: { -readonly [K in keyof TrainingPage]: TrainingPage[K] } & { steps: number[] } = {
   steps: [],
+  losses: undefined,
   dice: undefined,
   backend: undefined,
   modelBytes: undefined,
   failure: undefined,
-  start({ runId, steps, resume }) {
+  start({ runId, steps, resume, withWebgpu = false, isTiny = false }) {
+    page.steps = [];
+    page.losses = page.dice = page.backend = page.failure = undefined;
     controller = new AbortController();
     run = startTraining({
       runId,
       dataset: handDataset(),
-      configuration: { ...configuration, steps },
+      configuration: { ...(isTiny ? tiny : configuration), steps },
       resume,
       // Threads of the runtime wait by spinning, which a busy machine punishes.
       threads: 1,
-      wasmPaths: { wasm: new URL(wasmUrl, location.href).href, mjs: new URL(mjsUrl, location.href).href },
-      createWorker: () => new Worker(new URL("./training.worker.ts", import.meta.url), { type: "module" }),
+      wasmPaths: { wasm: absolute(wasmUrl), mjs: absolute(mjsUrl) },
+      ...(withWebgpu && {
+        webgpu: { wasmPaths: { wasm: absolute(webgpuWasmUrl), mjs: absolute(webgpuMjsUrl) }, trySoftware: true },
+      }),
+      createWorker: () =>
+        withWebgpu
+          ? new Worker(new URL("./webgpu.worker.ts", import.meta.url), { type: "module" })
+          : new Worker(new URL("./training.worker.ts", import.meta.url), { type: "module" }),
       signal: controller.signal,
       onStep: ({ step }) => page.steps.push(step),
     });
     run.result.then(
-      ({ final, backend, model }) => {
+      ({ final, backend, model, history }) => {
+        page.losses = history.losses;
         page.backend = backend;
         page.modelBytes = model.length;
         page.dice = final?.meanDice;

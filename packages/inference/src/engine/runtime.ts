@@ -17,12 +17,23 @@ export interface OnnxSession {
   release(): Promise<void>;
 }
 
+/** What a caller may say about one session. */
+export interface SessionSettings {
+  /**
+   * Whether the runtime lays out the buffers of all further runs in one block, as it saw them in the first. Default true. It
+   * then holds that block beside the buffers of the first run.
+   */
+  readonly plansMemory?: boolean;
+  /** Outputs that stay on the device where the provider has one, to be fed again. Default none. */
+  readonly deviceOutputs?: readonly string[];
+}
+
 /** ONNX Runtime with its provider chosen. The engine and the adapters know nothing more of it. */
 export interface OnnxRuntime {
   readonly backend: BackendReport;
   /** Rejects when the device is lost, after which runs may never end; absent where no device can be lost. */
   readonly lost?: Promise<never>;
-  createSession(model: Uint8Array): Promise<OnnxSession>;
+  createSession(model: Uint8Array, settings?: SessionSettings): Promise<OnnxSession>;
   /** The tensor borrows `data` until the run that it is fed to has ended. */
   tensor(data: TensorData, dims: readonly number[]): Tensor;
 }

@@ -48,6 +48,11 @@ export async function readGpu(gpu: GpuLike | undefined): Promise<GpuFacts> {
   };
 }
 
+/** Why a GPU that the processor only plays is not used; undefined when it is real, or wanted all the same. */
+export function softwareRefusal(gpu: GpuFacts, trySoftware: boolean): string | undefined {
+  return gpu.isSoftware && !trySoftware ? "the GPU is software, which WebAssembly outruns" : undefined;
+}
+
 /** Why a model cannot run on this GPU; undefined when nothing speaks against it. */
 export function gpuRefusal(facts: GpuFacts, needs: GpuNeeds, largestFileBytes: number): string | undefined {
   if (needs.shaderF16 && !facts.shaderF16) return "the model needs 16-bit arithmetic (shader-f16), the GPU has none";
@@ -66,7 +71,8 @@ function megabytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-function unavailable(reason: string): RefineError {
+/** `backend-unavailable` with the reason. */
+export function unavailable(reason: string): RefineError {
   return new RefineError("backend-unavailable", `WebGPU cannot be used: ${reason}.`, {
     hint: "WebAssembly runs instead.",
     details: { reason },

@@ -68,6 +68,7 @@ export class Graph {
   private readonly scopes: string[] = [];
   private recording = true;
   private nextValue = 0;
+  private largest = 0;
 
   constructor({ isTraining }: { readonly isTraining: boolean } = { isTraining: false }) {
     this.isTraining = isTraining;
@@ -78,9 +79,15 @@ export class Graph {
     return this.recording;
   }
 
+  /** Bytes of the largest input or value, as float32. */
+  get largestTensorBytes(): number {
+    return this.largest;
+  }
+
   /** Declares a float32 graph input. Symbolic dimensions (`"N"`) are written to the file; `shape` is what operators see. */
   input(name: string, shape: Shape, declared: Dimensions = shape): Tensor {
     this.inputs.push({ name, dataType: "float32", dims: declared });
+    this.noteSize(shape);
     return { name, shape };
   }
 
@@ -111,6 +118,7 @@ export class Graph {
     attributes: Attributes = {},
   ): readonly Tensor[] {
     const values = shapes.map((shape) => ({ name: shape ? `t${this.nextValue++}` : "", shape: shape ?? [] }));
+    for (const { shape } of values) this.noteSize(shape);
     this.nodes.push({
       op: operator,
       inputs: inputs.map((tensor) => tensor?.name ?? ""),
@@ -210,6 +218,10 @@ export class Graph {
       metadata,
       graphName: name,
     });
+  }
+
+  private noteSize(shape: Shape): void {
+    this.largest = Math.max(this.largest, 4 * elementCount(shape));
   }
 
   private share(constant: UnnamedConstant, key?: string): Tensor {

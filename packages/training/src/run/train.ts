@@ -92,7 +92,11 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   const data = await loadTrainingData(options);
   const guide = createGuide(options);
   const { step, recipe } = composeStep(networks, data, options, guide);
-  const session = await options.createSession(step.model, options.session);
+  const session = await options.createSession(step.model, {
+    ...options.session,
+    carried: Object.fromEntries(step.stateNames.map((name) => [name, `next.${name}`])),
+    largestTensorBytes: step.largestTensorBytes,
+  });
   const predictor = new StudentPredictor(networks[0]!, configuration.grid, (model) =>
     options.createSession(model, options.session),
   );
@@ -232,7 +236,8 @@ class TrainingRun {
   private readonly predictor: StudentPredictor;
   private readonly validationCases: readonly ValidationCase[];
   private readonly optimiser: Optimiser;
-  private vectors: Record<string, Float32Array>;
+  /** Parameters of the best validation. */
+  private best: Float32Array | undefined;
   private done = 0;
   private validatedAt = 0;
   private readonly losses: number[] = [];
@@ -256,7 +261,13 @@ class TrainingRun {
     this.predictor = predictor;
     this.validationCases = validationCases;
     this.optimiser = createOptimiser(options.configuration);
-    this.vectors = initialState(step, createRandom(options.configuration.seed).fork("parameters"));
+    this.carry(initialState(step, createRandom(options.configuration.seed).fork("parameters")));
+  }
+
+  /** The session holds the state, on the GPU where it runs there. */
+  private carry(vectors: Readonly<Record<string, Float32Array>>): void {
+    const dims = [this.step.layout.length];
+    this.session.carry(Object.fromEntries(Object.entries(vectors).map(([name, data]) => [name, { data, dims }])));
   }
 
   async resume(): Promise<void> {
@@ -264,7 +275,9 @@ class TrainingRun {
     if (!bytes) return;
     const checkpoint = decodeCheckpoint(bytes);
     requireSameRun(checkpoint, this.network.id, this.options.configuration);
-    this.vectors = { ...checkpoint.vectors };
+    const { [BEST]: best, ...state } = checkpoint.vectors;
+    this.carry(state);
+    this.best = best;
     this.done = checkpoint.step;
     this.losses.push(...checkpoint.history.losses);
     this.validations.push(...checkpoint.history.validations);
@@ -286,7 +299,8 @@ class TrainingRun {
         await this.runStep(rate(this.done));
       }
     } catch (error) {
-      if (signal?.aborted) await this.writeCheckpoint();
+      // Another failure, although the signal aborts as well, may have left a state that is not worth keeping.
+      if (signal?.aborted && error === signal.reason) await this.writeCheckpoint();
       throw error;
     }
   }
@@ -294,7 +308,7 @@ class TrainingRun {
   async result(trainingCaseIds: readonly string[], validationCaseIds: readonly string[]): Promise<TrainingResult> {
     const { configuration, dataset } = this.options;
     const best = this.bestValidation();
-    const parameters = this.vectors[BEST] ?? this.deployedParameters();
+    const parameters = this.best ?? (await this.deployedParameters());
     const metadata = this.options.modelMetadata ?? {};
     const model = exportModel(this.network, parameters, { ...configuration.grid, metadata });
     const final = this.validationCases.length === 0 ? undefined : await this.measure(model, this.validationCases);
@@ -326,9 +340,10 @@ class TrainingRun {
   private async runStep(learningRate: number): Promise<void> {
     const { configuration, onStep } = this.options;
     const started = performance.now();
-    const { inputs, samples } = await this.recipe.feeds(this.done, (images) =>
-      this.predictor.predict(this.vectors.parameters!.subarray(0, this.step.deployedLength), images),
-    );
+    const { inputs, samples } = await this.recipe.feeds(this.done, async (images) => {
+      const parameters = await this.session.readCarried("parameters");
+      return await this.predictor.predict(parameters.subarray(0, this.step.deployedLength), images);
+    });
     const feeds: Record<string, RawTensor> = { ...inputs, learningRate: scalarTensor(learningRate) };
     for (const [name, value] of Object.entries(this.optimiser.scalars(this.done))) feeds[name] = scalarTensor(value);
     if (this.step.hasAverage) {
@@ -338,9 +353,6 @@ class TrainingRun {
     }
     const masks = createRandom(configuration.seed).fork(`masks ${this.done}`);
     for (const mask of this.step.randomMasks) feeds[mask.name] = drawMask(mask, masks.fork(mask.name));
-    for (const name of this.step.stateNames) {
-      feeds[name] = { data: this.vectors[name]!, dims: [this.step.layout.length] };
-    }
     const outputs = await this.session.run(feeds);
     const scalar = (name: string): number => outputs[name]!.data[0]!;
     const loss = scalar("loss");
@@ -355,9 +367,6 @@ class TrainingRun {
         },
       );
     }
-    const next: Record<string, Float32Array> = {};
-    for (const name of this.step.stateNames) next[name] = outputs[`next.${name}`]!.data;
-    this.vectors = { ...this.vectors, ...next };
     this.done++;
     this.losses.push(loss);
     const seconds = (performance.now() - started) / 1000;
@@ -379,13 +388,13 @@ class TrainingRun {
       this.validatedAt = this.done;
       return;
     }
-    const parameters = this.deployedParameters();
+    const parameters = await this.deployedParameters();
     const model = exportModel(this.network, parameters, configuration.grid);
     const { mean, perLabel } = await this.measure(model, this.validationCases.slice(0, configuration.validation.cases));
     const before = this.bestValidation();
     this.validations.push({ step: this.done, meanDice: mean, perLabel });
     this.validatedAt = this.done;
-    if (!before || mean > before.meanDice) this.vectors[BEST] = parameters.slice();
+    if (!before || mean > before.meanDice) this.best = parameters.slice();
   }
 
   private async measure(model: Uint8Array, cases: readonly ValidationCase[]) {
@@ -406,8 +415,8 @@ class TrainingRun {
   }
 
   /** What is validated and exported: the average where there is one, of the first network. */
-  private deployedParameters(): Float32Array {
-    const vector = this.vectors.average ?? this.vectors.parameters!;
+  private async deployedParameters(): Promise<Float32Array> {
+    const vector = await this.session.readCarried(this.step.hasAverage ? "average" : "parameters");
     return vector.subarray(0, this.step.deployedLength);
   }
 
@@ -419,12 +428,15 @@ class TrainingRun {
   }
 
   private async writeCheckpoint(): Promise<void> {
+    const vectors: Record<string, Float32Array> = {};
+    for (const name of this.step.stateNames) vectors[name] = await this.session.readCarried(name);
+    if (this.best) vectors[BEST] = this.best;
     const checkpoint: Checkpoint = {
       configuration: this.options.configuration,
       networkId: this.network.id,
       step: this.done,
       history: { losses: this.losses, validations: this.validations },
-      vectors: this.vectors,
+      vectors,
     };
     await this.options.store.write(CHECKPOINT_FILE, encodeCheckpoint(checkpoint));
   }

@@ -54,6 +54,8 @@ export interface TrainingStep {
   /** Dropout masks to draw and feed at every step. */
   readonly randomMasks: readonly RandomMask[];
   readonly hasAverage: boolean;
+  /** Bytes of the largest tensor, which a GPU must be able to bind. */
+  readonly largestTensorBytes: number;
   /** Length of the first network's part of the vectors, which is the part that is exported. */
   readonly deployedLength: number;
 }
@@ -127,6 +129,7 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
       termNames: Object.keys(terms),
       randomMasks: graph.randomMasks,
       hasAverage: average !== undefined,
+      largestTensorBytes: graph.largestTensorBytes,
       deployedLength: layouts.parts[0]!.length,
     };
   });

@@ -1,6 +1,8 @@
-import { isRefineError } from "@samrefine/core";
+import { isRefineError, RefineError } from "@samrefine/core";
+import type { RawSessionFactory } from "@samrefine/inference";
 import { createRawSession } from "@samrefine/inference/node";
-import { expect, test } from "vitest";
+import { webgpuRawSessions } from "@samrefine/inference/web";
+import { describe, expect, test } from "vitest";
 import { decodeCheckpoint } from "../run/checkpoint.ts";
 import { defaultConfiguration, type TrainingConfiguration } from "../run/configuration.ts";
 import { CHECKPOINT_FILE } from "../run/train.ts";
@@ -8,7 +10,7 @@ import { diskDataset, memoryStore } from "../testing/disk-dataset.ts";
 import type { LoadedDataset } from "./loaded-dataset.ts";
 import type { TrainingEvent } from "./protocol.ts";
 import { type BrowserTrainingOptions, startTraining, type TrainingWorker } from "./start-training.ts";
-import { TrainingServer } from "./training-server.ts";
+import { type TrainingHost, TrainingServer } from "./training-server.ts";
 
 const configuration: TrainingConfiguration = {
   ...defaultConfiguration,
@@ -28,11 +30,15 @@ async function loadedDisks(): Promise<LoadedDataset> {
 }
 
 /** The two sides of a run joined by copies of their messages, with the native runtime and a store in memory. */
-async function setUp(changes: Partial<BrowserTrainingOptions> = {}) {
+async function setUp(
+  changes: Partial<BrowserTrainingOptions> = {},
+  host: Pick<TrainingHost, "createGpuSessions"> = {},
+) {
   const store = memoryStore();
   const listeners: ((event: { readonly data: TrainingEvent }) => void)[] = [];
   let isTerminated = false;
   const server = new TrainingServer({
+    ...host,
     createSessions: () => createRawSession,
     openStore: async () => ({ ...store, remove: async () => store.files.clear() }),
     post: (event) => {
@@ -110,9 +116,80 @@ test("a pause after the end resolves, and an error keeps its code", async () => 
   );
 });
 
-test("the outcome says what ran when a provider was asked for", async () => {
-  const { options } = await setUp({ provider: "webgpu" });
-  const { backend } = await startTraining(options).result;
-  // With a GPU it is "WebGPU, native", otherwise the CPU and why.
-  expect(backend).toMatch(/WebGPU, native|WebGPU was asked for/);
+describe("a GPU that was asked for", () => {
+  /** Native sessions whose training steps fail after `steps` of them, as those of a device do that is lost. */
+  function sessionsLostAfter(steps: number): RawSessionFactory {
+    let done = 0;
+    return async (bytes, options = {}) => {
+      const session = await createRawSession(bytes, options);
+      return {
+        ...session,
+        async run(feeds) {
+          if (options.carried && ++done > steps) {
+            throw new RefineError("backend-unavailable", "The GPU was lost: destroyed.");
+          }
+          return await session.run(feeds);
+        },
+      };
+    };
+  }
+
+  test("runs the whole training where it holds", async () => {
+    const { options } = await setUp({ webgpu: {} }, { createGpuSessions: () => sessionsLostAfter(100) });
+    const { backend } = await startTraining(options).result;
+    expect(backend).not.toContain("in place of WebGPU");
+  });
+
+  test("is replaced from the last checkpoint when it is lost, and stays so after a pause", async () => {
+    const whole = await setUp();
+    await startTraining(whole.options).result;
+    const steps: number[] = [];
+    let opened = 0;
+    let paused: Promise<void> | undefined;
+    const lost = await setUp(
+      {
+        webgpu: {},
+        onStep: ({ step }) => {
+          steps.push(step);
+          if (steps.length === 8) paused = training.pause();
+        },
+      },
+      {
+        createGpuSessions: () => {
+          opened++;
+          return sessionsLostAfter(6);
+        },
+      },
+    );
+    const training = startTraining(lost.options);
+    await expect.poll(() => paused !== undefined).toBe(true);
+    await paused;
+    training.resume();
+    const { backend, history } = await training.result;
+    expect(steps).toEqual([1, 2, 3, 4, 5, 6, 5, 6, 7, 8]);
+    expect(backend).toMatch(/CPU.*in place of WebGPU \(The GPU was lost: destroyed\.\)/);
+    expect(opened).toBe(1);
+    expect(history.losses).toHaveLength(8);
+    expect(parametersIn(lost.store)).toEqual(parametersIn(whole.store));
+  });
+
+  test("begins anew when it is lost before a checkpoint, whatever an earlier run has left", async () => {
+    const earlier = await setUp();
+    await startTraining(earlier.options).result;
+    const steps: number[] = [];
+    const lost = await setUp(
+      { webgpu: {}, onStep: ({ step }) => steps.push(step) },
+      { createGpuSessions: () => sessionsLostAfter(2) },
+    );
+    for (const [name, bytes] of earlier.store.files) lost.store.files.set(name, bytes);
+    await startTraining(lost.options).result;
+    expect(steps.slice(0, 4)).toEqual([1, 2, 1, 2]);
+  });
+
+  test("is named in the outcome when the worker's script leaves it out, or the browser has none", async () => {
+    const without = await setUp({ webgpu: {} });
+    expect((await startTraining(without.options).result).backend).toContain("worker's script does not offer WebGPU");
+    const none = await setUp({ webgpu: {} }, { createGpuSessions: webgpuRawSessions });
+    expect((await startTraining(none.options).result).backend).toContain("has no WebGPU");
+  });
 });

@@ -1,5 +1,6 @@
 import type { RefineErrorCode, RefineErrorDetails } from "@samrefine/core";
 import type { WasmPaths } from "@samrefine/inference";
+import type { WebgpuSessionsOptions } from "@samrefine/inference/web";
 import type { TrainingConfiguration } from "../run/configuration.ts";
 import type { StepReport, TrainingResult } from "../run/train.ts";
 import type { LoadedDataset } from "./loaded-dataset.ts";
@@ -15,8 +16,12 @@ export interface BrowserRun {
   /** Where ONNX Runtime's files lie; the bundler of the page knows. */
   readonly wasmPaths?: WasmPaths;
   readonly threads?: number;
-  /** Default "wasm". What cannot run falls back to it; the outcome's `backend` says so. */
-  readonly provider?: "wasm" | "webgpu";
+  /**
+   * Absent: WebAssembly. Present: WebGPU where there is an adapter that fits; where not, or when it fails or is lost on the
+   * way, WebAssembly goes on from the last checkpoint, and the outcome's `backend` says why. The worker's script must import
+   * `@samrefine/training/worker-webgpu`. `wasmPaths` in here are those of `ort-wasm-simd-threaded.asyncify.wasm` and `.mjs`.
+   */
+  readonly webgpu?: WebgpuSessionsOptions;
 }
 
 /** What a finished run hands over: the result without what cannot leave the worker. */

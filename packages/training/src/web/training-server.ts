@@ -1,15 +1,25 @@
-import { isRefineError } from "@samrefine/core";
+import { isRefineError, RefineError } from "@samrefine/core";
 import type { RawSessionFactory, WasmPaths } from "@samrefine/inference";
+import type { WebgpuSessionsOptions } from "@samrefine/inference/web";
+import type { RunStore } from "../run/checkpoint.ts";
 import { parseConfiguration } from "../run/configuration.ts";
 import { train } from "../run/train.ts";
 import { openLoadedDataset } from "./loaded-dataset.ts";
 import type { RemovableRunStore } from "./opfs-store.ts";
-import type { BrowserRun, TrainingCommand, TrainingEvent, TrainingFailure } from "./protocol.ts";
+import type {
+  BrowserRun,
+  BrowserTrainingOutcome,
+  TrainingCommand,
+  TrainingEvent,
+  TrainingFailure,
+} from "./protocol.ts";
 import { yieldingSessions } from "./yielding-sessions.ts";
 
 /** What a run in the browser stands on; tests in Node bring their own. */
 export interface TrainingHost {
   createSessions(wasmPaths: WasmPaths | undefined): RawSessionFactory;
+  /** Absent in a worker whose script leaves WebGPU out. */
+  readonly createGpuSessions?: (options: WebgpuSessionsOptions) => RawSessionFactory;
   openStore(runId: string): Promise<RemovableRunStore>;
   post(event: TrainingEvent): void;
 }
@@ -26,6 +36,8 @@ export class TrainingServer {
   #run: BrowserRun | undefined;
   #stop: AbortController | undefined;
   #isRunning = false;
+  /** Why WebGPU is not used, or no longer, in this worker. */
+  #gpuRefusal: string | undefined;
 
   constructor(host: TrainingHost) {
     this.#host = host;
@@ -65,17 +77,7 @@ export class TrainingServer {
   /** How the run, or this part of it, ended. */
   async #runToEvent(run: BrowserRun, signal: AbortSignal): Promise<TrainingEvent> {
     try {
-      const { network, ...outcome } = await train({
-        dataset: openLoadedDataset(run.dataset),
-        configuration: parseConfiguration(run.configuration),
-        createSession: yieldingSessions(this.#host.createSessions(run.wasmPaths)),
-        session: { ...(run.threads && { threads: run.threads }), ...(run.provider && { provider: run.provider }) },
-        store: await this.#host.openStore(run.runId),
-        resume: run.resume,
-        signal,
-        onStep: (report) => this.#host.post({ kind: "step", report }),
-      });
-      return { kind: "done", outcome: { ...outcome, networkId: network.id } };
+      return { kind: "done", outcome: await this.#trainWhereItCan(run, signal) };
     } catch (error) {
       if (error === PAUSED) return { kind: "paused" };
       if (error === CANCELLED) return { kind: "cancelled" };
@@ -83,10 +85,82 @@ export class TrainingServer {
     }
   }
 
+  async #trainWhereItCan(run: BrowserRun, signal: AbortSignal): Promise<BrowserTrainingOutcome> {
+    const store = new WatchedStore(await this.#host.openStore(run.runId));
+    if (run.webgpu && this.#gpuRefusal === undefined) {
+      try {
+        return await this.#trainOn(gpuSessions(this.#host, run.webgpu), store, run, signal);
+      } catch (error) {
+        if (!isGpuFailure(error)) throw error;
+        this.#gpuRefusal = error.message;
+      }
+    }
+    // What this run has stored already is newer than anything that it was told to resume from.
+    const resume = run.resume || store.hasWritten;
+    const sessions = this.#host.createSessions(run.wasmPaths);
+    const outcome = await this.#trainOn(sessions, store, { ...run, resume }, signal);
+    if (this.#gpuRefusal === undefined) return outcome;
+    return { ...outcome, backend: `${outcome.backend}, in place of WebGPU (${this.#gpuRefusal})` };
+  }
+
+  async #trainOn(
+    sessions: RawSessionFactory,
+    store: RunStore,
+    run: BrowserRun,
+    signal: AbortSignal,
+  ): Promise<BrowserTrainingOutcome> {
+    const { network, ...outcome } = await train({
+      dataset: openLoadedDataset(run.dataset),
+      configuration: parseConfiguration(run.configuration),
+      createSession: yieldingSessions(sessions),
+      session: { ...(run.threads && { threads: run.threads }) },
+      store,
+      resume: run.resume,
+      signal,
+      onStep: (report) => this.#host.post({ kind: "step", report }),
+    });
+    return { ...outcome, networkId: network.id };
+  }
+
   async #forget(): Promise<void> {
     if (this.#run) await (await this.#host.openStore(this.#run.runId)).remove();
     this.#host.post({ kind: "cancelled" });
   }
+}
+
+/** Remembers whether this run has written to it. */
+class WatchedStore implements RunStore {
+  readonly #store: RunStore;
+  hasWritten = false;
+
+  constructor(store: RunStore) {
+    this.#store = store;
+  }
+
+  async write(name: string, bytes: Uint8Array): Promise<void> {
+    await this.#store.write(name, bytes);
+    this.hasWritten = true;
+  }
+
+  async read(name: string): Promise<Uint8Array | undefined> {
+    return await this.#store.read(name);
+  }
+}
+
+function gpuSessions({ createGpuSessions }: TrainingHost, options: WebgpuSessionsOptions): RawSessionFactory {
+  if (createGpuSessions) return createGpuSessions(options);
+  throw new RefineError("backend-unavailable", "The worker's script does not offer WebGPU.", {
+    hint: "Import @samrefine/training/worker-webgpu in the worker's module.",
+  });
+}
+
+/** Whether WebAssembly may do what WebGPU could not: it was not there, was lost, or refused the graph or a run of it. */
+function isGpuFailure(error: unknown): error is RefineError {
+  return (
+    isRefineError(error, "backend-unavailable") ||
+    isRefineError(error, "inference") ||
+    isRefineError(error, "out-of-memory")
+  );
 }
 
 function failureOf(error: unknown): TrainingFailure {

@@ -8,8 +8,7 @@ export function yieldingSessions(create: RawSessionFactory): RawSessionFactory {
   return async (bytes, options) => {
     const session = await create(bytes, options);
     return {
-      backend: session.backend,
-      dispose: () => session.dispose(),
+      ...session,
       async run(feeds) {
         const outputs = await session.run(feeds);
         await nextTask();

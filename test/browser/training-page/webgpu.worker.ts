@@ -1,0 +1,1 @@
+import "@samrefine/training/worker-webgpu";
