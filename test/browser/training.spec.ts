@@ -103,6 +103,16 @@ test("a cancelled run leaves nothing to resume", async () => {
   expect((await state()).steps[0]).toBe(1);
 });
 
+test("a checkpoint for which the browser has no room ends the run and says so", async () => {
+  await open();
+  const session = await watched.context.newCDPSession(watched.page);
+  await session.send("Storage.overrideQuotaForOrigin", { origin: served.origin, quotaSize: 1000 });
+  await startWith({ runId: "full", steps: 4, resume: false, isTiny: true });
+  const { failure } = await end();
+  await session.send("Storage.overrideQuotaForOrigin", { origin: served.origin });
+  expect(failure).toContain("The checkpoint cannot be stored");
+});
+
 describe("WebGPU", () => {
   // Sums in another order: 3e-7 was seen. The optimiser's first steps follow the sign of tiny gradients, hence the room.
   const tolerance = 1e-4;

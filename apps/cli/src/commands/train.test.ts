@@ -1,4 +1,5 @@
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRefineError } from "@samrefine/core";
@@ -98,6 +99,21 @@ describe("samrefine train", () => {
   ])("refuses %j", async (words, code) => {
     const run = samrefine("train", ...dataset(), ...small, "--steps", "1", ...words, "--out", join(folder, "refused"));
     await expect(run).rejects.toSatisfy((error: unknown) => isRefineError(error, code as "configuration"));
+  });
+
+  // /dev/full answers every write as a full disk does.
+  test.skipIf(!existsSync("/dev/full"))("a full disk ends the run and leaves the checkpoint before", async () => {
+    const out = join(folder, "full");
+    const words = ["train", ...dataset(), ...small, "--out", out];
+    await samrefine(...words, "--steps", "1");
+    const before = await readFile(join(out, "checkpoint.bin"));
+    await symlink("/dev/full", join(out, "checkpoint.bin.partial"));
+    await expect(samrefine(...words, "--steps", "2")).rejects.toSatisfy(
+      (error: unknown) =>
+        isRefineError(error, "training") && /checkpoint\.bin cannot be written: ENOSPC/.test(error.message),
+    );
+    expect(await readFile(join(out, "checkpoint.bin"))).toEqual(before);
+    expect(await readdir(out)).not.toContain("checkpoint.bin.partial");
   });
 
   test("refuses a policy that it cannot read", async () => {

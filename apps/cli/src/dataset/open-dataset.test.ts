@@ -129,13 +129,15 @@ describe("bad data sets are named", () => {
     expect((await failure(dataset.readCase("zzz"))).message).toMatch(/no case zzz/);
   });
 
-  test("other size, value outside dataset.json, damaged file", async () => {
+  test("other size, value outside dataset.json, damaged and empty file", async () => {
     await png("labelsTr/b.png", 2, [0, 1, 1, 0]);
     expect((await failure((await openDataset(root)).readLabels("b"))).message).toMatch(/2 x 2 x 1.*4 x 2 x 1/);
     await png("labelsTr/a.png", 4, [0, 1, 9, 0, 0, 0, 1, 1]);
     expect((await failure((await openDataset(root)).readLabels("a"))).message).toMatch(/case a.*value 9.*0 to 2/);
     await writeFile(join(root, "imagesTr/a_0000.png"), "not a PNG");
     expect((await failure((await openDataset(root)).readCase("a"))).message).toMatch(/Case a: a_0000\.png/);
+    await writeFile(join(root, "labelsTr/a.png"), "");
+    expect((await failure((await openDataset(root)).readLabels("a"))).message).toMatch(/Case a: a\.png/);
   });
 
   test("palette label maps are refused, because their numbers are not labels", async () => {

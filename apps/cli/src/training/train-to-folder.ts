@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan, type Releasable } from "@samrefine/core";
@@ -200,6 +200,8 @@ function folderStore(folder: string): RunStore {
         await writeFile(`${path}.partial`, bytes);
         await rename(`${path}.partial`, path);
       } catch (cause) {
+        // What was written of it would go on filling the disk.
+        await rm(`${path}.partial`, { force: true });
         throw new RefineError("training", `${path} cannot be written: ${(cause as Error).message}`, {
           hint: "The previous checkpoint is still there. Make room or choose another folder, then --resume.",
           cause,

@@ -1,4 +1,4 @@
-import { isRefineError } from "@samrefine/core";
+import { isRefineError, RefineError } from "@samrefine/core";
 import { createRawSession } from "@samrefine/inference/node";
 import { webRawSessions } from "@samrefine/inference/web";
 import { describe, expect, test } from "vitest";
@@ -144,6 +144,44 @@ describe("train", () => {
         (error: unknown) => isRefineError(error, "dataset") && message.test(error.message),
       );
     }
+  });
+
+  test("images smaller than the grid are enlarged to it", async () => {
+    const configuration = { ...tiny, steps: 60 };
+    const result = await train({ ...base(), dataset: diskDataset({ size: 12 }), configuration });
+    expect(result.final?.meanDice).toBeGreaterThan(0.6);
+  });
+
+  test("refuses a data set without a labelled case", async () => {
+    const dataset = { ...diskDataset(), caseIds: () => [] };
+    await expect(train({ ...base(), dataset, configuration: tiny })).rejects.toSatisfy(
+      (error: unknown) => isRefineError(error, "dataset") && /no labelled case/.test(error.message),
+    );
+  });
+
+  test("a failure of the store ends the run with what it says, and keeps the checkpoint before", async () => {
+    const run = base();
+    let writes = 0;
+    const store: typeof run.store = {
+      ...run.store,
+      async write(name, bytes) {
+        if (++writes === 2) throw new RefineError("training", "The disk is full.");
+        await run.store.write(name, bytes);
+      },
+    };
+    const configuration = { ...tiny, steps: 3, validation: { every: 1, cases: 1 } };
+    await expect(train({ ...run, store, configuration })).rejects.toThrow("The disk is full.");
+    expect(parametersOf(run.store).step).toBe(1);
+  });
+
+  test("refuses a checkpoint of another network", async () => {
+    const run = base();
+    await train({ ...run, configuration: { ...tiny, steps: 1 } });
+    const network = { ...tiny.network, width: 2 };
+    const resumed = train({ ...run, configuration: { ...tiny, steps: 1, network }, resume: true });
+    await expect(resumed).rejects.toSatisfy(
+      (error: unknown) => isRefineError(error, "training") && /another network.*width=4.*width=2/.test(error.message),
+    );
   });
 
   test("refuses a grid that the network cannot halve", async () => {
