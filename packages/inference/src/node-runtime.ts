@@ -85,7 +85,9 @@ async function webgpuRefusal(ort: OrtModule): Promise<string | undefined> {
     await session.release();
     return undefined;
   } catch (error) {
-    return (error instanceof Error ? error.message : String(error)).split("\n")[0];
+    const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    // Before the reason stands the condition in C++ that did not hold.
+    return line.replace(/^.* was false\. /, "");
   }
 }
 
