@@ -304,7 +304,7 @@ describe("a folder of real files", () => {
 const orthancThere = (await findOrthanc()) !== undefined;
 if (!orthancThere) console.warn("Skipped: Orthanc with its DICOMweb plug-in is not installed.");
 describe.skipIf(!orthancThere)("a real PACS (Orthanc)", () => {
-  const jobs = [hand, teeth, hippocampus];
+  const jobs = [hand, abdomen, teeth, hippocampus];
   describeMainJob("orthanc", jobs, async () => {
     const orthanc = await startOrthanc();
     for (const { folder } of jobs) if (folder !== undefined) await orthanc.upload(folder);
