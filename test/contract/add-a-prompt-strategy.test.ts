@@ -8,6 +8,7 @@ import {
   parsePlan,
   refine,
   type SegmentStack,
+  wholePatch,
 } from "@samrefine/core";
 import { expect, test } from "vitest";
 import { extremePoints, interiorPoints, refineByExtremePoints } from "../examples/prompt-strategy.ts";
@@ -48,7 +49,8 @@ function leftHalfSam(): { readonly sam: PromptableSegmenter; readonly asked: Pro
       const logits = Float32Array.from({ length: 240 }, (_, pixel) => (pixel % 20 < 10 ? 9 : -9));
       const mask = { geometry, data: Uint8Array.from(logits, (value) => Number(value > 0)) };
       const lowResLogits = { width: 20, height: 12, data: logits };
-      return prompts.map((): MaskCandidate => ({ mask, logits, lowResLogits, predictedIou: 0.9, token: 0 }));
+      const answer = { mask, logits: wholePatch(logits, geometry), lowResLogits, predictedIou: 0.9, token: 0 };
+      return prompts.map((): MaskCandidate => answer);
     },
     dispose: async () => {},
   };

@@ -2,7 +2,9 @@ import type { ImageGeometry } from "./geometry/geometry.ts";
 import type { Image2D } from "./image/image.ts";
 import type { DisplayRange, IntensityTransform } from "./image/intensity.ts";
 import type { Mask, SegmentStack } from "./mask/mask.ts";
+import type { PixelBox } from "./mask/measure.ts";
 import type { LowResLogits, Prompt } from "./prompt/prompt.ts";
+import type { LogitPatch } from "./refine/logit-patch.ts";
 import type { Releasable, TaskOptions } from "./task.ts";
 
 export interface SegmentTaskOptions extends TaskOptions {
@@ -60,18 +62,26 @@ export interface DecodeOptions extends TaskOptions {
   /** Grid of the returned masks; must cover the extent of the image. Default: the image's own. */
   readonly outputGeometry?: ImageGeometry;
   /**
-   * "omit" leaves `MaskCandidate.logits` empty, and only the part of the mask that can be foreground is computed: several
-   * times faster on a large radiograph. Default "dense".
+   * How much of the logits is wanted: all of them ("whole", the default), a part, or none ("omit"). Less is several times
+   * faster on a large radiograph. The mask is the same.
    */
-  readonly logits?: "dense" | "omit";
+  readonly logits?: "whole" | WantedLogits | "omit";
+}
+
+/** The part of an answer's logits that the asker looks at. A segmenter may give more. */
+export interface WantedLogits {
+  /** All that is above this. */
+  readonly above: number;
+  /** Per prompt all within this box of the output grid, whatever it is. */
+  readonly within?: readonly PixelBox[];
 }
 
 /** One answer of SAM to one prompt. */
 export interface MaskCandidate {
   /** Logits > 0 after bilinear upsampling, on the output geometry. */
   readonly mask: Mask;
-  /** Logits on the output geometry, the ones that `mask` thresholds; empty with `logits: "omit"`. */
-  readonly logits: Float32Array;
+  /** Logits on the output geometry, the ones that `mask` thresholds, as far as they were asked for. */
+  readonly logits: LogitPatch;
   readonly lowResLogits: LowResLogits;
   /** The model's own claim, uncalibrated; may slightly exceed 1. */
   readonly predictedIou: number;

@@ -60,7 +60,7 @@ function slowEngine(log: string[]) {
       const logits = Float32Array.from({ length: 64 }, (_, i) => (i < 32 ? 4 : -4));
       return prompts.map(() => ({
         mask: { geometry, data: Uint8Array.from(logits, (value) => Number(value > 0)) },
-        logits,
+        logits: { box: { xMin: 0, yMin: 0, xMax: geometry.columns - 1, yMax: geometry.rows - 1 }, data: logits },
         lowResLogits: { width: 8, height: 8, data: logits },
         predictedIou: 0.9,
         token: 0,

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isRefineError } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import type { GridSize } from "./grid.ts";
-import { resizeAntialiased, resizeBilinear, resizeBilinearNear, resizeNearest } from "./resize.ts";
+import { reachOfBox, resizeAntialiased, resizeBilinear, resizeBilinearWithin, resizeNearest } from "./resize.ts";
 
 const side = fc.integer({ min: 1, max: 13 });
 const grid = fc.record({ columns: side, rows: side });
@@ -156,44 +156,65 @@ describe("resize", () => {
   });
 });
 
-describe("resizeBilinearNear", () => {
-  test("is resizeBilinear in the box that it names, and keeps what is positive of a map that is negative outside", () => {
+describe("a part of an enlargement", () => {
+  const boxIn = (size: GridSize, corner: GridSize) => ({
+    xMin: Math.min(corner.columns, size.columns) - 1,
+    yMin: Math.min(corner.rows, size.rows) - 1,
+    xMax: size.columns - 1,
+    yMax: Math.ceil(size.rows / 2) - 1,
+  });
+
+  test("resizeBilinearWithin is resizeBilinear in the box", () => {
     fc.assert(
       fc.property(grid, grid, grid, fc.integer(), (from, to, corner, seed) => {
-        const box = {
-          xMin: Math.min(corner.columns, from.columns) - 1,
-          yMin: Math.min(corner.rows, from.rows) - 1,
-          xMax: from.columns - 1,
-          yMax: Math.ceil(from.rows / 2) - 1,
-        };
-        const isInside = (_: unknown, i: number) => {
+        const values = Float32Array.from(noise(from, 1, seed));
+        const { xMin, yMin, xMax, yMax } = boxIn(to, corner);
+        const whole = resizeBilinear(values, from, to);
+        const expected: number[] = [];
+        for (let y = yMin; y <= yMax; y++)
+          expected.push(...whole.subarray(y * to.columns + xMin, y * to.columns + xMax + 1));
+        expect([...resizeBilinearWithin(values, from, to, { xMin, yMin, xMax, yMax })]).toEqual(expected);
+      }),
+    );
+  });
+
+  test("reachOfBox is where one source sample of the box, changed, changes the result", () => {
+    fc.assert(
+      fc.property(grid, grid, grid, fc.integer(), (from, to, corner, seed) => {
+        const box = boxIn(from, corner);
+        const isInside = (i: number) => {
           const [column, row] = [i % from.columns, Math.floor(i / from.columns)];
           return column >= box.xMin && column <= box.xMax && row >= box.yMin && row <= box.yMax;
         };
-        const values = Float32Array.from(noise(from, 1, seed), (value, i) =>
-          isInside(value, i) ? value - 100 : -1 - value,
+        const values = Float32Array.from(noise(from, 1, seed));
+        const before = resizeBilinear(values, from, to);
+        const after = resizeBilinear(
+          values.map((value, i) => (isInside(i) ? value + 500 : value)),
+          from,
+          to,
         );
-        const whole = resizeBilinear(values, from, to);
-        const near = resizeBilinearNear(values, from, to, box);
-        const { xMin, yMin, xMax, yMax } = near.box;
-        const width = xMax - xMin + 1;
-        expect(near.data).toHaveLength(width * (yMax - yMin + 1));
-        whole.forEach((value, i) => {
+        const { xMin, yMin, xMax, yMax } = reachOfBox(box, from, to);
+        before.forEach((value, i) => {
           const [column, row] = [i % to.columns, Math.floor(i / to.columns)];
-          if (column < xMin || column > xMax || row < yMin || row > yMax) expect(value).toBeLessThan(0);
-          else expect(near.data[(row - yMin) * width + column - xMin]).toBe(value);
+          const isReached = column >= xMin && column <= xMax && row >= yMin && row <= yMax;
+          if (!isReached) expect(after[i]).toBe(value);
         });
       }),
     );
   });
 
-  test("computes nothing far from the box", () => {
-    const near = resizeBilinearNear(
-      new Float32Array(16).fill(3),
+  test("reaches no farther than the next sample, and nowhere from no sample", () => {
+    const [from, to] = [
       { columns: 16, rows: 1 },
       { columns: 32, rows: 1 },
-      { xMin: 4, yMin: 0, xMax: 5, yMax: 0 },
-    );
-    expect(near).toEqual({ data: new Float32Array(6).fill(3), box: { xMin: 7, yMin: 0, xMax: 12, yMax: 0 } });
+    ];
+    expect(reachOfBox({ xMin: 4, yMin: 0, xMax: 5, yMax: 0 }, from, to)).toEqual({
+      xMin: 7,
+      yMin: 0,
+      xMax: 12,
+      yMax: 0,
+    });
+    const nowhere = reachOfBox({ xMin: 0, yMin: 0, xMax: -1, yMax: -1 }, from, to);
+    expect(resizeBilinearWithin(new Float32Array(16), from, to, nowhere)).toHaveLength(0);
   });
 });

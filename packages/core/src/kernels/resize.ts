@@ -23,16 +23,56 @@ interface AxisWeights {
 export function resizeBilinear(data: PixelArray, from: GridSize, to: GridSize, channels = 1): Float32Array {
   requireResizable(data, from, to, channels);
   if (from.columns === to.columns && from.rows === to.rows) return Float32Array.from(data);
-  const x = linearWeights(from.columns, to.columns);
-  const y = linearWeights(from.rows, to.rows);
-  const width = to.columns * channels;
-  const result = new Float32Array(to.rows * width);
+  return resizeBox(data, from, to, { xMin: 0, yMin: 0, xMax: to.columns - 1, yMax: to.rows - 1 }, channels);
+}
+
+/** Inclusive indices of samples; none where a maximum lies below its minimum. */
+interface SampleBox {
+  readonly xMin: number;
+  readonly yMin: number;
+  readonly xMax: number;
+  readonly yMax: number;
+}
+
+/**
+ * The samples of {@link resizeBilinear} within a box of its result, for one channel.
+ *
+ * @param box inclusive indices of `to`.
+ * @returns row-major over the box.
+ * @throws RefineError `shape-mismatch`.
+ */
+export function resizeBilinearWithin(data: Float32Array, from: GridSize, to: GridSize, box: SampleBox): Float32Array {
+  requireResizable(data, from, to, 1);
+  return resizeBox(data, from, to, box, 1);
+}
+
+/** Where {@link resizeBilinear} uses a sample of `box`, an inclusive box of `from`; inclusive indices of `to`. */
+export function reachOfBox(box: SampleBox, from: GridSize, to: GridSize): SampleBox {
+  const [xMin, xMax] = touching(linearWeights(from.columns, to.columns), box.xMin, box.xMax);
+  const [yMin, yMax] = touching(linearWeights(from.rows, to.rows), box.yMin, box.yMax);
+  return { xMin, yMin, xMax, yMax };
+}
+
+/** First and last output sample that uses a source sample from `first` to `last`; those between do as well. */
+function touching({ starts, counts }: AxisWeights, first: number, last: number): readonly [number, number] {
+  let start = 0;
+  while (start < starts.length && starts[start]! + counts[start]! - 1 < first) start++;
+  let end = start;
+  while (end < starts.length && starts[end]! <= last) end++;
+  return [start, end - 1];
+}
+
+function resizeBox(data: PixelArray, from: GridSize, to: GridSize, box: SampleBox, channels: number): Float32Array {
+  const x = partOf(linearWeights(from.columns, to.columns), box.xMin, box.xMax);
+  const y = partOf(linearWeights(from.rows, to.rows), box.yMin, box.yMax);
+  const width = x.starts.length * channels;
+  const result = new Float32Array(y.starts.length * width);
   // Two rows of the source, resized horizontally; consecutive output rows mostly need the same two.
   let upper = new Float64Array(width);
   let lower = new Float64Array(width);
   let upperRow = -1;
   let lowerRow = -1;
-  for (let row = 0; row < to.rows; row++) {
+  for (let row = 0; row < y.starts.length; row++) {
     const first = y.starts[row]!;
     const second = first + y.counts[row]! - 1;
     if (first !== upperRow && first === lowerRow) {
@@ -55,61 +95,15 @@ export function resizeBilinear(data: PixelArray, from: GridSize, to: GridSize, c
   return result;
 }
 
-/** Inclusive indices of samples. */
-interface SampleBox {
-  readonly xMin: number;
-  readonly yMin: number;
-  readonly xMax: number;
-  readonly yMax: number;
-}
-
-/**
- * As {@link resizeBilinear} for one channel, but only where a sample of the box takes part. For logits that are negative
- * outside of the box this keeps what is positive, in a fraction of the time and memory where the box is small.
- *
- * @param box inclusive indices of `from`.
- * @returns where in `to` samples were computed (inclusive), and these, row-major over that box.
- * @throws RefineError `shape-mismatch`.
- */
-export function resizeBilinearNear(
-  data: Float32Array,
-  from: GridSize,
-  to: GridSize,
-  box: SampleBox,
-): { readonly data: Float32Array; readonly box: SampleBox } {
-  requireResizable(data, from, to, 1);
-  const x = linearWeights(from.columns, to.columns);
-  const y = linearWeights(from.rows, to.rows);
-  const columns = touching(x, box.xMin, box.xMax);
-  const rows = touching(y, box.yMin, box.yMax);
-  const result = new Float32Array((rows.end - rows.start) * (columns.end - columns.start));
-  let target = 0;
-  for (let row = rows.start; row < rows.end; row++) {
-    const upper = y.starts[row]! * from.columns;
-    const lower = upper + (y.counts[row]! - 1) * from.columns;
-    const a = y.weights[row * 2]!;
-    for (let column = columns.start; column < columns.end; column++) {
-      const left = x.starts[column]!;
-      const right = left + x.counts[column]! - 1;
-      const b = x.weights[column * 2]!;
-      const above = b * data[upper + left]! + (1 - b) * data[upper + right]!;
-      const below = b * data[lower + left]! + (1 - b) * data[lower + right]!;
-      result[target++] = a * above + (1 - a) * below;
-    }
-  }
+/** The taps of the output samples from `first` to `last`. */
+function partOf({ starts, counts, taps, weights }: AxisWeights, first: number, last: number): AxisWeights {
+  const end = Math.max(first, last + 1);
   return {
-    data: result,
-    box: { xMin: columns.start, yMin: rows.start, xMax: columns.end - 1, yMax: rows.end - 1 },
+    starts: starts.subarray(first, end),
+    counts: counts.subarray(first, end),
+    taps,
+    weights: weights.subarray(first * taps, end * taps),
   };
-}
-
-/** Output samples that use a source sample from `first` to `last`; they lie together. */
-function touching({ starts, counts }: AxisWeights, first: number, last: number): { start: number; end: number } {
-  let start = 0;
-  while (start < starts.length && starts[start]! + counts[start]! - 1 < first) start++;
-  let end = start;
-  while (end < starts.length && starts[end]! <= last) end++;
-  return { start, end };
 }
 
 function resizeRowLinear(

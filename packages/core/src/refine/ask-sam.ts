@@ -1,12 +1,13 @@
 import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
-import { resizeBilinear } from "../kernels/resize.ts";
-import type { Mask } from "../mask/mask.ts";
-import { emptyMask, maskAbove } from "../mask/measure.ts";
+import { reachOfBox, resizeBilinear } from "../kernels/resize.ts";
+import type { Mask, SegmentNumber } from "../mask/mask.ts";
+import { emptyMask, maskAbove, type PixelBox } from "../mask/measure.ts";
 import type { PointPrompt, Prompt } from "../prompt/prompt.ts";
-import type { DecodeOptions, ImageEmbedding, MaskCandidate, PromptableSegmenter } from "../segmenter.ts";
+import type { DecodeOptions, ImageEmbedding, MaskCandidate, PromptableSegmenter, WantedLogits } from "../segmenter.ts";
 import type { PromptSource, PromptUnit } from "./derive-prompts.ts";
 import { compareLogits } from "./fuse-logits.ts";
+import { boxAbove, enlargeWithin, maskOfPatch, unionBox } from "./logit-patch.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { answerAgreement, maskAgreement } from "./quality.ts";
 import type { RefineOptions } from "./result.ts";
@@ -32,6 +33,8 @@ export interface SamQuestions {
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
   readonly options: RefineOptions;
+  /** Logits are wanted where SAM's or the network's are above this. */
+  readonly level: number;
   /** Measure how alike the answers of the passes are. */
   readonly comparesPasses: boolean;
   readonly onPassDone: () => void;
@@ -50,15 +53,15 @@ interface UnitState {
 const MOVED_PROMPTS = 4;
 
 /** Asks about all units, pass by pass, each pass in one call. The image is encoded only when there is a unit. */
-export async function askSam(task: SamQuestions): Promise<readonly UnitAnswer[]> {
-  const { source, plan, options } = task;
+export async function askSam(questions: SamQuestions): Promise<readonly UnitAnswer[]> {
+  const { source, plan, options } = questions;
   if (source.units.length === 0) return [];
-  const embedding = await task.embed();
+  const embedding = await questions.embed();
   const states = source.units.map(
     (unit): UnitState => ({ unit, prompts: [], clicks: [], answers: [], candidate: undefined }),
   );
   const steps = plan.passes.flatMap((pass, index) => Array.from({ length: pass.repeat ?? 1 }, () => index));
-  const comparesPasses = steps.length > 1 && task.comparesPasses;
+  const task: SamQuestions = { ...questions, comparesPasses: steps.length > 1 && questions.comparesPasses };
   for (const [step, passIndex] of steps.entries()) {
     options.signal?.throwIfAborted();
     const isLast = step === steps.length - 1;
@@ -73,7 +76,7 @@ export async function askSam(task: SamQuestions): Promise<readonly UnitAnswer[]>
     for (const [index, { state }] of asked.entries()) {
       const answer = answers[index];
       state.candidate = answer;
-      if (comparesPasses && answer !== undefined)
+      if (task.comparesPasses && answer !== undefined)
         state.answers.push(onGrid(answer, isLast ? task.output : task.grid, task));
     }
     if (!isLast) task.onPassDone();
@@ -91,7 +94,7 @@ function nextPrompt(state: UnitState, passIndex: number, { source, plan, grid }:
   const { unit, clicks, candidate } = state;
   const pass = plan.passes[passIndex];
   if (pass?.errorClicks !== undefined) {
-    const current = candidate === undefined ? emptyMask(grid) : maskAbove(candidate.logits, grid, 0);
+    const current = candidate === undefined ? emptyMask(grid) : candidate.mask;
     const click = source.errorClick(unit, current, clicks.length);
     if (click === undefined) return undefined;
     clicks.push(click);
@@ -113,16 +116,34 @@ async function decodeChosen(
 ): Promise<readonly MaskCandidate[]> {
   const { maskChoice } = task.plan;
   const prompts = asked.map(({ prompt }) => prompt);
-  if (maskChoice !== "agreement") return await decode(embedding, prompts, { maskChoice, outputGeometry: output }, task);
-  const single = await decode(embedding, prompts, { maskChoice: "token0", outputGeometry: output }, task);
-  const best = await decode(embedding, prompts, { maskChoice: "bestOf3", outputGeometry: output }, task);
+  const options = { outputGeometry: output, logits: wantedLogits(asked, output, task) };
+  if (maskChoice !== "agreement") return await decode(embedding, prompts, { ...options, maskChoice }, task);
+  const single = await decode(embedding, prompts, { ...options, maskChoice: "token0" }, task);
+  const best = await decode(embedding, prompts, { ...options, maskChoice: "bestOf3" }, task);
   return single.map((candidate, index) => {
     const other = best[index];
     const unit = asked[index]?.state.unit;
     if (other === undefined || unit === undefined) return candidate;
-    const wanted = resizeBilinear(unit.logits, task.grid, output);
-    return compareLogits(wanted, other.logits).dice > compareLogits(wanted, candidate.logits).dice ? other : candidate;
+    const agreement = ({ logits: { box, data } }: MaskCandidate): number =>
+      compareLogits(enlargeWithin(unit.logits, task.grid, output, box).data, data).dice;
+    return agreement(other) > agreement(candidate) ? other : candidate;
   });
+}
+
+/**
+ * What is looked at of SAM's answers. Where the network marks a class, SAM's logits are blended with the network's whatever
+ * they are, those about its other components as well. To bring an answer to another grid all of it is needed.
+ */
+function wantedLogits(asked: readonly Asked[], output: ImageGeometry, task: SamQuestions): "whole" | WantedLogits {
+  const { source, plan, grid, level } = task;
+  if (output !== grid && (task.comparesPasses || plan.quality === "prompt-jitter")) return "whole";
+  const marked = new Map<SegmentNumber, PixelBox>();
+  for (const { segment, logits } of [...source.units, ...source.unasked]) {
+    const own = boxAbove(logits, grid, level);
+    marked.set(segment, unionBox([marked.get(segment) ?? own, own]));
+  }
+  const within = asked.map(({ state: { unit } }) => reachOfBox(marked.get(unit.segment) as PixelBox, grid, output));
+  return { above: level + (plan.logitThreshold ?? 0), within };
 }
 
 async function decode(
@@ -143,14 +164,15 @@ async function decode(
   const threshold = plan.logitThreshold ?? 0;
   if (threshold === 0) return candidates;
   return candidates.map((candidate): MaskCandidate => {
-    const logits = candidate.logits.map((value) => value - threshold);
-    return { ...candidate, logits, mask: maskAbove(logits, candidate.mask.geometry, 0) };
+    const { box, data } = candidate.logits;
+    const logits = { box, data: data.map((value) => value - threshold) };
+    return { ...candidate, logits, mask: maskOfPatch(logits, candidate.mask.geometry) };
   });
 }
 
 /** SAM's mask on the grid of the prompts. @param from the grid of its logits. */
-function onGrid({ logits }: MaskCandidate, from: ImageGeometry, { grid }: SamQuestions): Mask {
-  return maskAbove(from === grid ? logits : resizeBilinear(logits, from, grid), grid, 0);
+function onGrid({ mask, logits }: MaskCandidate, from: ImageGeometry, { grid }: SamQuestions): Mask {
+  return from === grid ? mask : maskAbove(resizeBilinear(logits.data, from, grid), grid, 0);
 }
 
 /** Per unit the mean Dice between its answer and those to its last prompt, moved a little. */
@@ -171,7 +193,7 @@ async function askMoved(
     const asked = source.moved(state.unit, last, MOVED_PROMPTS).map((prompt) => ({ state, prompt }));
     const answers = await decodeChosen(embedding, asked, grid, task);
     const own = onGrid(state.candidate, output, task);
-    const sum = answers.reduce((total, { logits }) => total + maskAgreement(own, maskAbove(logits, grid, 0)), 0);
+    const sum = answers.reduce((total, { mask }) => total + maskAgreement(own, mask), 0);
     agreements.push(sum / answers.length);
   }
   return agreements;

@@ -1,7 +1,8 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import { sigmoid } from "../kernels/scalar.ts";
 import type { Mask, SegmentNumber } from "../mask/mask.ts";
-import { maskAbove } from "../mask/measure.ts";
+import { emptyMask } from "../mask/measure.ts";
+import { forEachLine, type LogitPatch, maskOfPatch } from "./logit-patch.ts";
 import type { FusionKind } from "./plan.ts";
 
 /** weight * sam + (1 - weight) * network, per pixel. */
@@ -14,11 +15,24 @@ export function blendLogits(sam: Float32Array, network: Float32Array, weight: nu
   return result;
 }
 
-/** min(outer, -inner), per pixel: inside the outer object and outside the inner one. */
-export function subtractLogits(outer: Float32Array, inner: Float32Array): Float32Array {
-  const result = new Float32Array(outer.length);
-  for (let i = 0; i < result.length; i++) result[i] = Math.min(outer[i] as number, -(inner[i] as number));
-  return result;
+/**
+ * min(outer, -inner), per pixel: inside the outer object and outside the inner one. Where the inner patch ends, the inner
+ * object is not, and the outer logit stays.
+ */
+export function subtractLogits(outer: LogitPatch, inner: LogitPatch): LogitPatch {
+  const { box, data } = outer;
+  const result = data.slice();
+  const width = box.xMax - box.xMin + 1;
+  forEachLine(inner, (line, x, y) => {
+    if (y < box.yMin || y > box.yMax) return;
+    const offset = (y - box.yMin) * width - box.xMin;
+    const end = Math.min(x + line.length - 1, box.xMax);
+    for (let column = Math.max(x, box.xMin); column <= end; column++) {
+      const i = offset + column;
+      result[i] = Math.min(result[i] as number, -(line[column - x] as number));
+    }
+  });
+  return { box, data: result };
 }
 
 /** Union of objects: the largest logit of each pixel. One part is returned as it is. */
@@ -59,6 +73,16 @@ export function probabilitiesOf(logits: Float32Array): Float32Array {
   return result;
 }
 
+/** Sigmoid of every logit of a patch, 0 around it. */
+export function probabilitiesOfPatch(patch: LogitPatch, { columns, rows }: ImageGeometry): Float32Array {
+  const result = new Float32Array(columns * rows);
+  forEachLine(patch, (line, x, y) => {
+    const start = y * columns + x;
+    for (let i = 0; i < line.length; i++) result[start + i] = sigmoid(line[i] as number);
+  });
+  return result;
+}
+
 /** For `priority`: rank 0 is served first; classes that are not named come last, in their order. */
 export function classRanks(numbers: readonly SegmentNumber[], priority: readonly SegmentNumber[] = []): number[] {
   return numbers.map((number, index) => {
@@ -68,49 +92,94 @@ export function classRanks(numbers: readonly SegmentNumber[], priority: readonly
 }
 
 /**
- * One mask per class from the classes' final logits, all on `geometry`. An absent class takes part with undefined.
- * See `RefinementPlan.fusion`.
+ * One mask per class from the classes' final logits. An absent class takes part with undefined. See `RefinementPlan.fusion`.
  *
+ * @param patches parts of the grid of `geometry`, not positive around; of all of it for `arg-max-mean-background`, which
+ *   looks at what every class says of every pixel.
  * @param ranks per class, for `priority`: the lowest claims a pixel first.
  */
 export function masksOfLogits(
-  logits: readonly (Float32Array | undefined)[],
+  patches: readonly (LogitPatch | undefined)[],
   geometry: ImageGeometry,
   fusion: FusionKind,
   ranks: readonly number[] = [],
 ): Mask[] {
-  const size = geometry.columns * geometry.rows;
   if (fusion === "independent") {
-    return logits.map((values) =>
-      values === undefined ? { geometry, data: new Uint8Array(size) } : maskAbove(values, geometry, 0),
-    );
+    return patches.map((patch) => (patch === undefined ? emptyMask(geometry) : maskOfPatch(patch, geometry)));
   }
-  const masks = logits.map(() => ({ geometry, data: new Uint8Array(size) }));
-  const present = logits.flatMap((values, index) => (values === undefined ? [] : [{ values, index }]));
-  if (present.length === 0) return masks;
-  if (fusion === "priority") {
-    const ordered = present.toSorted((a, b) => (ranks[a.index] ?? a.index) - (ranks[b.index] ?? b.index));
-    for (let i = 0; i < size; i++) {
-      const first = ordered.find(({ values }) => (values[i] as number) > 0);
-      const mask = first && masks[first.index];
-      if (mask !== undefined) mask.data[i] = 1;
-    }
-    return masks;
+  const present = patches.flatMap((patch, index) => (patch === undefined ? [] : [{ patch, index }]));
+  const winners =
+    fusion === "priority"
+      ? firstClaims(
+          present.toSorted((a, b) => (ranks[a.index] ?? a.index) - (ranks[b.index] ?? b.index)),
+          geometry,
+        )
+      : fusion === "arg-max-zero-background"
+        ? largestLogits(present, geometry)
+        : largestAboveMean(present, geometry);
+  const masks = patches.map(() => emptyMask(geometry));
+  for (const { patch, index } of present) {
+    const { data } = masks[index] as Mask;
+    forEachLine(patch, (line, x, y) => {
+      const start = y * geometry.columns + x;
+      for (let i = start; i < start + line.length; i++) if (winners[i] === index + 1) data[i] = 1;
+    });
   }
-  for (let i = 0; i < size; i++) {
+  return masks;
+}
+
+interface PresentClass {
+  readonly patch: LogitPatch;
+  readonly index: number;
+}
+
+/** 1 + the class of every pixel, 0 for none: the first that claims it. */
+function firstClaims(ordered: readonly PresentClass[], { columns, rows }: ImageGeometry): Uint16Array {
+  const winners = new Uint16Array(columns * rows);
+  for (const { patch, index } of ordered) {
+    forEachLine(patch, (line, x, y) => {
+      const start = y * columns + x;
+      for (let i = 0; i < line.length; i++) {
+        if ((line[i] as number) > 0 && winners[start + i] === 0) winners[start + i] = index + 1;
+      }
+    });
+  }
+  return winners;
+}
+
+/** The same: the class of largest logit, if that is positive; of equal ones the first. */
+function largestLogits(present: readonly PresentClass[], { columns, rows }: ImageGeometry): Uint16Array {
+  const winners = new Uint16Array(columns * rows);
+  const best = new Float32Array(columns * rows);
+  for (const { patch, index } of present) {
+    forEachLine(patch, (line, x, y) => {
+      const start = y * columns + x;
+      for (let i = 0; i < line.length; i++) {
+        const value = line[i] as number;
+        if (!(value > (best[start + i] as number))) continue;
+        best[start + i] = value;
+        winners[start + i] = index + 1;
+      }
+    });
+  }
+  return winners;
+}
+
+/** The same: the class of largest logit, if that is above 1 minus the mean of all. */
+function largestAboveMean(present: readonly PresentClass[], { columns, rows }: ImageGeometry): Uint16Array {
+  const winners = new Uint16Array(columns * rows);
+  for (let i = 0; i < winners.length; i++) {
     let best = Number.NEGATIVE_INFINITY;
-    let winner = -1;
+    let winner = 0;
     let sum = 0;
-    for (const { values, index } of present) {
-      const value = values[i] as number;
+    for (const { patch, index } of present) {
+      const value = patch.data[i] as number;
       sum += value;
       if (value <= best) continue;
       best = value;
-      winner = index;
+      winner = index + 1;
     }
-    const background = fusion === "arg-max-zero-background" ? 0 : 1 - sum / present.length;
-    const mask = masks[winner];
-    if (mask !== undefined && best > background) mask.data[i] = 1;
+    if (best > 1 - sum / present.length) winners[i] = winner;
   }
-  return masks;
+  return winners;
 }

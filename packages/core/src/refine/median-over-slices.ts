@@ -1,6 +1,7 @@
 import type { Segment } from "../mask/mask.ts";
 import { logitsOfProbability } from "../prompt/mask-prompt.ts";
 import { classRanks, masksOfLogits } from "./fuse-logits.ts";
+import { wholePatch } from "./logit-patch.ts";
 import type { RefinementPlan } from "./plan.ts";
 import type { SegmentOutcome } from "./result.ts";
 import type { VolumeSlice } from "./volume.ts";
@@ -54,7 +55,7 @@ function filtered(
     segments.map(({ number }) => number),
     plan.priority,
   );
-  const logits = probabilities.map((probability) => logitsOfProbability(probability));
+  const logits = probabilities.map((probability) => wholePatch(logitsOfProbability(probability), geometry));
   const masks = masksOfLogits(logits, geometry, plan.fusion ?? "independent", ranks);
   const outcomes = new Map(slice.result.outcomes);
   const changed = segments.map((segment, index): Segment => {

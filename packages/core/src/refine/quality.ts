@@ -1,6 +1,8 @@
+import type { GridSize } from "../kernels/grid.ts";
 import type { Mask } from "../mask/mask.ts";
 import { intersectionArea, maskArea } from "../mask/measure.ts";
 import type { BoxPrompt, Prompt } from "../prompt/prompt.ts";
+import { forEachLine, type LogitPatch } from "./logit-patch.ts";
 import type { AcceptanceRule, RefinementPlan } from "./plan.ts";
 import { predictQuality, type QualityFeatures } from "./quality-model.ts";
 import type { QualityEstimate } from "./result.ts";
@@ -71,13 +73,13 @@ export function answerAgreement(answers: readonly Mask[]): number | undefined {
 
 /**
  * Share of a mask within the boxes of its prompts, each grown by a tenth of its sides; undefined when no prompt has one.
+ * @param logits on the grid of `columns` and `rows`; positive on the mask.
  * @param prompts in frames that cover the extent of the mask.
  */
 export function containmentOf(
-  logits: Float32Array,
+  logits: LogitPatch,
   prompts: readonly Prompt[],
-  columns: number,
-  rows: number,
+  { columns, rows }: GridSize,
 ): number | undefined {
   const boxes = prompts.flatMap(({ box, geometry }) =>
     box === undefined ? [] : [grownBox(box, columns / geometry.columns, rows / geometry.rows)],
@@ -85,13 +87,14 @@ export function containmentOf(
   if (boxes.length === 0) return undefined;
   let area = 0;
   let inside = 0;
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < columns; x++) {
-      if (!((logits[y * columns + x] as number) > 0)) continue;
+  forEachLine(logits, (line, start, y) => {
+    for (let i = 0; i < line.length; i++) {
+      if (!((line[i] as number) > 0)) continue;
       area++;
+      const x = start + i;
       if (boxes.some((b) => x >= b.xMin && x <= b.xMax && y >= b.yMin && y <= b.yMax)) inside++;
     }
-  }
+  });
   return area === 0 ? undefined : inside / area;
 }
 

@@ -7,7 +7,9 @@ import type {
   MaskCandidate,
   PromptableSegmenter,
   PromptCapabilities,
+  WantedLogits,
 } from "../segmenter.ts";
+import { boxAbove, type LogitPatch, unionBox, wholePatch } from "./logit-patch.ts";
 
 interface RecordedDecode {
   readonly embedding: ImageEmbedding;
@@ -69,7 +71,7 @@ export function recordingSegmenter(
           answer(prompt, i % output.columns, Math.floor(i / output.columns), output),
         );
         return {
-          logits,
+          logits: wantedPatch(logits, output, index, options?.logits ?? "whole"),
           mask: { geometry: output, data: Uint8Array.from(logits, (value) => (value > 0 ? 1 : 0)) },
           // Marked with pass and prompt, so that a test can see which one comes back as a mask prompt.
           lowResLogits: { width: 1, height: 1, data: Float32Array.of(decodes.length * 100 + index) },
@@ -80,4 +82,21 @@ export function recordingSegmenter(
     },
     async dispose() {},
   };
+}
+
+/** No more of the logits than was asked for, so that what else is looked at shows. */
+function wantedPatch(
+  logits: Float32Array,
+  output: ImageGeometry,
+  index: number,
+  wanted: "whole" | WantedLogits | "omit",
+): LogitPatch {
+  if (wanted === "whole") return wholePatch(logits, output);
+  const { above, within = [] } = wanted === "omit" ? { above: Number.POSITIVE_INFINITY } : wanted;
+  const box = unionBox([boxAbove(logits, output, above), ...within.slice(index, index + 1)]);
+  const rows = Array.from({ length: box.yMax - box.yMin + 1 }, (_, row) => {
+    const start = (box.yMin + row) * output.columns;
+    return [...logits.subarray(start + box.xMin, start + box.xMax + 1)];
+  });
+  return { box, data: Float32Array.from(rows.flat()) };
 }

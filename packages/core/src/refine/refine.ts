@@ -1,7 +1,6 @@
 import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
-import { resizeBilinear } from "../kernels/resize.ts";
 import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import { emptyMask } from "../mask/measure.ts";
@@ -16,20 +15,26 @@ import {
   classRanks,
   compareLogits,
   masksOfLogits,
-  probabilitiesOf,
+  probabilitiesOfPatch,
   subtractLogits,
   uniteLogits,
 } from "./fuse-logits.ts";
-import { enlargePatch, type LogitPatch, maskOfPatch, wholePatch } from "./logit-patch.ts";
+import { enlargeAbove, enlargeWithin, forEachLine, type LogitPatch, logitsWithin, unionBox } from "./logit-patch.ts";
 import type { AcceptanceRule, RefinementPlan } from "./plan.ts";
 import { type PreparedSegment, prepareSegments } from "./prepare-segments.ts";
 import { containmentOf, estimateQuality, isAccepted, maskAgreement, softDice, stabilityOf } from "./quality.ts";
 import type { QualityFeatures } from "./quality-model.ts";
 import type { KeepReason, RefinementResult, RefineOptions, SegmentOutcome } from "./result.ts";
 
-/** A class after the decision: its final logits on the output grid (undefined = absent) and what to report. */
+/**
+ * A probability below half a step of an 8-bit fraction, which is how finely DICOM SEG holds them (PS3.3 C.8.20.2), may be
+ * given as 0.
+ */
+const LEAST_PROBABILITY = 1 / 512;
+
+/** A class after the decision: its final logits (undefined = absent) and what to report. */
 interface Decision {
-  /** Of the whole grid, unless only signs are needed. */
+  /** On the output grid, where they are above the level of the refinement. */
   readonly logits: LogitPatch | undefined;
   readonly outcome: SegmentOutcome;
 }
@@ -65,6 +70,7 @@ export async function refine(
     options.onProgress?.({ stage: "refine", completed, total, unit: "segment" });
   report(0);
 
+  const level = levelOf(plan, options);
   const prepared = prepareSegments(initial, plan, { image, displayRange: options.displayRange });
   const second = options.secondOpinion && prepareSegments(options.secondOpinion, withoutCleanUp(plan));
   const answers: UnitAnswer[] = [];
@@ -87,6 +93,7 @@ export async function refine(
           grid: initial.geometry,
           output,
           options,
+          level,
           comparesPasses: options.measureAll === true || ["click-variance", "calibrated"].includes(plan.quality ?? ""),
           onPassDone: () => {
             completed += part.segments.size;
@@ -101,12 +108,11 @@ export async function refine(
     }
   }
 
-  const isSignEnough = needsSignsOnly(plan, options);
   const decisions = decideAll({
     prepared,
     second,
     measureAll: options.measureAll === true,
-    needsSignsOnly: isSignEnough,
+    level,
     answers,
     unasked,
     plan,
@@ -114,14 +120,11 @@ export async function refine(
     output,
   });
   const patches = decisions.map((decision) => decision.logits);
-  const logits = patches.map((patch) => patch?.data);
-  const masks = isSignEnough
-    ? patches.map((patch) => (patch === undefined ? emptyMask(output) : maskOfPatch(patch, output)))
-    : masksOfLogits(logits, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
+  const masks = masksOfLogits(patches, output, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? emptyMask(output);
     if (options.probabilities === false) return { number, mask };
-    return { number, mask, probability: probabilityOf(logits[index], mask) };
+    return { number, mask, probability: probabilityOf(patches[index], output) };
   });
   report(total);
   const outcomes = prepared.map(({ number }, index): [SegmentNumber, SegmentOutcome] => [
@@ -138,12 +141,28 @@ export async function refine(
 }
 
 /**
- * True where only the sign of a class's logits outside of its mask is ever looked at, so that enlarging the part around the
- * mask is enough.
+ * Logits that are not above this may be any such: nothing in the result tells them apart. A class is small as a rule, and
+ * enlarging and blending its logits all over a large image would take as long as SAM does. A blend of two maps, like each
+ * enlarged map, is above the level only near pixels where one of the two is.
  */
-function needsSignsOnly(plan: RefinementPlan, options: RefineOptions): boolean {
-  const isIndependent = (plan.fusion ?? "independent") === "independent";
-  return plan.passes.length === 0 && options.probabilities === false && isIndependent && plan.accept === undefined;
+function levelOf(plan: RefinementPlan, options: RefineOptions): number {
+  if (plan.fusion === "arg-max-mean-background") return Number.NEGATIVE_INFINITY;
+  // How surely a pixel is outside of the inner object bounds how surely it is in the ring, which ranks it among other classes.
+  if (plan.rings !== undefined) return Number.NEGATIVE_INFINITY;
+  const levels = [0];
+  if (options.probabilities !== false) levels.push(logit(LEAST_PROBABILITY));
+  if (measuresStability(plan, options.measureAll === true)) levels.push(-1);
+  if (plan.accept !== undefined) levels.push(-sureLogit(plan.accept));
+  return Math.min(...levels);
+}
+
+function measuresStability({ quality }: RefinementPlan, measureAll: boolean): boolean {
+  return measureAll || quality === "stability" || quality === "calibrated";
+}
+
+/** A pixel may be learned from when its logit is at least so far from 0. */
+function sureLogit({ minimumPixelConfidence = 0 }: AcceptanceRule): number {
+  return minimumPixelConfidence > 0.5 ? logit(Math.min(minimumPixelConfidence, 1 - PROBABILITY_MARGIN)) : 0;
 }
 
 function logitsByNumber(
@@ -160,7 +179,7 @@ function logitsByNumber(
 
 /** See `RefinementResult.ignore`. */
 function ignoredPixels(
-  { minimumPixelConfidence = 0 }: AcceptanceRule,
+  rule: AcceptanceRule,
   found: {
     readonly prepared: readonly PreparedSegment[];
     readonly decisions: readonly Decision[];
@@ -169,22 +188,26 @@ function ignoredPixels(
   },
 ): Mask {
   const ignore = emptyMask(found.output);
-  const limit = minimumPixelConfidence > 0.5 ? logit(Math.min(minimumPixelConfidence, 1 - PROBABILITY_MARGIN)) : 0;
+  const { columns } = found.output;
+  const limit = sureLogit(rule);
+  const mark = (patch: LogitPatch, isIgnored: (logit: number) => boolean): void =>
+    forEachLine(patch, (line, x, y) => {
+      const start = y * columns + x;
+      for (let i = 0; i < line.length; i++) if (isIgnored(line[i] as number)) ignore.data[start + i] = 1;
+    });
   for (const [index, { outcome, logits }] of found.decisions.entries()) {
     const segment = found.prepared[index];
-    if (logits !== undefined && limit > 0) {
-      for (let i = 0; i < ignore.data.length; i++) if (Math.abs(logits.data[i] as number) < limit) ignore.data[i] = 1;
-    }
+    if (logits !== undefined && limit > 0) mark(logits, (value) => Math.abs(value) < limit);
     if (segment === undefined || outcome.kind === "absent" || outcome.accepted) continue;
-    const mask = found.masks[index]?.data;
-    const proposed = resizeBilinear(segment.rawLogits, segment.raw.geometry, found.output);
-    for (let i = 0; i < ignore.data.length; i++) if (mask?.[i] === 1 || (proposed[i] as number) > 0) ignore.data[i] = 1;
+    mark(enlargeAbove(segment.rawLogits, segment.raw.geometry, found.output, 0), (value) => value > 0);
+    const mask = found.masks[index]?.data ?? [];
+    for (let i = 0; i < mask.length; i++) if (mask[i] === 1) ignore.data[i] = 1;
   }
   return ignore;
 }
 
-function probabilityOf(logits: Float32Array | undefined, mask: Mask): Float32Array {
-  return logits === undefined ? new Float32Array(mask.data.length) : probabilitiesOf(logits);
+function probabilityOf(patch: LogitPatch | undefined, output: ImageGeometry): Float32Array {
+  return patch === undefined ? new Float32Array(output.columns * output.rows) : probabilitiesOfPatch(patch, output);
 }
 
 /** The image's embedding when it is first asked for; disposed here unless it was given. */
@@ -220,15 +243,14 @@ function decideAll(task: {
   readonly prepared: readonly PreparedSegment[];
   readonly second: readonly PreparedSegment[] | undefined;
   readonly measureAll: boolean;
-  readonly needsSignsOnly: boolean;
+  readonly level: number;
   readonly answers: readonly UnitAnswer[];
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
 }): readonly Decision[] {
-  const { prepared, second, measureAll, answers, unasked, plan, grid, output } = task;
-  const upsample = (values: Float32Array): Float32Array => resizeBilinear(values, grid, output);
+  const { prepared, second, measureAll, level, answers, unasked, plan, grid, output } = task;
   const decisions = new Map<SegmentNumber, Decision>();
   const innerOf = new Map(plan.rings?.map(({ ring, inner }) => [ring, inner]));
   // What a ring surrounds is decided first, because it is cut out of the ring.
@@ -240,14 +262,13 @@ function decideAll(task: {
         segment,
         otherView: second?.find(({ number }) => number === segment.number)?.raw,
         measureAll,
+        level,
+        grid,
         output,
         answers: answers.filter(({ unit }) => unit.segment === segment.number),
         unasked: unasked.filter((unit) => unit.segment === segment.number),
         plan: planForSegment(plan, segment.number),
-        upsample,
-        enlarge: (values, mask) =>
-          task.needsSignsOnly ? enlargePatch(values, mask, output) : wholePatch(upsample(values), output),
-        cutOut: inner === undefined ? undefined : decisions.get(inner)?.logits?.data,
+        cutOut: inner === undefined ? undefined : decisions.get(inner)?.logits,
       }),
     );
   }
@@ -262,14 +283,13 @@ function decide(task: {
   readonly answers: readonly UnitAnswer[];
   readonly unasked: readonly PromptUnit[];
   readonly plan: RefinementPlan;
+  readonly level: number;
+  /** Of the network's logits. */
+  readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
-  /** To the output grid. */
-  readonly upsample: (values: Float32Array) => Float32Array;
-  /** The same for logits that are positive on `mask`, and no more of them than is needed. */
-  readonly enlarge: (logits: Float32Array, mask: Mask) => LogitPatch;
-  readonly cutOut: Float32Array | undefined;
+  readonly cutOut: LogitPatch | undefined;
 }): Decision {
-  const { segment, otherView, answers, unasked, plan, output, upsample, enlarge, cutOut } = task;
+  const { segment, otherView, answers, unasked, plan, level, grid, output, cutOut } = task;
   const measureAll = task.measureAll || plan.quality === "calibrated";
   if (!segment.cleaned.data.includes(1)) return { logits: undefined, outcome: { kind: "absent" } };
 
@@ -284,24 +304,29 @@ function decide(task: {
   };
   const keep = (reason: KeepReason, features = ofNetwork): Decision => ({
     // A plan without SAM is its clean-up; `fallback` decides where SAM should have been heard.
-    logits:
-      plan.fallback === "raw" && plan.passes.length > 0
-        ? enlarge(segment.rawLogits, segment.raw)
-        : enlarge(segment.cleanedLogits, segment.cleaned),
+    logits: enlargeAbove(
+      plan.fallback === "raw" && plan.passes.length > 0 ? segment.rawLogits : segment.cleanedLogits,
+      grid,
+      output,
+      level,
+    ),
     outcome: { kind: "kept-initial", reason, prompts, ...judge(features, false) },
   });
   if (plan.passes.length === 0) return keep("plan-without-sam");
   if (answers.length === 0) return keep("no-prompt");
 
+  // All that SAM or the network marks: SAM's answers come with what the network marks of the class.
+  const box = unionBox(answers.map(({ candidate }) => candidate.logits.box));
+  const ofUnit = (unit: PromptUnit): Float32Array => enlargeWithin(unit.logits, grid, output, box).data;
   // A component without a pixel of its own cannot be asked about; it keeps the network's opinion on both sides.
-  const silent = unasked.map(({ logits }) => upsample(logits));
-  const sam = uniteLogits([...answers.map(({ candidate }) => candidate.logits), ...silent]);
-  const network = uniteLogits([...answers.map(({ unit }) => upsample(unit.logits)), ...silent]);
+  const silent = unasked.map(ofUnit);
+  const sam = uniteLogits([...answers.map(({ candidate }) => logitsWithin(candidate.logits, box, level)), ...silent]);
+  const network = uniteLogits([...answers.map(({ unit }) => ofUnit(unit)), ...silent]);
   const { dice: agreement, positivesA, positivesB } = compareLogits(network, sam);
   const predictedIou = weightedMean(answers, ({ candidate }) => candidate.predictedIou) ?? 0;
   const containment =
     measureAll || plan.accept?.minimumContainment !== undefined
-      ? containmentOf(sam, prompts, output.columns, output.rows)
+      ? containmentOf({ box, data: sam }, prompts, output)
       : undefined;
   const promptJitter = weightedMean(answers, (answer) => answer.promptJitter);
   const passAgreement = weightedMean(answers, (answer) => answer.passAgreement);
@@ -309,7 +334,7 @@ function decide(task: {
     ...ofNetwork,
     predictedIou,
     agreement,
-    ...((measureAll || plan.quality === "stability") && { stability: stabilityOf(sam) }),
+    ...(measuresStability(plan, measureAll) && { stability: stabilityOf(sam) }),
     areaRatio: positivesB / Math.max(1, positivesA),
     ...(containment !== undefined && { containment }),
     ...(promptJitter !== undefined && { promptJitter }),
@@ -318,11 +343,11 @@ function decide(task: {
   if (positivesB === 0) return keep("sam-returned-empty", features);
   if (agreement < plan.minimumAgreement) return keep("below-agreement", features);
 
-  const blended = blendLogits(sam, network, plan.samWeight);
+  const blended: LogitPatch = { box, data: blendLogits(sam, network, plan.samWeight) };
   const logits = cutOut === undefined ? blended : subtractLogits(blended, cutOut);
-  if (!hasPositive(logits)) return keep("sam-returned-empty", features);
+  if (!hasPositive(logits.data)) return keep("sam-returned-empty", features);
   return {
-    logits: wholePatch(logits, output),
+    logits,
     outcome: { kind: "refined", prompts, predictedIou, agreement, ...judge(features, true) },
   };
 }

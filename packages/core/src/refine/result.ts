@@ -67,9 +67,9 @@ export interface RefinementResult {
   /** On the output geometry. Segments may overlap. Absent classes are there with an empty mask. */
   readonly stack: SegmentStack;
   /**
-   * What the masks were cut from, on the output geometry or, without probabilities, the part of it where they can be positive;
-   * positive inside. Absent classes have none. They rank overlapping classes as their probabilities do, without the cost of a
-   * sigmoid per pixel and class. Only with `RefineOptions.logits`.
+   * What the masks were cut from, on the part of the output geometry where they can be positive; positive inside, as long as
+   * classes are independent. Absent classes have none. They rank overlapping classes as their probabilities do, without the
+   * cost of a sigmoid per pixel and class. Only with `RefineOptions.logits`.
    */
   readonly logits?: ReadonlyMap<SegmentNumber, LogitPatch>;
   readonly outcomes: ReadonlyMap<SegmentNumber, SegmentOutcome>;
@@ -87,8 +87,9 @@ export interface RefineOptions extends TaskOptions {
   /** Grid of the result. Default: the image's own. */
   readonly outputGeometry?: ImageGeometry | undefined;
   /**
-   * Attach the blended probability (4 bytes per pixel and class) to every segment. Default true; false saves memory where
-   * only the masks are wanted, as for many classes on a large radiograph.
+   * Attach the blended probability (4 bytes per pixel and class) to every segment; below 1/512, half a step of the 8-bit
+   * fractions of a DICOM SEG, it may be 0. Default true; false saves time and memory where only the masks are wanted, as for
+   * many classes on a large radiograph.
    */
   readonly probabilities?: boolean | undefined;
   /** Hand the classes' final logits out. Default false. They exist anyhow, but live as long as the result then does. */

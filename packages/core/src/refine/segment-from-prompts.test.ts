@@ -82,7 +82,8 @@ describe("segmentFromPrompts", () => {
     expect(alone?.mask.data.every((value) => value === 1)).toBe(true);
     const blended = await segmentFromPrompts(image, click, sam, { displayRange, initial, samWeight: 0.5 });
     expect(blended?.mask.data).toEqual(mask.data);
-    expect(blended?.logits[9]).toBeCloseTo(0.5 * 1 + 0.5 * 6.906755, 5);
+    const { box, data } = blended!.logits;
+    expect(data[(1 - box.yMin) * (box.xMax - box.xMin + 1) + 1 - box.xMin]).toBeCloseTo(0.5 * 1 + 0.5 * 6.906755, 5);
   });
 
   test("a box to a model without boxes is refused by name", async () => {

@@ -3,15 +3,14 @@ import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
 import type { DisplayRange } from "../image/intensity.ts";
 import { requireGridLength } from "../kernels/grid.ts";
-import { resizeBilinear } from "../kernels/resize.ts";
 import type { Segment } from "../mask/mask.ts";
-import { maskAbove } from "../mask/measure.ts";
 import { logitsOfMask, logitsOfProbability } from "../prompt/mask-prompt.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding, MaskCandidate, MaskChoice, PromptableSegmenter } from "../segmenter.ts";
 import type { TaskOptions } from "../task.ts";
 import { requirePromptCapabilities } from "./capabilities.ts";
 import { blendLogits } from "./fuse-logits.ts";
+import { enlargeWithin, maskOfPatch, reachAbove } from "./logit-patch.ts";
 
 export interface SegmentFromPromptsOptions extends TaskOptions {
   readonly displayRange: DisplayRange;
@@ -33,8 +32,8 @@ export interface SegmentFromPromptsOptions extends TaskOptions {
  * Asks SAM about one segment with prompts that a person placed, moved or removed (see `editPrompt`). One decode; the
  * viewer's SAM tool and its draggable prompts call this on every change, with a kept embedding.
  *
- * @returns the candidate, its mask and logits blended when `samWeight` < 1; undefined when the prompt holds neither a
- *   point nor a box, because there is nothing to ask.
+ * @returns the candidate, its mask and logits blended when `samWeight` < 1, its logits where they can be positive; undefined
+ *   when the prompt holds neither a point nor a box, because there is nothing to ask.
  * @throws RefineError `missing-capability`, `shape-mismatch`, and what the segmenter throws. Aborting rejects with the
  *   signal's reason.
  */
@@ -56,12 +55,18 @@ export async function segmentFromPrompts(
   requirePromptCapabilities(asked, options.maskChoice, segmenter);
 
   const output = options.outputGeometry ?? image.geometry;
+  const weight = options.samWeight ?? 1;
+  const blended =
+    weight === 1 || initial === undefined || initialLogits === undefined
+      ? undefined
+      : { logits: initialLogits, grid: initial.mask.geometry };
   const embedding = options.embedding ?? (await segmenter.encode(image, { displayRange, signal, logger }));
   try {
     signal?.throwIfAborted();
     const [candidate] = await segmenter.decode(embedding, [asked], {
       ...(options.maskChoice === undefined ? {} : { maskChoice: options.maskChoice }),
       outputGeometry: output,
+      logits: { above: 0, ...(blended && { within: [reachAbove(blended.logits, blended.grid, output, 0)] }) },
       signal,
       logger,
     });
@@ -71,11 +76,11 @@ export async function segmentFromPrompts(
         details: { modelId: segmenter.modelId },
       });
     }
-    const weight = options.samWeight ?? 1;
-    if (weight === 1 || initial === undefined || initialLogits === undefined) return candidate;
-    const network = resizeBilinear(initialLogits, initial.mask.geometry, output);
-    const logits = blendLogits(candidate.logits, network, weight);
-    return { ...candidate, logits, mask: maskAbove(logits, output, 0) };
+    if (blended === undefined) return candidate;
+    const { box, data } = candidate.logits;
+    const network = enlargeWithin(blended.logits, blended.grid, output, box);
+    const logits = { box, data: blendLogits(data, network.data, weight) };
+    return { ...candidate, logits, mask: maskOfPatch(logits, output) };
   } finally {
     if (options.embedding === undefined) await embedding.dispose();
   }

@@ -6,6 +6,7 @@ import { maskAbove } from "../mask/measure.ts";
 import { logitsOfProbability } from "../prompt/mask-prompt.ts";
 import type { PromptableSegmenter } from "../segmenter.ts";
 import { classRanks, masksOfLogits } from "./fuse-logits.ts";
+import { wholePatch } from "./logit-patch.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { refine } from "./refine.ts";
 import type { SegmentOutcome } from "./result.ts";
@@ -75,7 +76,7 @@ export async function* refineThreePlanes(
     const probabilities = sums.map((sum) =>
       Float32Array.from(sum.subarray(k * plane, (k + 1) * plane), (value) => value * scale),
     );
-    const logits = probabilities.map((probability) => logitsOfProbability(probability));
+    const logits = probabilities.map((probability) => wholePatch(logitsOfProbability(probability), geometry));
     const masks = masksOfLogits(logits, geometry, plan.fusion ?? "independent", classRanks(numbers, plan.priority));
     const outcomes = new Map(entry.result.outcomes);
     const segments = numbers.map((number, index): Segment => {

@@ -123,7 +123,7 @@ function withFaults(engine: InferenceEngine, rung: Candidate): InferenceEngine {
           const answers = await model.decode(...call);
           return answers.map((answer) => ({
             ...answer,
-            logits: answer.logits.map((logit) => faults.bend?.(logit) ?? logit),
+            logits: { ...answer.logits, data: answer.logits.data.map((logit) => faults.bend?.(logit) ?? logit) },
           }));
         },
         dispose: () => model.dispose(),

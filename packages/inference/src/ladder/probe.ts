@@ -50,7 +50,7 @@ export async function probePromptable(
       const points = [{ x: 118, y: 134, label: "foreground" as const }];
       const prompt = segmenter.capabilities.box ? { segment: 1, geometry, box } : { segment: 1, geometry, points };
       const [candidate] = await segmenter.decode(embedding, [prompt], { outputGeometry: grid, signal });
-      return (candidate?.logits ?? new Float32Array()).map((logit) => 1 / (1 + Math.exp(-logit)));
+      return (candidate?.logits.data ?? new Float32Array()).map((logit) => 1 / (1 + Math.exp(-logit)));
     } finally {
       await embedding.dispose();
     }

@@ -128,7 +128,7 @@ describe("the default SAM", () => {
     expect(candidate?.mask.geometry).toEqual(geometry);
     expect(iou(candidate!.mask.data, image.truth)).toBeGreaterThan(0.8);
     expect(candidate!.predictedIou).toBeGreaterThan(0.7);
-    for (const [i, logit] of candidate!.logits.entries()) {
+    for (const [i, logit] of candidate!.logits.data.entries()) {
       if (logit > 0 !== (candidate!.mask.data[i] === 1)) throw new Error(`mask and logits disagree at ${i}`);
     }
   });
@@ -232,7 +232,7 @@ describe("the default SAM", () => {
     const [dense] = await sam.decode(embedding, [prompt], { outputGeometry });
     const [maskOnly] = await sam.decode(embedding, [prompt], { outputGeometry, logits: "omit" });
     expect(maskOnly!.mask.data).toEqual(dense!.mask.data);
-    expect(maskOnly!.logits.length).toBe(0);
+    expect(maskOnly!.logits.data.length).toBe(0);
   });
 
   test("the same picture is not encoded twice", async () => {
@@ -288,7 +288,7 @@ describe("the cut decoder against the full graph", () => {
     expect(cut!.predictedIou).toBeCloseTo((outputs.iou_predictions!.data as Float32Array)[0]!, 5);
     // The graph computes its sampling positions in float32: about 1e-4 where logits change by 10 from pixel to pixel.
     const logits = outputs.masks!.data as Float32Array;
-    expect(largestDifference(cut!.logits, logits)).toBeLessThan(5e-4);
+    expect(largestDifference(cut!.logits.data, logits)).toBeLessThan(5e-4);
     let differing = 0;
     for (let i = 0; i < logits.length; i++) if (logits[i]! > 0 !== (cut!.mask.data[i] === 1)) differing++;
     expect(differing).toBeLessThanOrEqual(2);

@@ -144,8 +144,8 @@ describe("every family is asked in its own words", () => {
     if (frame.rows < tinyLowRes) expect(data[frame.rows * tinyLowRes]).toBeCloseTo(expected(frame), 3);
     expect(candidate!.token).toBe(token);
     expect(candidate!.mask.geometry).toEqual(geometry);
-    expect(candidate!.logits.length).toBe(48 * 96);
-    expect(candidate!.logits[48 * 48]).toBeCloseTo(logit, 3);
+    expect(candidate!.logits.data.length).toBe(48 * 96);
+    expect(candidate!.logits.data[48 * 48]).toBeCloseTo(logit, 3);
     await sam.dispose();
   });
 
@@ -248,7 +248,7 @@ describe("MedSAM's conventions (methods.md 6.4)", () => {
     expect(data[tinyLowRes - 1]).toBeCloseTo(prompt + weight, 4);
     expect(data[tinyLowRes * tinyLowRes - 1]).toBeCloseTo(prompt + weight, 4);
     // The mask's logits are those of the interpolated probability.
-    expect(candidate!.logits[0]).toBeCloseTo(prompt, 2);
+    expect(candidate!.logits.data[0]).toBeCloseTo(prompt, 2);
     await expect(sam.decode(embedding, [{ segment: 1, geometry, points: [foreground], box }])).rejects.toMatchObject({
       code: "missing-capability",
       details: { capability: "points" },

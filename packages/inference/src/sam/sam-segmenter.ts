@@ -34,7 +34,7 @@ import { encoderInputLength, fillEncoderInput, type PixelRecipe } from "./encode
 import { declaredCapabilities } from "./family.ts";
 import { frameOf, type SamFrame } from "./frame.ts";
 import { chooseToken } from "./token-choice.ts";
-import { planUpsampling, type UpsamplePlan, upsampleAs } from "./upsample.ts";
+import { planUpsampling, type UpsamplePlan, upsampleAs, type WantedPart } from "./upsample.ts";
 
 export interface SamParts {
   readonly manifest: PromptableManifest;
@@ -266,7 +266,8 @@ export class SamSegmenter implements PromptableSegmenter {
       const place = chooseToken(options.maskChoice ?? "auto", prompt, claims, tokens);
       const start = (row * tokens.length + place) * size;
       const data = masks.slice(start, start + size);
-      const { mask, logits } = upsampleAs(manifest.interpolate ?? "logits", data, plan, options.logits !== "omit");
+      const wanted = wantedPart(options.logits, index);
+      const { mask, logits } = upsampleAs(manifest.interpolate ?? "logits", data, plan, wanted);
       yield [
         index,
         {
@@ -279,4 +280,11 @@ export class SamSegmenter implements PromptableSegmenter {
       ];
     }
   }
+}
+
+/** @param index of the prompt among those that were asked together. */
+function wantedPart(logits: DecodeOptions["logits"] = "whole", index: number): WantedPart | undefined {
+  if (logits === "omit") return undefined;
+  if (logits === "whole") return { above: Number.NEGATIVE_INFINITY };
+  return { above: logits.above, within: logits.within?.[index] };
 }

@@ -1,4 +1,4 @@
-import type { GridSize } from "@samrefine/core";
+import { boxAbove, type GridSize, type LogitPatch, type PixelBox, unionBox } from "@samrefine/core";
 import type { SamFrame } from "./frame.ts";
 
 /**
@@ -96,44 +96,58 @@ function linearTap(index: number, target: number, source: number): { low: number
   return { low, high, weight: high === low ? 0 : position - low };
 }
 
+/** Which logits are wanted; see `DecodeOptions.logits`. */
+export interface WantedPart {
+  /** All above this; all there are for -Infinity. */
+  readonly above: number;
+  /** And all within this box of the output grid. */
+  readonly within?: PixelBox | undefined;
+}
+
 export interface UpsampledMask {
   /** 1 where the logit is above 0. */
   readonly mask: Uint8Array<ArrayBuffer>;
-  /** Empty when they were not asked for. */
-  readonly logits: Float32Array<ArrayBuffer>;
+  /** What was wanted, or a little more; nothing when nothing was. */
+  readonly logits: LogitPatch;
 }
 
 /**
- * Logits and mask on the output grid. Without `withLogits` only the part of the grid that positive low-resolution logits
- * can reach is computed: weights are never negative, so that the rest cannot be above 0.
+ * Mask and logits on the output grid. Only the part of the grid that is wanted, and that foreground can reach, is computed:
+ * weights are never negative, so that no sample is above what all of its taps are not above.
  *
  * @param lowRes [lowResSide, lowResSide].
+ * @param wanted undefined for the mask alone.
  */
-export function upsample(lowRes: Float32Array, plan: UpsamplePlan, withLogits: boolean): UpsampledMask {
+export function upsample(lowRes: Float32Array, plan: UpsamplePlan, wanted: WantedPart | undefined): UpsampledMask {
   const { rows, columns } = plan.output;
   const mask = new Uint8Array(rows * columns);
-  const logits = new Float32Array(withLogits ? rows * columns : 0);
-  const region = withLogits ? { left: 0, right: columns, top: 0, bottom: rows } : reachOfPositive(lowRes, plan);
-  const { left, right, top, bottom } = region;
-  if (left >= right || top >= bottom) return { mask, logits };
+  const reach = reachAbove(lowRes, plan, Math.min(0, wanted?.above ?? 0));
+  const box = wanted?.within === undefined ? reach : unionBox([reach, wanted.within]);
+  const width = Math.max(0, box.xMax - box.xMin + 1);
+  const height = Math.max(0, box.yMax - box.yMin + 1);
+  const logits = new Float32Array(wanted === undefined ? 0 : width * height);
+  const patch = { box: wanted === undefined ? NOWHERE : box, data: logits };
+  if (width * height === 0) return { mask, logits: patch };
 
-  const width = right - left;
-  const lines = horizontalPass(lowRes, plan, region);
-  const firstLine = plan.y.starts[top]!;
-  for (let row = top; row < bottom; row++) {
+  const lines = horizontalPass(lowRes, plan, box);
+  const firstLine = plan.y.starts[box.yMin]!;
+  for (let row = box.yMin; row <= box.yMax; row++) {
     const a = plan.y.weights[row * 3]!;
     const b = plan.y.weights[row * 3 + 1]!;
     const c = plan.y.weights[row * 3 + 2]!;
     const line = (plan.y.starts[row]! - firstLine) * width;
-    const target = row * columns + left;
+    const target = (row - box.yMin) * width;
+    const pixel = row * columns + box.xMin;
     for (let i = 0; i < width; i++) {
       const logit = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
-      if (withLogits) logits[target + i] = logit;
-      mask[target + i] = logit > 0 ? 1 : 0;
+      if (wanted !== undefined) logits[target + i] = logit;
+      if (logit > 0) mask[pixel + i] = 1;
     }
   }
-  return { mask, logits };
+  return { mask, logits: patch };
 }
+
+const NOWHERE: PixelBox = { xMin: 0, yMin: 0, xMax: -1, yMax: -1 };
 
 /**
  * The same, where a model was trained to have its probabilities interpolated (MedSAM, methods.md 6.4): weights add up to 1,
@@ -143,35 +157,34 @@ export function upsampleAs(
   interpolate: "logits" | "probabilities",
   lowRes: Float32Array,
   plan: UpsamplePlan,
-  withLogits: boolean,
+  wanted: WantedPart | undefined,
 ): UpsampledMask {
-  if (interpolate === "logits") return upsample(lowRes, plan, withLogits);
+  if (interpolate === "logits") return upsample(lowRes, plan, wanted);
+  const toDifference = (logit: number) => 1 / (1 + Math.exp(-logit)) - 0.5;
   const { mask, logits } = upsample(
-    lowRes.map((logit) => 1 / (1 + Math.exp(-logit)) - 0.5),
+    lowRes.map(toDifference),
     plan,
-    withLogits,
+    // No probability is below 0, but one may round to it; all are wanted then.
+    wanted && {
+      ...wanted,
+      above: wanted.above === Number.NEGATIVE_INFINITY ? wanted.above : toDifference(wanted.above),
+    },
   );
-  return { mask, logits: logits.map((value) => Math.log((0.5 + value) / (0.5 - value))) };
+  const data = logits.data.map((value) => Math.log((0.5 + value) / (0.5 - value)));
+  return { mask, logits: { box: logits.box, data } };
 }
 
-interface Region {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
-
-/** Every low-resolution line that the region needs, already at the columns of the region. */
-function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan, region: Region): Float64Array {
+/** Every low-resolution line that the box needs, already at the columns of the box. */
+function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan, box: PixelBox): Float64Array {
   const { starts, weights } = plan.x;
-  const width = region.right - region.left;
-  const firstLine = plan.y.starts[region.top]!;
-  const lines = plan.y.starts[region.bottom - 1]! + 3 - firstLine;
+  const width = box.xMax - box.xMin + 1;
+  const firstLine = plan.y.starts[box.yMin]!;
+  const lines = plan.y.starts[box.yMax]! + 3 - firstLine;
   const result = new Float64Array(lines * width);
   for (let line = 0; line < lines; line++) {
     const source = (firstLine + line) * plan.lowResSide;
-    const target = line * width - region.left;
-    for (let column = region.left; column < region.right; column++) {
+    const target = line * width - box.xMin;
+    for (let column = box.xMin; column <= box.xMax; column++) {
       const start = source + starts[column]!;
       result[target + column] =
         weights[column * 3]! * lowRes[start]! +
@@ -182,32 +195,19 @@ function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan, region: Region
   return result;
 }
 
-/** The output samples with at least one tap inside of the bounding box of the positive logits. */
-function reachOfPositive(lowRes: Float32Array, plan: UpsamplePlan): Region {
-  const side = plan.lowResSide;
-  let xMin = side;
-  let xMax = -1;
-  let yMin = side;
-  let yMax = -1;
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      if (!(lowRes[y * side + x]! > 0)) continue;
-      xMin = Math.min(xMin, x);
-      xMax = Math.max(xMax, x);
-      yMin = Math.min(yMin, y);
-      yMax = y;
-    }
-  }
-  const [left, right] = reachOnAxis(plan.x.starts, xMin, xMax);
-  const [top, bottom] = reachOnAxis(plan.y.starts, yMin, yMax);
-  return { left, right, top, bottom };
+/** The output samples with at least one tap inside of the bounding box of the logits above a level. */
+function reachAbove(lowRes: Float32Array, plan: UpsamplePlan, level: number): PixelBox {
+  const box = boxAbove(lowRes, { columns: plan.lowResSide, rows: plan.lowResSide }, level);
+  const [xMin, xMax] = reachOnAxis(plan.x.starts, box.xMin, box.xMax);
+  const [yMin, yMax] = reachOnAxis(plan.y.starts, box.yMin, box.yMax);
+  return { xMin, yMin, xMax, yMax };
 }
 
 /** Starts grow monotonically. A sample with start s has the taps s, s + 1, s + 2. */
-function reachOnAxis(starts: Int32Array, lowest: number, highest: number): readonly [from: number, to: number] {
+function reachOnAxis(starts: Int32Array, lowest: number, highest: number): readonly [first: number, last: number] {
   let from = 0;
   while (from < starts.length && starts[from]! + 2 < lowest) from++;
   let to = from;
   while (to < starts.length && starts[to]! <= highest) to++;
-  return [from, to];
+  return [from, to - 1];
 }

@@ -1,4 +1,5 @@
 import type {
+  DecodeOptions,
   DisplayRange,
   Image2D,
   ImageGeometry,
@@ -17,7 +18,7 @@ import type { WasmPaths } from "../web-runtime.ts";
 import type { TaskLink } from "./task-link.ts";
 
 /** Raised with every change of {@link WorkerApi}: a page and a worker from different builds must not talk. */
-export const protocolVersion = 1;
+export const protocolVersion = 2;
 
 export interface WorkerConfiguration {
   readonly wasmPaths?: WasmPaths | undefined;
@@ -74,7 +75,7 @@ export interface WorkerApi {
     options: {
       readonly maskChoice?: MaskChoice | undefined;
       readonly outputGeometry?: ImageGeometry | undefined;
-      readonly logits?: "dense" | "omit" | undefined;
+      readonly logits?: DecodeOptions["logits"] | undefined;
     },
     task: TaskLink,
   ): Promise<readonly MaskCandidate[]>;

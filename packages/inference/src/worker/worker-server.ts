@@ -83,7 +83,7 @@ export class WorkerServer implements WorkerApi {
       });
       const arrays = candidates.flatMap((candidate) => [
         candidate.mask.data,
-        candidate.logits,
+        candidate.logits.data,
         candidate.lowResLogits.data,
       ]);
       return transfer(candidates, buffersOf(arrays));

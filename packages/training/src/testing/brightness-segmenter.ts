@@ -5,6 +5,7 @@ import {
   type Prompt,
   type PromptableSegmenter,
   RefineError,
+  wholePatch,
 } from "@samrefine/core";
 import { gaussianBlur } from "../data/intensity-jitter.ts";
 import type { PromptableGuide } from "../guide/slice-embeddings.ts";
@@ -60,7 +61,7 @@ export function brightnessSegmenter(): BrightnessSegmenter {
           return (values[Math.floor(y * rows) * columns + Math.floor(x * columns)]! - 130) / 3;
         });
         return {
-          logits,
+          logits: wholePatch(logits, output),
           mask: { geometry: output, data: Uint8Array.from(logits, (value) => (value > 0 ? 1 : 0)) },
           lowResLogits: { width: 1, height: 1, data: new Float32Array(1) },
           predictedIou: 0.9,
