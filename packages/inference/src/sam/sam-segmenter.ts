@@ -1,6 +1,7 @@
 import {
   type DecodeOptions,
   type EncodeOptions,
+  type GridSize,
   type Image2D,
   type ImageEmbedding,
   type ImageGeometry,
@@ -96,6 +97,8 @@ export class SamSegmenter implements PromptableSegmenter {
   readonly #parts: SamParts;
   /** What was decoded last, in full precision: clicks follow each other on one image. */
   #unpacked: { readonly of: StoredEmbedding; readonly tensors: Readonly<Record<string, FloatTensor>> } | undefined;
+  /** The way back to the grid that was decoded to last. */
+  #plan: { readonly of: SamFrame; readonly plan: UpsamplePlan } | undefined;
   /** Lent to one encoder run after another; the queue lets only one be under way. */
   #encoderInput: Float32Array | undefined;
   #disposed = false;
@@ -151,7 +154,7 @@ export class SamSegmenter implements PromptableSegmenter {
     const { stored } = embedding;
     const frame = this.#frameOf(embedding.geometry);
     const geometry = options.outputGeometry ?? embedding.geometry;
-    const plan = planUpsampling(frame, manifest.lowRes, geometry);
+    const plan = this.#planFor(frame, geometry);
     const asked = prompts.map((prompt, index) => {
       this.#requireUnderstood(prompt, options.maskChoice);
       return decoderPrompt(prompt, index, frame, decoderInterface.padding);
@@ -214,6 +217,16 @@ export class SamSegmenter implements PromptableSegmenter {
   #frameOf(image: ImageGeometry): SamFrame {
     const { manifest } = this.#parts;
     return frameOf(image, manifest.frame, frameFit(manifest));
+  }
+
+  #planFor(frame: SamFrame, output: ImageGeometry): UpsamplePlan {
+    const last = this.#plan;
+    const isSame = (a: GridSize, b: GridSize) => a.columns === b.columns && a.rows === b.rows;
+    if (last && isSame(last.of.image, frame.image) && isSame(last.plan.output, output)) return last.plan;
+    const { columns, rows } = output;
+    const plan = planUpsampling(frame, this.#parts.manifest.lowRes, { columns, rows });
+    this.#plan = { of: frame, plan };
+    return plan;
   }
 
   /** @throws RefineError `missing-capability` `configuration`. */

@@ -1,4 +1,5 @@
 import type { GridSize } from "@samrefine/core";
+import { cutMask } from "./cut-mask.ts";
 import type { SamFrame } from "./frame.ts";
 
 /**
@@ -16,7 +17,7 @@ export interface UpsamplePlan {
   readonly y: AxisTaps;
 }
 
-interface AxisTaps {
+export interface AxisTaps {
   /** First low-resolution index of each output sample; it and the next two count. */
   readonly starts: Int32Array;
   /** Three per output sample, none negative, sum 1. */
@@ -104,31 +105,26 @@ export interface UpsampledMask {
 }
 
 /**
- * Logits and mask on the output grid. Without `withLogits` only the part of the grid that positive low-resolution logits
- * can reach is computed: weights are never negative, so that the rest cannot be above 0.
+ * Logits and mask on the output grid. Without `withLogits` only the outline of the mask is interpolated.
  *
  * @param lowRes [lowResSide, lowResSide].
  */
 export function upsample(lowRes: Float32Array, plan: UpsamplePlan, withLogits: boolean): UpsampledMask {
+  if (!withLogits) return { mask: cutMask(lowRes, plan), logits: new Float32Array(0) };
   const { rows, columns } = plan.output;
   const mask = new Uint8Array(rows * columns);
-  const logits = new Float32Array(withLogits ? rows * columns : 0);
-  const region = withLogits ? { left: 0, right: columns, top: 0, bottom: rows } : reachOfPositive(lowRes, plan);
-  const { left, right, top, bottom } = region;
-  if (left >= right || top >= bottom) return { mask, logits };
-
-  const width = right - left;
-  const lines = horizontalPass(lowRes, plan, region);
-  const firstLine = plan.y.starts[top]!;
-  for (let row = top; row < bottom; row++) {
+  const logits = new Float32Array(rows * columns);
+  const lines = horizontalPass(lowRes, plan);
+  const firstLine = plan.y.starts[0]!;
+  for (let row = 0; row < rows; row++) {
     const a = plan.y.weights[row * 3]!;
     const b = plan.y.weights[row * 3 + 1]!;
     const c = plan.y.weights[row * 3 + 2]!;
-    const line = (plan.y.starts[row]! - firstLine) * width;
-    const target = row * columns + left;
-    for (let i = 0; i < width; i++) {
-      const logit = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
-      if (withLogits) logits[target + i] = logit;
+    const line = (plan.y.starts[row]! - firstLine) * columns;
+    const target = row * columns;
+    for (let i = 0; i < columns; i++) {
+      const logit = a * lines[line + i]! + b * lines[line + columns + i]! + c * lines[line + 2 * columns + i]!;
+      logits[target + i] = logit;
       mask[target + i] = logit > 0 ? 1 : 0;
     }
   }
@@ -154,24 +150,17 @@ export function upsampleAs(
   return { mask, logits: logits.map((value) => Math.log((0.5 + value) / (0.5 - value))) };
 }
 
-interface Region {
-  readonly left: number;
-  readonly right: number;
-  readonly top: number;
-  readonly bottom: number;
-}
-
-/** Every low-resolution line that the region needs, already at the columns of the region. */
-function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan, region: Region): Float64Array {
+/** Every low-resolution line that the output needs, already at its columns. */
+function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan): Float64Array {
   const { starts, weights } = plan.x;
-  const width = region.right - region.left;
-  const firstLine = plan.y.starts[region.top]!;
-  const lines = plan.y.starts[region.bottom - 1]! + 3 - firstLine;
-  const result = new Float64Array(lines * width);
+  const { rows, columns } = plan.output;
+  const firstLine = plan.y.starts[0]!;
+  const lines = plan.y.starts[rows - 1]! + 3 - firstLine;
+  const result = new Float64Array(lines * columns);
   for (let line = 0; line < lines; line++) {
     const source = (firstLine + line) * plan.lowResSide;
-    const target = line * width - region.left;
-    for (let column = region.left; column < region.right; column++) {
+    const target = line * columns;
+    for (let column = 0; column < columns; column++) {
       const start = source + starts[column]!;
       result[target + column] =
         weights[column * 3]! * lowRes[start]! +
@@ -180,34 +169,4 @@ function horizontalPass(lowRes: Float32Array, plan: UpsamplePlan, region: Region
     }
   }
   return result;
-}
-
-/** The output samples with at least one tap inside of the bounding box of the positive logits. */
-function reachOfPositive(lowRes: Float32Array, plan: UpsamplePlan): Region {
-  const side = plan.lowResSide;
-  let xMin = side;
-  let xMax = -1;
-  let yMin = side;
-  let yMax = -1;
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      if (!(lowRes[y * side + x]! > 0)) continue;
-      xMin = Math.min(xMin, x);
-      xMax = Math.max(xMax, x);
-      yMin = Math.min(yMin, y);
-      yMax = y;
-    }
-  }
-  const [left, right] = reachOnAxis(plan.x.starts, xMin, xMax);
-  const [top, bottom] = reachOnAxis(plan.y.starts, yMin, yMax);
-  return { left, right, top, bottom };
-}
-
-/** Starts grow monotonically. A sample with start s has the taps s, s + 1, s + 2. */
-function reachOnAxis(starts: Int32Array, lowest: number, highest: number): readonly [from: number, to: number] {
-  let from = 0;
-  while (from < starts.length && starts[from]! + 2 < lowest) from++;
-  let to = from;
-  while (to < starts.length && starts[to]! <= highest) to++;
-  return [from, to];
 }
