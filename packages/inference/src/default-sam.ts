@@ -8,7 +8,7 @@ import { absorbProjections, cutSamDecoder } from "@samrefine/models/onnx";
 
 const manifestName = "manifest.json";
 /** Raised with everything that changes the files: folders of an older version are written anew. */
-const version = "1.1.0";
+const version = "1.2.0";
 
 export interface PreparedModel {
   readonly manifest: OfficialSamManifest;
