@@ -172,6 +172,7 @@ async function click(who: Side, x: number, y: number): Promise<number> {
         point_labels: new ort.Tensor("float32", Float32Array.of(1, -1), [1, 2]),
         mask_input: new ort.Tensor("float32", new Float32Array(256 * 256), [1, 1, 256, 256]),
         has_mask_input: new ort.Tensor("float32", Float32Array.of(0), [1]),
+        ...(who === "bare" ? {} : { token_mask: new ort.Tensor("float32", Float32Array.of(1, 1), [1, 2]) }),
       });
     }
   }

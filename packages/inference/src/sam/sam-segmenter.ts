@@ -30,7 +30,7 @@ import { float32Output, type ModelSession } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import type { DecodeBatch, DecoderInterface } from "./decoder-interface.ts";
-import { decoderPrompt, groupForBatching } from "./decoder-prompt.ts";
+import { decoderPrompt, fillUp, groupForBatching } from "./decoder-prompt.ts";
 import { encoderInputLength, fillEncoderInput, type PixelRecipe } from "./encoder-input.ts";
 import { declaredCapabilities } from "./family.ts";
 import { frameOf, type SamFrame } from "./frame.ts";
@@ -150,14 +150,16 @@ export class SamSegmenter implements PromptableSegmenter {
         hint: "Encode the image with the same model that decodes.",
       });
     }
-    const { manifest, queue, decoderInterface } = this.#parts;
+    const { manifest, queue, runtime, decoderInterface } = this.#parts;
     const { stored } = embedding;
     const frame = this.#frameOf(embedding.geometry);
     const geometry = options.outputGeometry ?? embedding.geometry;
     const plan = this.#planFor(frame, geometry);
+    const isFilled = runtime.preparesPerShape && decoderInterface.hidesFillers;
     const asked = prompts.map((prompt, index) => {
       this.#requireUnderstood(prompt, options.maskChoice);
-      return decoderPrompt(prompt, index, frame, decoderInterface.padding);
+      const tokens = decoderPrompt(prompt, index, frame, decoderInterface.padding);
+      return isFilled ? fillUp(tokens) : tokens;
     });
     const { batch: canBatch } = this.capabilities;
     const largestBatch = (prompt: Prompt) => (canBatch ? decoderInterface.largestBatch(prompt) : 1);

@@ -1,6 +1,6 @@
 import { DecoderGraph, type Projection } from "./decoder-graph.ts";
 import { referencedNames } from "./graph-walk.ts";
-import { decodeModel, encodeModel } from "./model-proto.ts";
+import { decodeModel, encodeModel, type ValueInfoProto } from "./model-proto.ts";
 import { NodeWriter } from "./node-writer.ts";
 
 const layers = 2;
@@ -12,10 +12,14 @@ const mostTokensAbsorbed = 16;
 const maskTokens = 4;
 /** One for the claims, and those of the masks; they come first. */
 const tokensRead = 1 + maskTokens;
+/** Taken off the score of a token that does not count, of which softmax then leaves nothing. */
+const unseen = 1e9;
 
 /**
- * Rewrites a decoder that `cutSamDecoder` made so that it computes the same with about half of the multiplications. Inputs
- * and outputs stay as they are; answers differ by the order of floating-point sums alone.
+ * Rewrites a decoder that `cutSamDecoder` made so that it computes the same with about half of the multiplications.
+ * Answers differ by the order of floating-point sums alone. Outputs stay as they are; there is one more input, `token_mask`
+ * [prompts, tokens]: 1 where a token of the prompt counts, 0 where it only fills up the list, so that prompts of different
+ * lengths share a shape, and a run. Nothing looks at a token that is 0, whatever its place and label.
  *
  * SAM's decoder projects all 4096 places of the image again and again, to 128 channels and back, only to let 7 or so tokens
  * look at them. Multiplication is associative, so the tokens are projected instead: with q the queries of the tokens and X
@@ -34,10 +38,11 @@ export function absorbProjections(bytes: Uint8Array, origin = "the SAM decoder")
   const writer = new NodeWriter("/absorbed");
   const image = writeImage(writer, source);
   const tokenCount = writer.op("Gather", [writer.op("Shape", [source.tokens]), writer.integers(1)]);
+  const hidden = writeHidden(writer);
   const [answers = "", places = ""] = writer.choose(
     writer.op("Less", [tokenCount, writer.integers(mostTokensAbsorbed + 1)]),
-    (body) => writeTransformer(body, source, image, absorbedAttention(body, source)),
-    (body) => writeTransformer(body, source, image, plainAttention(body, source)),
+    (body) => writeTransformer(body, source, { ...image, hidden }, absorbedAttention(body, source, hidden)),
+    (body) => writeTransformer(body, source, { ...image, hidden }, plainAttention(body, source, hidden)),
   );
   const upscaled = writeUpscaling(writer, source, places);
   const ending = new NodeWriter("/masks");
@@ -53,8 +58,25 @@ export function absorbProjections(bytes: Uint8Array, origin = "the SAM decoder")
   const constants = [...(model.graph.initializer ?? []), ...writer.constants, ...ending.constants];
   return encodeModel({
     ...model,
-    graph: { ...model.graph, node: nodes, initializer: constants.filter(({ name }) => used.has(name ?? "")) },
+    graph: {
+      ...model.graph,
+      node: nodes,
+      initializer: constants.filter(({ name }) => used.has(name ?? "")),
+      input: [...(model.graph.input ?? []), tokenMask],
+    },
   });
+}
+
+const tokenMask: ValueInfoProto = {
+  name: "token_mask",
+  type: { tensorType: { elemType: 1, shape: { dim: [{ dimParam: "prompts" }, { dimParam: "tokens" }] } } },
+};
+
+/** [prompts, 1, tokens, the decoder's own among them], to be added to scores: 0 where a token counts. */
+function writeHidden(writer: NodeWriter): string {
+  const fillers = writer.op("Sub", ["token_mask", writer.floats(Float32Array.of(1))]);
+  const ofPrompt = writer.op("Mul", [fillers, writer.floats(Float32Array.of(unseen))]);
+  return writer.reshape(writer.op("Pad", [ofPrompt, writer.integers(0, tokensRead, 0, 0)]), 0, 1, -1);
 }
 
 /** [prompts or 1, places, channels]: the embedding with the masks' part, and the encoding of the places. */
@@ -90,7 +112,7 @@ interface CrossAttention {
 function writeTransformer(
   writer: NodeWriter,
   source: DecoderGraph,
-  { image, encoding }: ImageTokens,
+  { image, encoding, hidden }: ImageTokens & { readonly hidden: string },
   attention: CrossAttention,
 ): readonly [tokens: string, image: string] {
   const add = (a: string, b: string) => writer.op("Add", [a, b]);
@@ -102,13 +124,13 @@ function writeTransformer(
   for (let layer = 0; layer < layers; layer++) {
     const at = `layers.${layer}`;
     const asking = layer === 0 ? tokens : add(tokens, prompt);
-    const looked = attend(writer, source, `${at}.self_attn`, asking, asking, tokens);
+    const looked = attend(writer, source, `${at}.self_attn`, { asking, asked: asking, values: tokens, hidden });
     tokens = norm(layer === 0 ? looked : add(tokens, looked), `${at}.norm1`);
     const located = add(places, encoding);
     const seen = attention.tokensToImage(`${at}.cross_attn_token_to_image`, add(tokens, prompt), located, places);
     tokens = norm(add(tokens, seen), `${at}.norm2`);
-    const hidden = writer.op("Relu", [linear(tokens, `${at}.mlp.lin1`)]);
-    tokens = norm(add(tokens, linear(hidden, `${at}.mlp.lin2`)), `${at}.norm3`);
+    const active = writer.op("Relu", [linear(tokens, `${at}.mlp.lin1`)]);
+    tokens = norm(add(tokens, linear(active, `${at}.mlp.lin2`)), `${at}.norm3`);
     const told = attention.imageToTokens(`${at}.cross_attn_image_to_token`, add(tokens, prompt), tokens, located);
     places = writePlaceNorm(writer, add(places, told), source, `${at}.norm4`);
   }
@@ -120,33 +142,41 @@ function writeTransformer(
   return [norm(add(read(tokens), seen), "norm_final_attn"), places];
 }
 
+interface Attention {
+  readonly asking: string;
+  readonly asked: string;
+  readonly values: string;
+  /** {@link writeHidden} for what is asked; none when all of it counts. */
+  readonly hidden?: string;
+}
+
 /** Multi-head attention with all its projections: what is asking for, what is asked, and the values that come of it. */
 function attend(
   writer: NodeWriter,
   source: DecoderGraph,
   name: string,
-  asking: string,
-  asked: string,
-  values: string,
+  { asking, asked, values, hidden }: Attention,
 ): string {
   const of = (part: string) => source.projection(`${name}.${part}`);
   const part = (x: string, by: Projection) => splitHeads(writer, writeLinear(writer, x, by), source.heads);
   const size = of("q_proj").to / source.heads;
-  const weights = attentionWeights(writer, part(asking, of("q_proj")), part(asked, of("k_proj")), size);
+  const scores = attentionScores(writer, part(asking, of("q_proj")), part(asked, of("k_proj")), size);
+  const visible = hidden === undefined ? scores : writer.op("Add", [scores, writer.reshape(hidden, 0, 1, 1, -1)]);
+  const weights = writer.op("Softmax", [visible], { axis: { int: -1 } });
   const seen = joinHeads(writer, writer.op("MatMul", [weights, part(values, of("v_proj"))]));
   return writeLinear(writer, seen, of("out_proj"));
 }
 
 /** As it is written in transformer.py: keys, values and queries of all places. */
-function plainAttention(writer: NodeWriter, source: DecoderGraph): CrossAttention {
+function plainAttention(writer: NodeWriter, source: DecoderGraph, hidden: string): CrossAttention {
   return {
-    tokensToImage: (name, asking, asked, values) => attend(writer, source, name, asking, asked, values),
-    imageToTokens: (name, asked, values, asking) => attend(writer, source, name, asking, asked, values),
+    tokensToImage: (name, asking, asked, values) => attend(writer, source, name, { asking, asked, values }),
+    imageToTokens: (name, asked, values, asking) => attend(writer, source, name, { asking, asked, values, hidden }),
   };
 }
 
 /** The same with the projections of the places moved to the tokens. */
-function absorbedAttention(writer: NodeWriter, source: DecoderGraph): CrossAttention {
+function absorbedAttention(writer: NodeWriter, source: DecoderGraph, hidden: string): CrossAttention {
   const { channels, heads } = source;
   const perHead = (x: string, by: Projection) => splitHeads(writer, writeLinear(writer, x, by), source.heads);
   /** [heads, size, channels]: a projection's weight, one matrix per head, to be multiplied with what was projected. */
@@ -185,7 +215,8 @@ function absorbedAttention(writer: NodeWriter, source: DecoderGraph): CrossAtten
         source.values(q.bias).map((value) => value * scale),
         [heads, q.to / heads, 1],
       );
-      const offset = writer.reshape(writer.op("MatMul", [keys, bias]), 0, 1, -1);
+      const ofTokens = writer.op("Add", [writer.reshape(writer.op("MatMul", [keys, bias]), 0, heads, -1), hidden]);
+      const offset = writer.reshape(ofTokens, 0, 1, -1);
       const scores = writer.op("Add", [writer.op("MatMul", [located, writer.transpose(keysAsked, 0, 2, 1)]), offset]);
       const weights = writer.op("Softmax", [writer.reshape(scores, 0, 0, heads, -1)], { axis: { int: -1 } });
       const outOfHeads = writer.floats(source.values(out.weight), [heads, out.from / heads, out.to]);
@@ -303,9 +334,8 @@ function joinRows(writer: NodeWriter, x: string, width: number): string {
   return writer.reshape(x, 0, -1, width);
 }
 
-/** Softmax of q kᵀ / √size over the last axis. */
-function attentionWeights(writer: NodeWriter, queries: string, keys: string, size: number): string {
+/** q kᵀ / √size. */
+function attentionScores(writer: NodeWriter, queries: string, keys: string, size: number): string {
   const scores = writer.op("MatMul", [queries, writer.transpose(keys, 0, 1, 3, 2)]);
-  const scaled = writer.op("Mul", [scores, writer.floats(Float32Array.of(1 / Math.sqrt(size)), [])]);
-  return writer.op("Softmax", [scaled], { axis: { int: -1 } });
+  return writer.op("Mul", [scores, writer.floats(Float32Array.of(1 / Math.sqrt(size)), [])]);
 }
