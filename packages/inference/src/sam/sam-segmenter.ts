@@ -26,7 +26,7 @@ import {
 import { embeddingKey } from "../cache/embedding-key.ts";
 import type { TieredCache } from "../cache/tiered-cache.ts";
 import { requireAlive } from "../engine/lifetime.ts";
-import { float32Output, type ModelSession } from "../engine/model-session.ts";
+import { float32Output, type ModelSession, type RunMeter } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import type { DecodeBatch, DecoderInterface } from "./decoder-interface.ts";
@@ -46,6 +46,7 @@ export interface SamParts {
   readonly decoder: ModelSession;
   readonly decoderInterface: DecoderInterface;
   readonly runtime: OnnxRuntime;
+  readonly meter: RunMeter;
   readonly queue: RunQueue;
   readonly cache: TieredCache;
   readonly precision: EmbeddingPrecision;
@@ -194,12 +195,14 @@ export class SamSegmenter implements PromptableSegmenter {
   }
 
   async #runEncoder(image: Image2D, options: EncodeOptions): Promise<StoredEmbedding> {
-    const { encoder, runtime, decoderInterface, precision } = this.#parts;
+    const { encoder, runtime, meter, decoderInterface, precision } = this.#parts;
     const frame = this.#frameOf(image.geometry);
     const recipe = this.#recipe;
     const length = encoderInputLength(frame, recipe.layout);
     if (this.#encoderInput?.length !== length) this.#encoderInput = new Float32Array(length);
+    const start = performance.now();
     fillEncoderInput(this.#encoderInput, image, options.displayRange, frame, recipe);
+    meter.encoderInput += performance.now() - start;
     const { side, scaled } = frame;
     const dims = recipe.layout === "interleaved" ? [scaled.rows, scaled.columns, 3] : [1, 3, side, side];
     const input = runtime.tensor(this.#encoderInput, dims);
