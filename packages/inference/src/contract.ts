@@ -26,6 +26,8 @@ export interface InferenceStats {
   readonly cache?: CacheStats;
   /** Milliseconds spent in `session.run` since the start, by model role, for the overhead benchmark. */
   readonly runMs: { readonly unet: number; readonly encoder: number; readonly decoder: number };
+  /** Milliseconds spent in making the input of SAM's encoder from images: window, resize, standardisation. */
+  readonly encoderInputMs: number;
 }
 
 export interface LoadOptions extends TaskOptions {

@@ -24,6 +24,7 @@ test("the report says what runs, why, how long, and what the caches did", () => 
       cacheHits: 5,
       cacheMisses: 1,
       runMs: { unet: 1500, encoder: 2000, decoder: 30 },
+      encoderInputMs: 12,
       cache: {
         memory: { hits: 3, misses: 3, entries: 2, bytes: 2 ** 22, limitBytes: 2 ** 26 },
         stored: {

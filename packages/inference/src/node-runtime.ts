@@ -50,6 +50,7 @@ interface OrtModule {
 function nodeRuntime(ort: OrtModule, backend: BackendReport): OnnxRuntime {
   return {
     backend,
+    preparesPerShape: backend.provider === "webgpu",
     createSession: (model, { plansMemory = true } = {}) =>
       ort.InferenceSession.create(model, {
         enableMemPattern: plansMemory,

@@ -39,6 +39,7 @@ export async function createWebRuntime(options: WebRuntimeOptions): Promise<Onnx
       description,
       onnxruntimeVersion: ort.env.versions.web ?? ort.env.versions.common,
     },
+    preparesPerShape: false,
     createSession: (model, { plansMemory = true } = {}) =>
       ort.InferenceSession.create(model, {
         executionProviders: ["wasm"],

@@ -31,6 +31,7 @@ export async function createWebgpuRuntime(options: WebgpuRuntimeOptions): Promis
       onnxruntimeVersion: ort.env.versions.web ?? ort.env.versions.common,
       gpu,
     },
+    preparesPerShape: true,
     createSession: (model, { deviceOutputs = [] } = {}) =>
       ort.InferenceSession.create(model, {
         executionProviders: ["webgpu"],

@@ -45,7 +45,7 @@ export class InProcessEngine implements InferenceEngine {
   readonly #queue = new RunQueue();
   readonly #cache: TieredCache;
   readonly #precision: EmbeddingPrecision;
-  readonly #meter: RunMeter = { unet: 0, encoder: 0, decoder: 0 };
+  readonly #meter: RunMeter = { unet: 0, encoder: 0, decoder: 0, encoderInput: 0 };
   readonly #models = new Set<LoadedModel>();
   readonly #held = new Set<SamEmbedding>();
   #disposed = false;
@@ -129,6 +129,7 @@ export class InProcessEngine implements InferenceEngine {
       decoder,
       decoderInterface: decoderInterface(manifest, decoder.tensorNames),
       runtime: this.#runtime,
+      meter: this.#meter,
       queue: this.#queue,
       cache: this.#cache,
       precision: this.#precision,
@@ -148,6 +149,7 @@ export class InProcessEngine implements InferenceEngine {
     const cache = await this.#cache.stats();
     // A miss in memory that storage answered.
     const storedHits = cache.stored?.hits ?? 0;
+    const { encoderInput, ...runMs } = this.#meter;
     let sessions = 0;
     for (const model of this.#models) sessions += model.sessions;
     return {
@@ -157,7 +159,8 @@ export class InProcessEngine implements InferenceEngine {
       cacheHits: cache.memory.hits + storedHits,
       cacheMisses: cache.memory.misses - storedHits,
       cache,
-      runMs: { ...this.#meter },
+      runMs,
+      encoderInputMs: encoderInput,
     };
   }
 

@@ -6,8 +6,8 @@ import type { OnnxRuntime, OnnxSession } from "./runtime.ts";
 
 export type ModelRole = "unet" | "encoder" | "decoder";
 
-/** Milliseconds spent in `session.run`, by role. */
-export type RunMeter = Record<ModelRole, number>;
+/** Milliseconds spent in `session.run`, by role, and in making the encoder's input. */
+export type RunMeter = Record<ModelRole | "encoderInput", number>;
 
 export interface ModelSessionOptions {
   readonly runtime: OnnxRuntime;

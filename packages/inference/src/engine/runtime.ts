@@ -31,6 +31,11 @@ export interface SessionSettings {
 /** ONNX Runtime with its provider chosen. The engine and the adapters know nothing more of it. */
 export interface OnnxRuntime {
   readonly backend: BackendReport;
+  /**
+   * Whether it prepares its kernels anew for every shape of the inputs (WebGPU). Lists of tokens are then filled up to a few
+   * lengths, where the decoder can tell what fills them.
+   */
+  readonly preparesPerShape: boolean;
   /** Rejects when the device is lost, after which runs may never end; absent where no device can be lost. */
   readonly lost?: Promise<never>;
   createSession(model: Uint8Array, settings?: SessionSettings): Promise<OnnxSession>;

@@ -236,6 +236,7 @@ class Ladder implements LadderEngine {
         encoder: sum(({ runMs }) => runMs.encoder),
         decoder: sum(({ runMs }) => runMs.decoder),
       },
+      encoderInputMs: sum(({ encoderInputMs }) => encoderInputMs),
       ...(base?.cache ? { cache: base.cache } : {}),
     };
   }

@@ -40,6 +40,8 @@ export interface DecoderInterface {
   readonly outputs: readonly string[];
   /** Who adds the "no point" token that PyTorch's predictor gives a prompt without a box. */
   readonly padding: "caller" | "graph";
+  /** Whether the graph can be told that tokens only fill up a list; it then leaves them out exactly. */
+  readonly hidesFillers: boolean;
   /** Numbers of the mask tokens that a run answers with, in the order of the output. */
   readonly tokens: readonly number[];
   /** Including a box, which is two; undefined: any number. */

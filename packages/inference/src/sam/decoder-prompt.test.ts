@@ -1,6 +1,6 @@
 import type { Prompt } from "@samrefine/core";
 import { describe, expect, test } from "vitest";
-import { decoderPrompt, groupForBatching } from "./decoder-prompt.ts";
+import { decoderPrompt, fillUp, groupForBatching } from "./decoder-prompt.ts";
 import { letterbox } from "./frame.ts";
 
 const geometry = { rows: 512, columns: 1024 };
@@ -45,6 +45,14 @@ describe("decoderPrompt", () => {
   ])("%s is refused", (_, prompt) => {
     expect(() => encode(prompt)).toThrow(expect.objectContaining({ code: "prompt-out-of-bounds" }));
   });
+});
+
+test("a prompt that is filled up keeps its tokens first, and knows how many they are", () => {
+  const { coordinates, labels, counted } = fillUp(encode({ points: [foreground], box }));
+  expect(counted).toBe(3);
+  expect([...labels]).toEqual([1, 2, 3, -1, -1, -1, -1, -1]);
+  expect([...coordinates]).toEqual([10, 20, 5, 6, 7, 8, ...new Array<number>(10).fill(0)]);
+  expect(fillUp(encode({ points: new Array(8).fill(foreground) })).labels.length).toBe(16);
 });
 
 test("a batch holds one number of tokens, masks or none, and at most so many prompts", () => {

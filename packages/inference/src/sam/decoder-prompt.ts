@@ -10,6 +10,8 @@ export interface DecoderPrompt {
   readonly coordinates: Float32Array;
   /** [token]: 1 foreground, 0 background, 2 and 3 the corners of a box, -1 no point (methods.md 6.1). */
   readonly labels: Float32Array;
+  /** How many tokens count, from the first on; the others only fill up the list. */
+  readonly counted: number;
   readonly prompt: Prompt;
 }
 
@@ -55,12 +57,32 @@ export function decoderPrompt(
     coordinates.push(0, 0);
     labels.push(-1);
   }
-  return { index, coordinates: Float32Array.from(coordinates), labels: Float32Array.from(labels), prompt };
+  return {
+    index,
+    coordinates: Float32Array.from(coordinates),
+    labels: Float32Array.from(labels),
+    counted: labels.length,
+    prompt,
+  };
+}
+
+/** Lists of tokens are filled up to a multiple of this: nearly all prompts then have one length. */
+const filledMultiple = 8;
+
+/** The same prompt with tokens that do not count behind its own, for decoders that can hide them. */
+export function fillUp(prompt: DecoderPrompt): DecoderPrompt {
+  const length = Math.ceil(prompt.counted / filledMultiple) * filledMultiple;
+  const coordinates = new Float32Array(length * 2);
+  coordinates.set(prompt.coordinates);
+  const labels = new Float32Array(length).fill(-1);
+  labels.set(prompt.labels);
+  return { ...prompt, coordinates, labels };
 }
 
 /**
  * Prompts that can share one run: the same number of tokens, and all with a mask or all without. Shorter lists are not
- * filled up with "no point" tokens, because those are learned embeddings that the decoder attends to: they change the mask.
+ * filled up with "no point" tokens, because those are learned embeddings that the decoder attends to: they change the mask,
+ * unless it can be told to leave them out ({@link fillUp}).
  */
 export function groupForBatching(
   prompts: readonly DecoderPrompt[],

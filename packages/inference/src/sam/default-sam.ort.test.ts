@@ -8,7 +8,8 @@ import { absorbProjections, cutSamDecoder, inspectModel } from "@samrefine/model
 import { InferenceSession, Tensor } from "onnxruntime-node";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { unpackEmbedding } from "../cache/embedding.ts";
-import { createNodeEngine, type InferenceEngine, prepareDefaultSam } from "../node.ts";
+import { InProcessEngine } from "../engine/in-process-engine.ts";
+import { createNodeEngine, createNodeRuntime, type InferenceEngine, prepareDefaultSam } from "../node.ts";
 import { diskImage } from "../testing/disk-image.ts";
 import type { SamEmbedding } from "./sam-segmenter.ts";
 
@@ -55,17 +56,20 @@ describe("prepareDefaultSam", () => {
     expect(cut.inputs.map((input) => input.name)).not.toContain("orig_im_size");
     const written = inspectModel(await readFile(join(folder, "decoder.onnx")));
     expect(written.nodes).toBeLessThan(600);
-    expect({ ...written, nodes: 0, initializers: 0 }).toEqual({ ...cut, nodes: 0, initializers: 0 });
+    const tokenMask = { ...cut.inputs[0], name: "token_mask", dims: ["prompts", "tokens"] };
+    const inputs = [...cut.inputs, tokenMask];
+    expect({ ...written, nodes: 0, initializers: 0 }).toEqual({ ...cut, inputs, nodes: 0, initializers: 0 });
   });
 
-  // Few tokens are absorbed, many are not; a mask takes another branch; prompts of a batch share what is of the image.
+  // Few tokens are absorbed, many are not; a mask takes another branch; prompts of a batch share what is of the image. What
+  // fills up a list is hidden from all, whatever it is.
   test.each([
-    { prompts: 1, tokens: 2, hasMask: false },
-    { prompts: 3, tokens: 3, hasMask: false },
-    { prompts: 2, tokens: 4, hasMask: true },
-    { prompts: 1, tokens: 30, hasMask: false },
-    { prompts: 2, tokens: 30, hasMask: true },
-  ])("its decoder answers as the cut one does: %o", async ({ prompts, tokens, hasMask }) => {
+    { prompts: 1, tokens: 2, fillers: 0, hasMask: false },
+    { prompts: 3, tokens: 3, fillers: 0, hasMask: false },
+    { prompts: 2, tokens: 4, fillers: 4, hasMask: true },
+    { prompts: 1, tokens: 30, fillers: 2, hasMask: false },
+    { prompts: 2, tokens: 30, fillers: 0, hasMask: true },
+  ])("its decoder answers as the cut one does: %o", async ({ prompts, tokens, fillers, hasMask }) => {
     const wave = (length: number, step: number, size: number) =>
       Float32Array.from({ length }, (_, i) => Math.sin(i * step) * size);
     const float = (data: Float32Array, dims: number[]) => new Tensor("float32", data, dims);
@@ -82,14 +86,31 @@ describe("prepareDefaultSam", () => {
       mask_input: float(wave(prompts * 256 * 256, 0.001, 8), [prompts, 1, 256, 256]),
       has_mask_input: float(Float32Array.of(hasMask ? 1 : 0), [1]),
     };
-    const answer = async (bytes: Uint8Array) => {
+    const length = tokens + fillers;
+    /** [prompts, tokens x width] with `filler` behind every row. */
+    const filledUp = ({ data }: Tensor, width: number, filler: number) => {
+      const result = new Float32Array(prompts * length * width).fill(filler);
+      for (let row = 0; row < prompts; row++) {
+        const tokensOfRow = (data as Float32Array).subarray(row * tokens * width, (row + 1) * tokens * width);
+        result.set(tokensOfRow, row * length * width);
+      }
+      return result;
+    };
+    const ones = float(new Float32Array(prompts * tokens).fill(1), [prompts, tokens]);
+    const filledFeeds = {
+      ...feeds,
+      point_coords: float(filledUp(feeds.point_coords, 2, 700), [prompts, length, 2]),
+      point_labels: float(filledUp(feeds.point_labels, 1, 1), [prompts, length]),
+      token_mask: float(filledUp(ones, 1, 0), [prompts, length]),
+    };
+    const answer = async (bytes: Uint8Array, given: Record<string, Tensor>) => {
       const session = await InferenceSession.create(bytes, { intraOpNumThreads: 2, logSeverityLevel: 3 });
-      const outputs = await session.run(feeds);
+      const outputs = await session.run(given);
       await session.release();
       return outputs;
     };
-    const cut = await answer(cutSamDecoder(await exportedDecoder()));
-    const written = await answer(await readFile(join(folder, "decoder.onnx")));
+    const cut = await answer(cutSamDecoder(await exportedDecoder()), feeds);
+    const written = await answer(await readFile(join(folder, "decoder.onnx")), filledFeeds);
     for (const name of ["low_res_masks", "iou_predictions"]) {
       const [expected, found] = [cut[name]!, written[name]!];
       expect(found.dims).toEqual(expected.dims);
@@ -194,11 +215,46 @@ describe("the default SAM", () => {
       [2, 3, -1],
     ]) {
       const coordinates = Float32Array.from([...corners, 0, 0]).subarray(0, codes.length * 2);
-      logits.push((await session.run(decoderFeeds(coordinates, codes))).low_res_masks!.data as Float32Array);
+      const token_mask = new Tensor("float32", new Float32Array(codes.length).fill(1), [1, codes.length]);
+      const feeds = { ...decoderFeeds(coordinates, codes), token_mask };
+      logits.push((await session.run(feeds)).low_res_masks!.data as Float32Array);
     }
     await session.release();
     const difference = largestDifference(logits[0]!.subarray(0, 65536), logits[1]!.subarray(0, 65536));
     expect(difference).toBeGreaterThan(0.1);
+  });
+
+  test("where a runtime prepares for every shape, prompts of any length have one, and their answers", async () => {
+    const runtime = await createNodeRuntime({ threads: 2 });
+    const shapes: string[] = [];
+    const preparing = new InProcessEngine({
+      readFile: (path) => readFile(path),
+      runtime: {
+        ...runtime,
+        preparesPerShape: true,
+        tensor: (data, dims) => {
+          if (dims.length === 3) shapes.push(dims.join(" x "));
+          return runtime.tensor(data, dims);
+        },
+      },
+    });
+    const { manifest, manifestPath } = await prepareDefaultSam(folder);
+    const filling = await preparing.loadPromptable(manifest, manifestPath);
+    const theirs = await filling.encode(image, { displayRange: { lower: 0, upper: 255 } });
+    const points = [{ x: 220, y: 180, label: "foreground" as const }];
+    const prompts: Prompt[] = [
+      { segment: 1, geometry, box },
+      { segment: 2, geometry, points },
+      { segment: 3, geometry, box, points },
+    ];
+    const answers = await filling.decode(theirs, prompts, { logits: "omit" });
+    expect(shapes).toEqual(["3 x 8 x 2"]);
+    for (const [index, prompt] of prompts.entries()) {
+      const [alone] = await sam.decode(embedding, [prompt], { logits: "omit" });
+      expect(answers[index]!.token).toBe(alone!.token);
+      expect(largestDifference(answers[index]!.lowResLogits.data, alone!.lowResLogits.data)).toBeLessThan(2e-3);
+    }
+    await preparing.dispose();
   });
 
   test("an uncut decoder is cut and rewritten when it is loaded, and answers the same", async () => {

@@ -14,7 +14,7 @@ export function decoderInterface(manifest: PromptableManifest, decoder: TensorNa
   switch (manifest.family) {
     case "sam-cut":
     case "sam-official":
-      return officialInterface(manifest.encoder);
+      return officialInterface(manifest.encoder, decoder);
     case "transformers-sam":
       return transformersSamInterface;
     case "transformers-sam2":

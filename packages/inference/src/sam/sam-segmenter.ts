@@ -1,6 +1,7 @@
 import {
   type DecodeOptions,
   type EncodeOptions,
+  type GridSize,
   type Image2D,
   type ImageEmbedding,
   type ImageGeometry,
@@ -25,11 +26,11 @@ import {
 import { embeddingKey } from "../cache/embedding-key.ts";
 import type { TieredCache } from "../cache/tiered-cache.ts";
 import { requireAlive } from "../engine/lifetime.ts";
-import { float32Output, type ModelSession } from "../engine/model-session.ts";
+import { float32Output, type ModelSession, type RunMeter } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import type { DecodeBatch, DecoderInterface } from "./decoder-interface.ts";
-import { decoderPrompt, groupForBatching } from "./decoder-prompt.ts";
+import { decoderPrompt, fillUp, groupForBatching } from "./decoder-prompt.ts";
 import { encoderInputLength, fillEncoderInput, type PixelRecipe } from "./encoder-input.ts";
 import { declaredCapabilities } from "./family.ts";
 import { frameOf, type SamFrame } from "./frame.ts";
@@ -45,6 +46,7 @@ export interface SamParts {
   readonly decoder: ModelSession;
   readonly decoderInterface: DecoderInterface;
   readonly runtime: OnnxRuntime;
+  readonly meter: RunMeter;
   readonly queue: RunQueue;
   readonly cache: TieredCache;
   readonly precision: EmbeddingPrecision;
@@ -96,6 +98,8 @@ export class SamSegmenter implements PromptableSegmenter {
   readonly #parts: SamParts;
   /** What was decoded last, in full precision: clicks follow each other on one image. */
   #unpacked: { readonly of: StoredEmbedding; readonly tensors: Readonly<Record<string, FloatTensor>> } | undefined;
+  /** The way back to the grid that was decoded to last. */
+  #plan: { readonly of: SamFrame; readonly plan: UpsamplePlan } | undefined;
   /** Lent to one encoder run after another; the queue lets only one be under way. */
   #encoderInput: Float32Array | undefined;
   #disposed = false;
@@ -147,14 +151,16 @@ export class SamSegmenter implements PromptableSegmenter {
         hint: "Encode the image with the same model that decodes.",
       });
     }
-    const { manifest, queue, decoderInterface } = this.#parts;
+    const { manifest, queue, runtime, decoderInterface } = this.#parts;
     const { stored } = embedding;
     const frame = this.#frameOf(embedding.geometry);
     const geometry = options.outputGeometry ?? embedding.geometry;
-    const plan = planUpsampling(frame, manifest.lowRes, geometry);
+    const plan = this.#planFor(frame, geometry);
+    const isFilled = runtime.preparesPerShape && decoderInterface.hidesFillers;
     const asked = prompts.map((prompt, index) => {
       this.#requireUnderstood(prompt, options.maskChoice);
-      return decoderPrompt(prompt, index, frame, decoderInterface.padding);
+      const tokens = decoderPrompt(prompt, index, frame, decoderInterface.padding);
+      return isFilled ? fillUp(tokens) : tokens;
     });
     const { batch: canBatch } = this.capabilities;
     const largestBatch = (prompt: Prompt) => (canBatch ? decoderInterface.largestBatch(prompt) : 1);
@@ -189,12 +195,14 @@ export class SamSegmenter implements PromptableSegmenter {
   }
 
   async #runEncoder(image: Image2D, options: EncodeOptions): Promise<StoredEmbedding> {
-    const { encoder, runtime, decoderInterface, precision } = this.#parts;
+    const { encoder, runtime, meter, decoderInterface, precision } = this.#parts;
     const frame = this.#frameOf(image.geometry);
     const recipe = this.#recipe;
     const length = encoderInputLength(frame, recipe.layout);
     if (this.#encoderInput?.length !== length) this.#encoderInput = new Float32Array(length);
+    const start = performance.now();
     fillEncoderInput(this.#encoderInput, image, options.displayRange, frame, recipe);
+    meter.encoderInput += performance.now() - start;
     const { side, scaled } = frame;
     const dims = recipe.layout === "interleaved" ? [scaled.rows, scaled.columns, 3] : [1, 3, side, side];
     const input = runtime.tensor(this.#encoderInput, dims);
@@ -214,6 +222,16 @@ export class SamSegmenter implements PromptableSegmenter {
   #frameOf(image: ImageGeometry): SamFrame {
     const { manifest } = this.#parts;
     return frameOf(image, manifest.frame, frameFit(manifest));
+  }
+
+  #planFor(frame: SamFrame, output: ImageGeometry): UpsamplePlan {
+    const last = this.#plan;
+    const isSame = (a: GridSize, b: GridSize) => a.columns === b.columns && a.rows === b.rows;
+    if (last && isSame(last.of.image, frame.image) && isSame(last.plan.output, output)) return last.plan;
+    const { columns, rows } = output;
+    const plan = planUpsampling(frame, this.#parts.manifest.lowRes, { columns, rows });
+    this.#plan = { of: frame, plan };
+    return plan;
   }
 
   /** @throws RefineError `missing-capability` `configuration`. */

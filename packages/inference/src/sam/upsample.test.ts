@@ -82,7 +82,7 @@ describe("upsample", () => {
     expect(mask).not.toEqual(upsample(lowRes, plan, undefined).mask);
   });
 
-  test("without logits the mask is the same, though only a part of it is computed", () => {
+  test("without logits the mask is the same, though only its outline is interpolated", () => {
     fc.assert(
       fc.property(blob, grid, grid, (lowRes, image, output) => {
         const plan = planUpsampling(letterbox(image, side), lowResSide, output);

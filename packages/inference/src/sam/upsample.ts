@@ -1,4 +1,5 @@
 import { boxAbove, type GridSize, type LogitPatch, type PixelBox, unionBox } from "@samrefine/core";
+import { cutMask } from "./cut-mask.ts";
 import type { SamFrame } from "./frame.ts";
 
 /**
@@ -16,7 +17,7 @@ export interface UpsamplePlan {
   readonly y: AxisTaps;
 }
 
-interface AxisTaps {
+export interface AxisTaps {
   /** First low-resolution index of each output sample; it and the next two count. */
   readonly starts: Int32Array;
   /** Three per output sample, none negative, sum 1. */
@@ -113,21 +114,23 @@ export interface UpsampledMask {
 
 /**
  * Mask and logits on the output grid. Only the part of the grid that is wanted, and that foreground can reach, is computed:
- * weights are never negative, so that no sample is above what all of its taps are not above.
+ * weights are never negative, so that no sample is above what all of its taps are not above. Of the mask alone only the
+ * outline is interpolated.
  *
  * @param lowRes [lowResSide, lowResSide].
  * @param wanted undefined for the mask alone.
  */
 export function upsample(lowRes: Float32Array, plan: UpsamplePlan, wanted: WantedPart | undefined): UpsampledMask {
+  if (wanted === undefined) return { mask: cutMask(lowRes, plan), logits: { box: NOWHERE, data: new Float32Array(0) } };
   const { rows, columns } = plan.output;
   const mask = new Uint8Array(rows * columns);
-  const reach = reachAbove(lowRes, plan, Math.min(0, wanted?.above ?? 0));
-  const box = wanted?.within === undefined ? reach : unionBox([reach, wanted.within]);
+  const reach = reachAbove(lowRes, plan, Math.min(0, wanted.above));
+  const box = wanted.within === undefined ? reach : unionBox([reach, wanted.within]);
   const width = Math.max(0, box.xMax - box.xMin + 1);
   const height = Math.max(0, box.yMax - box.yMin + 1);
-  const logits = new Float32Array(wanted === undefined ? 0 : width * height);
-  const patch = { box: wanted === undefined ? NOWHERE : box, data: logits };
-  if (width * height === 0) return { mask, logits: patch };
+  const logits = new Float32Array(width * height);
+  const patch = { box, data: logits };
+  if (logits.length === 0) return { mask, logits: patch };
 
   const lines = horizontalPass(lowRes, plan, box);
   const firstLine = plan.y.starts[box.yMin]!;
@@ -140,7 +143,7 @@ export function upsample(lowRes: Float32Array, plan: UpsamplePlan, wanted: Wante
     const pixel = row * columns + box.xMin;
     for (let i = 0; i < width; i++) {
       const logit = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
-      if (wanted !== undefined) logits[target + i] = logit;
+      logits[target + i] = logit;
       if (logit > 0) mask[pixel + i] = 1;
     }
   }

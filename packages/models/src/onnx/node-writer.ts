@@ -57,8 +57,10 @@ export class NodeWriter {
   ): string[] {
     const body = (build: (writer: NodeWriter) => readonly string[]) => {
       const writer = new NodeWriter(this.#prefix, { constants: this.constants, names: this.#names });
-      // A result of the body must be made in it.
-      const output = build(writer).map((name) => ({ name: writer.op("Identity", [name]) }));
+      const results = build(writer);
+      // A result of the body must be made in it; only what is not is copied.
+      const made = new Set(writer.nodes.flatMap((node) => node.output ?? []));
+      const output = results.map((name) => ({ name: made.has(name) ? name : writer.op("Identity", [name]) }));
       return { name: this.#name("body"), node: writer.nodes, output };
     };
     const [thenBranch, elseBranch] = [body(whenTrue), body(whenFalse)];

@@ -15,6 +15,7 @@ export const efficientSamInterface: DecoderInterface = {
   optionalInputs: [],
   outputs: ["output_masks", "iou_predictions"],
   padding: "graph",
+  hidesFillers: false,
   tokens: [1, 2, 3],
   mostTokens: 6,
   largestBatch: () => largestBatch,

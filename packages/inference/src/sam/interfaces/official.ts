@@ -1,3 +1,4 @@
+import type { TensorNames } from "@samrefine/models";
 import { float32Output } from "../../engine/model-session.ts";
 import type { DecodeBatch, DecoderInterface, Feed } from "../decoder-interface.ts";
 import { maskInput } from "../mask-input.ts";
@@ -5,19 +6,31 @@ import { maskInput } from "../mask-input.ts";
 /** Bounds memory (a prompt's logits are 1 MiB, its attention several) and the time until a cancellation takes effect. */
 export const largestBatch = 8;
 
-/** The official decoder, cut to its four tokens by `cutSamDecoder` (methods.md 6.1). */
-export function officialInterface(encoder: { readonly input: string; readonly output: string }): DecoderInterface {
+/**
+ * The official decoder, cut to its four tokens by `cutSamDecoder` (methods.md 6.1). What `absorbProjections` makes of it also
+ * takes `token_mask` [prompts, tokens], 0 for tokens that are not there.
+ */
+export function officialInterface(
+  encoder: { readonly input: string; readonly output: string },
+  decoder: TensorNames,
+): DecoderInterface {
+  const hidesFillers = decoder.inputs.includes("token_mask");
   return {
     capabilities: { box: true, backgroundPoints: true, maskInput: true, singleMaskToken: true, batch: true },
     embedding: { [encoder.output]: "image_embeddings" },
     encoderInput: encoder.input,
     inputs: ["point_coords", "point_labels", "mask_input", "has_mask_input"],
-    optionalInputs: [],
+    optionalInputs: ["token_mask"],
     outputs: ["low_res_masks", "iou_predictions"],
     padding: "caller",
+    hidesFillers,
     tokens: [0, 1, 2, 3],
     largestBatch: () => largestBatch,
-    feeds: (batch) => ({ ...pointFeeds(batch), ...maskFeeds(batch) }),
+    feeds: (batch) => ({
+      ...pointFeeds(batch),
+      ...maskFeeds(batch),
+      ...(hidesFillers ? { token_mask: tokenMask(batch) } : {}),
+    }),
     read(outputs, { prompts, lowRes }, origin) {
       return {
         masks: float32Output(outputs, "low_res_masks", [prompts.length, 4, lowRes, lowRes], origin),
@@ -34,6 +47,14 @@ export function pointFeeds({ prompts }: Pick<DecodeBatch, "prompts">): Readonly<
     point_coords: { data: coordinates, dims: [prompts.length, tokens, 2] },
     point_labels: { data: labels, dims: [prompts.length, tokens] },
   };
+}
+
+/** [prompts, tokens] float32: 1 for tokens that count. */
+function tokenMask({ prompts }: Pick<DecodeBatch, "prompts">): Feed {
+  const tokens = prompts[0]?.labels.length ?? 0;
+  const data = new Float32Array(prompts.length * tokens);
+  for (const [row, { counted }] of prompts.entries()) data.fill(1, row * tokens, row * tokens + counted);
+  return { data, dims: [prompts.length, tokens] };
 }
 
 /** `mask_input` [prompts, 1, lowRes, lowRes] and `has_mask_input` [1]. */

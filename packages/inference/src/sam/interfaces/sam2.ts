@@ -23,6 +23,7 @@ export function sam2Interface(decoder: TensorNames): DecoderInterface {
     optionalInputs: ["orig_im_size"],
     outputs: [masks, "iou_predictions"],
     padding: "graph",
+    hidesFillers: false,
     tokens: [1, 2, 3],
     largestBatch: () => 1,
     feeds: (batch) => ({

@@ -17,6 +17,7 @@ export const transformersSamInterface: DecoderInterface = {
   optionalInputs: [],
   outputs: ["iou_scores", "pred_masks"],
   padding: "graph",
+  hidesFillers: false,
   tokens: [1, 2, 3],
   largestBatch: () => largestBatch,
   feeds: ({ prompts }) => inputPoints(joined(prompts), prompts.length),

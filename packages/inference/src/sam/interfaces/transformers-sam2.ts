@@ -19,6 +19,7 @@ export const transformersSam2Interface: DecoderInterface = {
   optionalInputs: [],
   outputs: ["iou_scores", "pred_masks"],
   padding: "graph",
+  hidesFillers: false,
   tokens: [1, 2, 3],
   largestBatch: (prompt) => (prompt.box ? 1 : largestBatch),
   feeds: feedsOf,
