@@ -18,9 +18,14 @@ export interface PixelPoint {
  */
 export function exclusivePixels(mask: Mask, others: readonly Mask[]): Mask {
   const data = mask.data.slice();
+  const box = maskBox(mask);
+  if (box === undefined) return { geometry: mask.geometry, data };
   for (const other of others) {
     if (other === mask) continue;
-    for (let i = 0; i < data.length; i++) if (other.data[i] !== 0) data[i] = 0;
+    for (let y = box.yMin; y <= box.yMax; y++) {
+      const end = y * mask.geometry.columns + box.xMax;
+      for (let i = y * mask.geometry.columns + box.xMin; i <= end; i++) if (other.data[i] !== 0) data[i] = 0;
+    }
   }
   return { geometry: mask.geometry, data };
 }
