@@ -45,6 +45,19 @@ describe("fitQualityModel", () => {
 });
 
 describe("chooseQuality", () => {
+  test("takes the agreement of views where it orders best, which needs no fit", () => {
+    const agreeing = samples(80).map(
+      ({ caseId, dice }, n): QualitySample => ({
+        ...{ caseId, dice },
+        features: { softDice: (n * 0.37) % 1, augmentationAgreement: dice ** 2 },
+      }),
+    );
+    const choice = chooseQuality(agreeing, "made up");
+    expect(choice).toMatchObject({ method: "augmentation-agreement", model: undefined });
+    expect(choice.rankings.map(({ method }) => method)).toEqual(["soft-dice", "augmentation-agreement", "calibrated"]);
+    expect(chooseQuality(agreeing.slice(0, 6), "few").method).toBe("soft-dice");
+  });
+
   test("takes the fit where it orders unseen cases better", () => {
     const choice = chooseQuality(samples(80), "made up");
     expect(choice.method).toBe("calibrated");
