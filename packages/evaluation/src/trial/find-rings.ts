@@ -1,7 +1,10 @@
 import { type DatasetLabels, fillHoles, type GridSize, type RingPair } from "@samrefine/core";
 
-/** Share of the inner class that must lie in the ring's holes, over all slices that show both. */
-const SURROUNDED_SHARE = 0.8;
+/**
+ * Share of the inner class that must lie in the ring's holes, over all slices that show both. A myocardium is open on basal
+ * slices, where the ventricle is largest; classes that lie side by side have no share at all.
+ */
+const SURROUNDED_SHARE = 0.5;
 
 /** A case's labels with the grid of its slices. */
 export interface LabeledSlices {
