@@ -54,12 +54,12 @@ describe("calibrate", () => {
     expect(plan.evidence?.arms.map((arm) => arm.plan)).toEqual([
       ...["raw", "cleanup", "cleanup-all", "cleanup-solid", "raw-flipped", "raw-augmented", "cleanup-augmented"],
       ...["ours", "ours-largest", "ours-components", "ours-small", "ours-flipped"],
-      ...["ours-augmented", "ours-largest-augmented"],
+      ...["ours-augmented", "ours-largest-augmented", "ours-largest-twice"],
     ]);
     expect(plan.evidence?.summary).toMatch(/^SAM refinement is off for this model: on 3 validation images/);
     expect(run.printed).toContain(plan.evidence?.summary);
     expect(plan.evidence?.command).toMatch(
-      /^samrefine calibrate --dataset flat .* --presets raw,cleanup,\S*,ours-largest-augmented /,
+      /^samrefine calibrate --dataset flat .* --presets raw,cleanup,\S*,ours-largest-twice /,
     );
     expect((parseManifest(await json(own), own) as SegmentationManifest).plan).toEqual(plan);
     expect(await readFile(join(dirname(own), "README.md"), "utf8")).toContain(plan.evidence?.summary);

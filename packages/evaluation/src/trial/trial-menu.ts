@@ -30,12 +30,22 @@ const OURS_SMALL: RefinementPlan = {
   cleanUp: [{ kind: "component", keep: "all", minimumArea: 2 }],
 };
 
+const LARGEST_AUGMENTED = augmented("ours-largest", "As ours-largest, with the network's opinion");
+
+const TWICE: RefinementPlan = {
+  ...LARGEST_AUGMENTED,
+  id: "ours-largest-twice",
+  note: "As ours-largest-augmented; then SAM is asked once more, with its own first answer as the mask prompt.",
+  passes: LARGEST_AUGMENTED.passes.flatMap((pass) => [pass, { ...pass, maskInput: "previous-pass" as const }]),
+};
+
 const WITH_SAM: readonly RefinementPlan[] = [
   ...["ours", "ours-largest", "ours-components"].map(presetPlan),
   OURS_SMALL,
   flipped("ours", "As ours, with the network's opinion averaged over the image and its mirror image."),
   augmented("ours", "As ours, with the network's opinion"),
-  augmented("ours-largest", "As ours-largest, with the network's opinion"),
+  LARGEST_AUGMENTED,
+  TWICE,
 ];
 
 /**
