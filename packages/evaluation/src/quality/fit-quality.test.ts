@@ -39,6 +39,12 @@ describe("fitQualityModel", () => {
         "x",
       ),
     ).toBeUndefined();
+    expect(fitQualityModel(samples(20), "two features")).toBeDefined();
+    const three = samples(29).map((sample, n) => ({
+      ...sample,
+      features: { ...sample.features, stability: (n * 0.61) % 1 },
+    }));
+    expect(fitQualityModel(three, "three features")).toBeUndefined();
     const flat = samples(40).map((sample) => ({ ...sample, features: { softDice: 0.9 } }));
     expect(fitQualityModel(flat, "x")).toBeUndefined();
   });

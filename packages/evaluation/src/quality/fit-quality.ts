@@ -20,18 +20,21 @@ export interface QualitySample {
 /** Fewer masks or cases than this fit nothing that would hold elsewhere. */
 const MINIMUM_SAMPLES = 20;
 const MINIMUM_CASES = 5;
+/** With fewer, a fit of many features follows the networks and cases at hand. */
+const MASKS_PER_FEATURE = 10;
 
 /**
  * Fits the logit of the true Dice by a linear combination of standardised features, with a ridge that keeps small samples
  * from following noise.
  *
- * @returns undefined for fewer than 20 masks or 5 cases, or when nothing varies.
+ * @returns undefined for fewer than 20 masks, 5 cases or 10 masks per feature that varies, or when nothing varies.
  */
 export function fitQualityModel(samples: readonly QualitySample[], id: string): QualityModel | undefined {
   if (samples.length < MINIMUM_SAMPLES || new Set(samples.map(({ caseId }) => caseId)).size < MINIMUM_CASES) {
     return undefined;
   }
-  return fitAll(samples, id);
+  const model = fitAll(samples, id);
+  return model !== undefined && samples.length >= MASKS_PER_FEATURE * model.terms.length ? model : undefined;
 }
 
 function fitAll(samples: readonly QualitySample[], id: string): QualityModel | undefined {
