@@ -40,6 +40,7 @@ export * from "./refine/quality-model.ts";
 export * from "./refine/refine.ts";
 export * from "./refine/refine-volume.ts";
 export * from "./refine/result.ts";
+export * from "./refine/second-view.ts";
 export * from "./refine/segment-from-prompts.ts";
 export * from "./refine/volume.ts";
 export * from "./refine/volume-rule.ts";

@@ -7,11 +7,19 @@ import type { LowResLogits, Prompt } from "./prompt/prompt.ts";
 import type { LogitPatch } from "./refine/logit-patch.ts";
 import type { Releasable, TaskOptions } from "./task.ts";
 
+export const TEST_TIME_AUGMENTATIONS = ["none", "horizontal-flip", "flips", "small-changes"] as const;
+
+/**
+ * Which copies of its input a network looks at: the image alone; with its mirror image, left for right; with all four mirror
+ * images; or slightly turned, smaller, larger, brighter and darker, which keeps left and right.
+ */
+export type TestTimeAugmentation = (typeof TEST_TIME_AUGMENTATIONS)[number];
+
 export interface SegmentTaskOptions extends TaskOptions {
   /** Resolved once per image or volume with `resolveIntensity`. */
   readonly intensity: IntensityTransform;
-  /** Average over mirrored copies of the input. Default "none". */
-  readonly testTimeAugmentation?: "none" | "horizontal-flip" | "flips";
+  /** Average over changed copies of the input. Default "none". */
+  readonly testTimeAugmentation?: TestTimeAugmentation;
   /**
    * "logits": segments carry the network's logits instead of probabilities, where its classes are independent and nothing is
    * averaged. It saves an exponential and a logarithm per pixel and class of those that only refine. Default "probabilities".

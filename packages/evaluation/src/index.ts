@@ -12,4 +12,5 @@ export * from "./table/table.ts";
 export * from "./trial/choose-arm.ts";
 export * from "./trial/choose-per-class.ts";
 export * from "./trial/describe-trial.ts";
+export * from "./trial/find-rings.ts";
 export * from "./trial/trial-menu.ts";

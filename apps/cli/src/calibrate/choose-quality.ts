@@ -21,8 +21,8 @@ export function qualitySamples(
 
 /** The plan with the estimate that was chosen for it. */
 export function withQuality(plan: RefinementPlan, { method, model }: QualityChoice): RefinementPlan {
-  if (method === "soft-dice" || model === undefined) return plan;
-  return { ...plan, quality: method, qualityModel: model };
+  if (method === "soft-dice") return plan;
+  return { ...plan, quality: method, ...(model && { qualityModel: model }) };
 }
 
 /** The estimates side by side: how well each finds doubtful masks of cases that it was not fitted on. */

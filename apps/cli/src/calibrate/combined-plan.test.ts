@@ -12,7 +12,7 @@ test("plans that look at other views of the image are families of their own", ()
     "raw-flipped",
     "ours-flipped",
   ]);
-  expect(new Set(families.map(([, family]) => family))).toEqual(new Set(["raw", "raw-flipped"]));
+  expect(new Set(families.map(([, family]) => family))).toEqual(new Set(["raw", "raw-flipped", "raw-augmented"]));
   expect(familyOf(presetPlan("scb-rw"), menu)).toBe("scb-rw");
 });
 

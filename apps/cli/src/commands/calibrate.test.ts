@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parsePlan, presetPlan } from "@samrefine/core";
@@ -6,7 +6,9 @@ import { parseManifest, type SegmentationManifest } from "@samrefine/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { writeDiskDataset, writeThresholdModel } from "../testing/bright-disks.ts";
 import { writeBrightnessSam } from "../testing/brightness-sam.ts";
+import { writeRingDataset, writeRingModel } from "../testing/nested-rings.ts";
 import { runCommand } from "../testing/run-command.ts";
+import { writeSquares } from "../testing/squares.ts";
 
 let root: string;
 let model: string;
@@ -42,20 +44,22 @@ describe("calibrate", () => {
     const run = await calibrate("flat", own, "--sam", contrary, "--write", "--card", "--json", at("run.json"));
     expect(run).toMatchObject({ exitCode: 0, noted: "" });
     const plan = parsePlan(await json(at("plan.json")));
-    expect(plan.id).toBe("raw");
+    // Disks on the coarse grid of this network: several looks at them smooth their borders.
+    expect(plan.id).toBe("raw-augmented");
     expect(plan.evidence).toMatchObject({
       dataset: "flat",
       cases: ["disk4", "disk5", "disk6"],
       model: "threshold 1.0.0",
     });
     expect(plan.evidence?.arms.map((arm) => arm.plan)).toEqual([
-      ...["raw", "cleanup", "cleanup-all", "cleanup-solid", "raw-flipped"],
+      ...["raw", "cleanup", "cleanup-all", "cleanup-solid", "raw-flipped", "raw-augmented", "cleanup-augmented"],
       ...["ours", "ours-largest", "ours-components", "ours-small", "ours-flipped"],
+      ...["ours-augmented", "ours-largest-augmented", "ours-largest-twice"],
     ]);
     expect(plan.evidence?.summary).toMatch(/^SAM refinement is off for this model: on 3 validation images/);
     expect(run.printed).toContain(plan.evidence?.summary);
     expect(plan.evidence?.command).toMatch(
-      /^samrefine calibrate --dataset flat .* --presets raw,cleanup,\S*,ours-flipped /,
+      /^samrefine calibrate --dataset flat .* --presets raw,cleanup,\S*,ours-largest-twice /,
     );
     expect((parseManifest(await json(own), own) as SegmentationManifest).plan).toEqual(plan);
     expect(await readFile(join(dirname(own), "README.md"), "utf8")).toContain(plan.evidence?.summary);
@@ -122,6 +126,52 @@ describe("calibrate", () => {
     const fold = await variant("fold", { id: "fold", trainedOn: [] });
     const run = await calibrate("flat", trained, "--presets", "raw", "--cases", "labeled", "--fold", fold);
     expect(run).toMatchObject({ exitCode: 0, noted: "" });
+  });
+
+  test("finds a ring in the labelled cases, and takes the plan for rings where it wins", async () => {
+    await writeRingDataset(at("rings"));
+    const own = await writeRingModel(at("ring-model"));
+    const run = await calibrate("rings", own, "--sam", sam, "--json", at("rings.json"));
+    expect(run).toMatchObject({ exitCode: 0, noted: "" });
+    const plan = parsePlan(await json(at("plan.json")));
+    expect(plan).toMatchObject({ id: "ours-rings", rings: [{ ring: 1, inner: 2 }] });
+    // SAM sees ring and content as one: only cutting the content out of its answer mends the wall.
+    const dice = new Map(plan.evidence?.arms.map((arm) => [arm.plan, arm.dice]));
+    expect(dice.get("ours-rings")).toBeGreaterThan(0.97);
+    for (const [name, value] of dice) if (name !== "ours-rings") expect(value).toBeLessThan(0.93);
+    expect(plan.evidence?.command).toContain("ours-rings");
+  });
+
+  test("trains the networks of the folds as the model was trained, once", async () => {
+    await writeSquares(at("squares"));
+    const shape = ["--grid", "32x32", "--model-size", "2", "--levels", "2", "--batch", "1", "--threads", "1"];
+    const training = [...["train", "--dataset", at("squares"), ...shape], "--steps", "3", "--out", at("whole")];
+    expect(await runCommand(training)).toMatchObject({ exitCode: 0 });
+    const own = join(at("whole"), "manifest.json");
+    const folds = ["--folds", "2", "--fold-runs", at("runs"), "--presets", "raw,cleanup"];
+    const run = await calibrate("squares", own, ...folds);
+    expect(run).toMatchObject({ exitCode: 0, noted: "" });
+    const { evidence } = parsePlan(await json(at("plan.json")));
+    expect(evidence?.cases).toEqual(["a", "b", "d"]);
+    expect(evidence?.summary).toContain("on 2 labelled (2 folds) and 1 validation images");
+    expect(evidence?.command).toContain("--folds 2 ");
+    const record = (fold: string) => json(at("runs", fold, "metrics.json"));
+    const [first, second] = [await record("fold-1-of-2"), await record("fold-2-of-2")];
+    expect([first.trainingCases, second.trainingCases]).toEqual([["b"], ["a"]]);
+    const whole = await json(at("whole", "metrics.json"));
+    expect(first.configuration).toEqual(whole.configuration);
+    expect(first.losses).toHaveLength(3);
+
+    // What is finished is not trained again; of other cases it is refused.
+    const { mtimeMs } = await stat(at("runs", "fold-1-of-2", "checkpoint.bin"));
+    expect(await calibrate("squares", own, ...folds)).toMatchObject({ exitCode: 0 });
+    expect((await stat(at("runs", "fold-1-of-2", "checkpoint.bin"))).mtimeMs).toBe(mtimeMs);
+    await writeFile(at("other.json"), JSON.stringify({ labeled: ["a", "c"], unlabeled: [], val: ["d"] }));
+    const other = await calibrate("squares", own, ...folds, "--split", at("other.json"));
+    expect(other.exitCode).not.toBe(0);
+    expect(other.noted).toMatch(/is of a run with other cases/);
+    const silent = await calibrate("flat", model, "--folds", "2");
+    expect(silent.noted).toMatch(/How the model was trained cannot be read from .*--metrics/s);
   });
 
   test("a damaged case is reported and the manifest is left alone", async () => {

@@ -1,4 +1,4 @@
-import { basename } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan, type RingPair } from "@samrefine/core";
 import type { CaseScore, QualitySample, TrialArm } from "@samrefine/evaluation";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -22,6 +22,9 @@ import { formatTable } from "../terminal/table.ts";
 interface CalibrateOptions extends CommonOptions, SamOptions {
   readonly model: string;
   readonly fold: readonly string[];
+  readonly folds?: number;
+  readonly foldRuns?: string;
+  readonly metrics?: string;
   readonly presets: readonly string[];
   readonly plan: readonly string[];
   readonly ring: readonly RingPair[];
@@ -56,6 +59,19 @@ export function registerCalibrate(program: Command, context: CommandContext): vo
       append,
       [],
     )
+    .option(
+      "--folds <number>",
+      "train so many networks as the model was trained, each without a part of the labelled cases, and hold the trial on the left-out parts and the validation cases",
+      parseInteger(2),
+    )
+    .option(
+      "--fold-runs <folder>",
+      "where these networks are kept; finished ones are used again (default: beside --out)",
+    )
+    .option(
+      "--metrics <file>",
+      "metrics.json of the model's run, which says how it was trained (default: beside --model)",
+    )
     .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
     .option(
@@ -67,7 +83,7 @@ export function registerCalibrate(program: Command, context: CommandContext): vo
     .option("--plan <file>", "a plan of your own, added to the menu; may be given several times", append, [])
     .option(
       "--ring <ring:inner>",
-      "segment numbers of a class and the class that it surrounds; adds a plan for them to the menu; may be given several times",
+      "segment numbers of a class and the class that it surrounds, for the plan of the menu that treats such pairs; may be given several times (default: found in the labelled cases)",
       (text, list: readonly RingPair[]) => [...list, parseRing(text)],
       [],
     )
@@ -100,17 +116,19 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     import("../calibrate/combined-plan.ts"),
     import("../calibrate/choose-quality.ts"),
   ]);
-  const plans = await menuOf(options);
   const dataset = await openDataset(options.dataset, { split: options.split });
-  const ids = selectCases(dataset, options.cases).slice(0, options.limit);
+  const plans = await menuOf(options, dataset);
+  const ids = trialCases(dataset, options);
+  const trained = options.folds === undefined ? [] : await foldNetworks(options, options.folds, dataset, context);
   const { signal, terminal } = context;
   const engine = await openEngine(options);
   try {
     const unet = await openUnet(engine, options.model, context);
     const folds = [];
-    for (const fold of options.fold) folds.push(await openUnet(engine, fold, context));
+    for (const fold of [...options.fold, ...trained]) folds.push(await openUnet(engine, fold, context));
     for (const { manifest } of [unet, ...folds]) requireSameLabels(dataset, manifest);
-    const unseen = unseenNetworks({ networks: [unet, ...folds], ids, areLabeled: options.cases === "labeled" });
+    const areLabeled = options.cases === "labeled" || options.folds !== undefined;
+    const unseen = unseenNetworks({ networks: [unet, ...folds], ids, areLabeled });
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
     const measure = async (title: string, tried: readonly RefinementPlan[], caseIds: readonly string[]) => {
       const task = { dataset, sam, plans: tried, signal, slicesEvery: options.slicesEvery, measureAll: true };
@@ -153,7 +171,7 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     const facts = {
       dataset: dataset.name,
       cases: measuredIds,
-      casesInWords: casesInWords(measuredIds.length, dataset, options),
+      casesInWords: casesInWords(measuredIds, dataset, options),
       model: `${unet.manifest.id} ${unet.manifest.version}`,
       sam: sam?.modelId,
       command: commandLine(options, plans),
@@ -206,9 +224,53 @@ async function publish(
   }
 }
 
-async function menuOf(options: CalibrateOptions): Promise<readonly RefinementPlan[]> {
+/** With networks for parts of the labelled cases these take part as well. */
+function trialCases(dataset: OpenedDataset, { cases, folds, limit }: CalibrateOptions): readonly string[] {
+  if (folds === undefined) return selectCases(dataset, cases).slice(0, limit);
+  return [...selectCases(dataset, "labeled"), ...dataset.caseIds("val")].slice(0, limit);
+}
+
+async function foldNetworks(
+  options: CalibrateOptions,
+  folds: number,
+  dataset: OpenedDataset,
+  context: CommandContext,
+): Promise<readonly string[]> {
+  const { trainFolds } = await import("../calibrate/train-folds.ts");
+  const runs = options.foldRuns ?? join(dirname(options.out), `${basename(options.out, ".json")}-folds`);
+  const { model, metrics, seed, provider, threads, sam, cache } = options;
+  const running = {
+    ...{ seed, provider },
+    ...(threads === undefined ? {} : { threads }),
+    ...(sam === undefined ? {} : { sam }),
+    ...(cache === undefined ? {} : { cache }),
+  };
+  return await trainFolds({ model, metrics, dataset, folds, runs, running }, context);
+}
+
+/** Anatomy does not change from case to case; a few show what surrounds what. */
+const CASES_WITH_RINGS = 10;
+
+/** Rings are looked for in the labelled cases when none is named and the menu has a plan for them. */
+async function ringsOf(options: CalibrateOptions, dataset: OpenedDataset): Promise<readonly RingPair[]> {
+  if (options.ring.length > 0 || !options.presets.some((name) => ["menu", "ours-rings"].includes(name))) {
+    return options.ring;
+  }
+  const { findRings } = await import("@samrefine/evaluation");
+  const cases = [];
+  for (const id of dataset.caseIds("labeled").slice(0, CASES_WITH_RINGS)) {
+    const { slices } = await dataset.readCase(id);
+    cases.push({ geometry: slices[0]!.geometry, slices: (await dataset.readLabels(id)).slices });
+  }
+  return findRings(
+    cases,
+    dataset.labels.map(({ value }) => value),
+  );
+}
+
+async function menuOf(options: CalibrateOptions, dataset: OpenedDataset): Promise<readonly RefinementPlan[]> {
   const { trialMenu } = await import("@samrefine/evaluation");
-  const menu = trialMenu(options.ring);
+  const menu = trialMenu(await ringsOf(options, dataset));
   const plans = options.presets.flatMap((name) =>
     name === "menu" ? menu : [menu.find(({ id }) => id === name) ?? presetPlan(name)],
   );
@@ -227,10 +289,15 @@ async function menuOf(options: CalibrateOptions): Promise<readonly RefinementPla
   return plans;
 }
 
-function casesInWords(count: number, { dimension }: OpenedDataset, { cases, slicesEvery }: CalibrateOptions): string {
-  const noun = `${dimension === 2 ? "image" : "volume"}${count === 1 ? "" : "s"}`;
-  const thinned = dimension === 3 && slicesEvery > 1 ? ` (one of ${slicesEvery} slices)` : "";
-  return `${count} ${cases === "val" ? "validation" : "labelled"} ${noun}${thinned}`;
+function casesInWords(ids: readonly string[], dataset: OpenedDataset, options: CalibrateOptions): string {
+  const { cases, folds, slicesEvery } = options;
+  const noun = `${dataset.dimension === 2 ? "image" : "volume"}${ids.length === 1 ? "" : "s"}`;
+  const thinned = dataset.dimension === 3 && slicesEvery > 1 ? ` (one of ${slicesEvery} slices)` : "";
+  if (folds === undefined) return `${ids.length} ${cases === "val" ? "validation" : "labelled"} ${noun}${thinned}`;
+  const labeled = dataset.caseIds("labeled").filter((id) => ids.includes(id)).length;
+  const parts = [`${labeled} labelled (${folds} folds)`];
+  if (labeled < ids.length) parts.push(`${ids.length - labeled} validation`);
+  return `${parts.join(" and ")} ${noun}${thinned}`;
 }
 
 function append(file: string, list: readonly string[]): readonly string[] {
@@ -255,12 +322,13 @@ function commandLine(options: CalibrateOptions, plans: readonly RefinementPlan[]
   return [
     ...["samrefine", "calibrate", "--dataset", basename(options.dataset), "--model", options.model],
     ...options.fold.flatMap((fold) => ["--fold", fold]),
+    ...(options.folds === undefined ? [] : ["--folds", String(options.folds)]),
     ...["--presets", named.join(",")],
     ...options.plan.flatMap((file) => ["--plan", file]),
     ...options.ring.flatMap(({ ring, inner }) => ["--ring", `${ring}:${inner}`]),
     ...(options.sam === undefined ? [] : ["--sam", options.sam]),
     ...(options.split === undefined ? [] : ["--split", options.split]),
-    ...["--cases", options.cases],
+    ...(options.folds === undefined ? ["--cases", options.cases] : []),
     ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
     ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),
     ...["--seed", String(options.seed), "--out", basename(options.out)],

@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
+import type { SegmentationManifest } from "@samrefine/models";
 import { type Command, Option } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
 import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
@@ -43,7 +44,11 @@ export function registerCompare(program: Command, context: CommandContext): void
     .requiredOption("--model <manifest>", "manifest.json of the U-Net")
     .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
-    .option("--presets <names>", "plans by name, comma-separated", parseList)
+    .option(
+      "--presets <names>",
+      "plans by name, comma-separated; `model` is the plan that a trial chose for the model",
+      parseList,
+    )
     .option(
       "--plan <file>",
       "a plan of your own; may be given several times",
@@ -82,7 +87,6 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     import("../compare/comparison-report.ts"),
     import("../compare/model-card.ts"),
   ]);
-  const plans = await chosenPlans(options);
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases).slice(0, options.limit);
   const { signal, terminal } = context;
@@ -91,6 +95,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   try {
     const unet = await openUnet(engine, options.model, context);
     requireSameLabels(dataset, unet.manifest);
+    const plans = await chosenPlans(options, unet.manifest);
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
     const { results, failures } = await runCases("Comparing", ids, context, (id) =>
       compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial }),
@@ -144,8 +149,15 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   }
 }
 
-async function chosenPlans(options: CompareOptions): Promise<readonly RefinementPlan[]> {
-  const plans = (options.presets ?? []).map(presetPlan);
+async function chosenPlans(
+  options: CompareOptions,
+  manifest: SegmentationManifest,
+): Promise<readonly RefinementPlan[]> {
+  const { trialMenu } = await import("@samrefine/evaluation");
+  const menu = trialMenu();
+  const plans = (options.presets ?? []).map((name) =>
+    name === "model" ? planOfModel(manifest) : (menu.find(({ id }) => id === name) ?? presetPlan(name)),
+  );
   for (const file of options.plan) plans.push(await loadPlan(file));
   if (plans.length === 0) {
     throw new RefineError("configuration", "Give at least one strategy by --presets or --plan.", {
@@ -159,6 +171,13 @@ async function chosenPlans(options: CompareOptions): Promise<readonly Refinement
     });
   }
   return plans;
+}
+
+function planOfModel({ id, plan }: SegmentationManifest): RefinementPlan {
+  if (plan !== undefined) return plan;
+  throw new RefineError("configuration", `The manifest of ${id} names no plan.`, {
+    hint: "Let samrefine calibrate --write choose one, or name a preset.",
+  });
 }
 
 /** How to make the report again. Data and results by name only, so that no path of this machine enters a model card. */

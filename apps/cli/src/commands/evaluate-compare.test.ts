@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { presetPlan } from "@samrefine/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeDiskDataset, writeThresholdModel } from "../testing/bright-disks.ts";
 import { runCommand } from "../testing/run-command.ts";
@@ -75,7 +76,24 @@ test("compare raw gives what predict and evaluate give, and pairs the strategies
   expect(card).toMatch(/measured:start[\s\S]*\| cleanup \|[\s\S]*samrefine compare[\s\S]*measured:end/);
 });
 
+test("compare runs the plan that a trial chose for the model, and others of a trial's menu", async () => {
+  const chosen = join(at("chosen"), "manifest.json");
+  await writeThresholdModel(at("chosen"));
+  const plan = { ...presetPlan("cleanup"), id: "by-trial" };
+  await writeFile(chosen, JSON.stringify({ ...(await json(chosen)), plan }));
+  const run = await runCommand([
+    ...["compare", "--model", chosen, "--dataset", at("volumes"), "--presets", "raw,raw-augmented,model"],
+    ...["--limit", "1", "--out", at("of-model")],
+  ]);
+  expect(run).toMatchObject({ exitCode: 0, noted: "" });
+  const { strategies } = await json(at("of-model", "comparison.json"));
+  expect(strategies.map((strategy: { plan: { id: string } }) => strategy.plan.id)).toEqual([
+    ...["raw", "raw-augmented", "by-trial"],
+  ]);
+});
+
 test.each([
+  [["--presets", "raw,model"], /names no plan/],
   [["--presets", "raw,nonsense"], /nonsense/],
   [["--presets", "raw,raw"], /raw is given twice/],
   [[], /at least one strategy/],

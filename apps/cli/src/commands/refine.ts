@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type RefinementPlan, refineVolume } from "@samrefine/core";
+import { type RefinementPlan, refineVolume, secondView } from "@samrefine/core";
 import type { Command } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
 import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
@@ -11,7 +11,6 @@ import { describeOutcomes, type ReportedSegment } from "../models/describe-outco
 import { choosePlan, explainPlan, planDigest } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { displayRangeOf, exclusiveLabels, proposeCase, requireSameLabels } from "../models/propose.ts";
-import { secondView } from "../models/second-opinion.ts";
 
 /** A refinement of a data set's cases into a folder, as `samrefine refine` takes it. */
 export interface RefineCommandOptions extends CommonOptions, SamOptions {

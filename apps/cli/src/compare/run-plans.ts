@@ -1,16 +1,18 @@
 import {
   type DatasetCase,
+  otherView,
   type PromptableSegmenter,
   type RefinementPlan,
   type RefinementResult,
   refine,
   refineVolume,
   type SegmentStack,
+  secondView,
+  type TestTimeAugmentation,
 } from "@samrefine/core";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
 import { spacingOf } from "../dataset/spacing.ts";
 import { displayRangeOf, exclusiveLabels, proposeCase, type Unet } from "../models/propose.ts";
-import { type Augmentation, secondView } from "../models/second-opinion.ts";
 import { SliceSam } from "../models/slice-sam.ts";
 
 export interface PlansTask {
@@ -46,7 +48,7 @@ export interface CaseRun {
   /** The slices that were looked at; the geometry keeps the distance between them. */
   readonly image: DatasetCase;
   readonly reference: readonly Uint8Array[];
-  readonly proposals: ReadonlyMap<Augmentation, Proposal>;
+  readonly proposals: ReadonlyMap<TestTimeAugmentation, Proposal>;
   readonly runs: readonly PlanRun[];
 }
 
@@ -84,7 +86,7 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
         if (goesThroughVolume(run.plan)) continue;
         signal.throwIfAborted();
         const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks[index]!;
-        const view = secondView(run.plan);
+        const view = viewToCompare(run.plan, task);
         const secondOpinion = view && proposals.get(view)!.stacks[index];
         const work = async (): Promise<void> => {
           const result = await refine(slice, initial, run.plan, sam, { ...options, secondOpinion });
@@ -101,7 +103,7 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
   for (const run of runs.filter(({ plan }) => goesThroughVolume(plan))) {
     const started = performance.now();
     const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks;
-    const view = secondView(run.plan);
+    const view = viewToCompare(run.plan, task);
     const secondOpinion = view && proposals.get(view)!.stacks;
     const volume = { slices: image.slices, initial, spacing: spacingOf(image), secondOpinion };
     for await (const { k, result } of refineVolume(volume, run.plan, task.sam, options)) {
@@ -113,6 +115,13 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
   return { image, reference, proposals, runs };
 }
 
+function viewToCompare(
+  plan: RefinementPlan,
+  { measureAll }: { readonly measureAll?: boolean | undefined },
+): TestTimeAugmentation | undefined {
+  return measureAll === true ? otherView(plan) : secondView(plan);
+}
+
 /** Such a plan needs neighbouring slices, and cannot share a slice's encoding with other plans. */
 function goesThroughVolume({ volume }: RefinementPlan): boolean {
   return volume !== undefined && (volume.mode !== "slice-wise" || volume.medianOverSlices === true);
@@ -122,8 +131,8 @@ function goesThroughVolume({ volume }: RefinementPlan): boolean {
 function proposalsOfReference(
   { slices }: DatasetCase,
   reference: readonly Uint8Array[],
-  { dataset, plans }: PlansTask,
-): ReadonlyMap<Augmentation, Proposal> {
+  { dataset, plans, measureAll }: PlansTask,
+): ReadonlyMap<TestTimeAugmentation, Proposal> {
   const stacks = slices.map(
     ({ geometry }, k): SegmentStack => ({
       geometry,
@@ -133,7 +142,7 @@ function proposalsOfReference(
       })),
     }),
   );
-  const views = plans.flatMap((plan) => [plan.testTimeAugmentation, secondView(plan) ?? []].flat());
+  const views = plans.flatMap((plan) => [plan.testTimeAugmentation, viewToCompare(plan, { measureAll }) ?? []].flat());
   return new Map(views.map((view) => [view, { stacks, seconds: 0 }]));
 }
 
@@ -167,11 +176,11 @@ function thinned(image: DatasetCase, chosen: readonly number[], every: number): 
 async function proposeForAll(
   image: DatasetCase,
   slices: readonly number[],
-  { plans, unet, signal }: PlansTask,
-): Promise<ReadonlyMap<Augmentation, Proposal>> {
-  const proposals = new Map<Augmentation, Proposal>();
+  { plans, unet, signal, measureAll }: PlansTask,
+): Promise<ReadonlyMap<TestTimeAugmentation, Proposal>> {
+  const proposals = new Map<TestTimeAugmentation, Proposal>();
   for (const testTimeAugmentation of plans.flatMap((plan) =>
-    [plan.testTimeAugmentation, secondView(plan) ?? []].flat(),
+    [plan.testTimeAugmentation, viewToCompare(plan, { measureAll }) ?? []].flat(),
   )) {
     if (proposals.has(testTimeAugmentation)) continue;
     const started = performance.now();

@@ -5,6 +5,8 @@ import {
   type RefinementPlan,
   refine,
   type SegmentStack,
+  secondView,
+  type TestTimeAugmentation,
 } from "@samrefine/core";
 import { type DicomFile, type Series, type SourceInstance, seriesFromInstances } from "@samrefine/dicom";
 import { describeOutcomes, type ReportedSegment } from "../models/describe-outcome.ts";
@@ -39,12 +41,14 @@ export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask)
   for (const group of groups) {
     const image = asCase(group);
     const displayRange = displayRangeOf(image, found.traits.modality);
-    const proposals = await proposeCase(image, task.unet, {
-      testTimeAugmentation: task.plan.testTimeAugmentation,
-      signal: task.signal,
-    });
+    const propose = (testTimeAugmentation: TestTimeAugmentation) =>
+      proposeCase(image, task.unet, { testTimeAugmentation, signal: task.signal });
+    const proposals = await propose(task.plan.testTimeAugmentation);
+    const view = secondView(task.plan);
+    const others = view && (await propose(view));
     for (const [k, slice] of group.entries()) {
-      const options = { displayRange, signal: task.signal, probabilities: task.probabilities };
+      const secondOpinion = others?.[k];
+      const options = { displayRange, signal: task.signal, probabilities: task.probabilities, secondOpinion };
       const result = await refine(slice, proposals[k]!, task.plan, task.sam, options);
       stacks.push(result.stack);
       outcomes.push(describeOutcomes(result, slice.geometry));

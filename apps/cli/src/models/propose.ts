@@ -11,6 +11,7 @@ import {
   resolveIntensity,
   type Segmenter,
   type SegmentStack,
+  type TestTimeAugmentation,
 } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
@@ -21,7 +22,7 @@ export interface Unet {
 }
 
 export interface ProposeOptions {
-  readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
+  readonly testTimeAugmentation: TestTimeAugmentation;
   readonly signal: AbortSignal;
   /** Indices of the slices that are wanted, ascending; default all. Neighbours and intensities come from the whole case. */
   readonly slices?: readonly number[];

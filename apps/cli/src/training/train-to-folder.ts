@@ -2,7 +2,14 @@ import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promise
 import { availableParallelism } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan, type Releasable } from "@samrefine/core";
-import type { ModelDescription, PromptableGuide, RunStore, TrainingOptions, TrainingResult } from "@samrefine/training";
+import type {
+  ModelDescription,
+  PromptableGuide,
+  RunStore,
+  TrainingConfiguration,
+  TrainingOptions,
+  TrainingResult,
+} from "@samrefine/training";
 import { type CommandContext, writeJson, writeOutput } from "../command-context.ts";
 import { type OpenedDataset, openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { loadPlan } from "../models/load-plan.ts";
@@ -24,6 +31,8 @@ export interface TrainOptions extends TrainingChoices, SamOptions {
   readonly describe?: string;
   readonly labels?: string;
   readonly appliesTo?: string;
+  /** Taken as it is, instead of the choices. */
+  readonly configuration?: TrainingConfiguration;
 }
 
 /**
@@ -43,7 +52,8 @@ export async function trainToFolder(
   ]);
   const dataset = await openDataset(options.dataset, { split: options.split });
   const description = await readDescription(options, training.parseModelDescription);
-  const configuration = configureTraining(options, dataset, await askedPlan(options), training);
+  const configuration =
+    options.configuration ?? configureTraining(options, dataset, await askedPlan(options), training);
   const pseudoLabels = await selectPseudoLabels(options, dataset);
   const guide = training.requireRecipe(options.recipe).usesPromptable
     ? await openGuide(options, dataset, context)
@@ -229,7 +239,7 @@ function summary({ final, chosenStep, secondsPerStep, backend }: TrainingResult,
 
 /** The command as it was given, without where it ran: folders by their names, no threads. */
 function commandLine(argument: readonly string[]): string {
-  const argv = argument.slice(argument.findIndex((word) => word === "train" || word === "experiment"));
+  const argv = argument.slice(argument.findIndex((word) => ["train", "experiment", "calibrate"].includes(word)));
   const drop = new Set(["--threads", "--json", "--resume"]);
   const words: string[] = [];
   for (let index = 0; index < argv.length; index++) {

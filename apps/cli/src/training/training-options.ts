@@ -76,6 +76,7 @@ export function addMethodOptions(command: Command): Command {
         "none",
         "scb",
         "radiograph",
+        "radiograph-varied",
         "volume",
         "ssl4mis",
       ]),

@@ -20,8 +20,11 @@ import {
   type Segmenter,
   type SegmentNumber,
   type SegmentOutcome,
+  type SegmentStack,
+  secondView,
   segmentFromPrompts,
   type TaskOptions,
+  type TestTimeAugmentation,
 } from "@samrefine/core";
 import {
   type BackendChoice,
@@ -174,18 +177,23 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
       const image = slices[slices.length >> 1]!;
       const intensity = request.intensity ?? resolveIntensity(manifest.intensity, [image.data]);
       const input = networkImage(slices, manifest, intensity, sampled.sample);
-      const initial = await segmenter.segment(input.image, {
-        signal: options.signal,
-        intensity: input.intensity,
-        testTimeAugmentation: request.plan.testTimeAugmentation,
-        values: "logits",
-      });
+      const propose = (testTimeAugmentation: TestTimeAugmentation): Promise<SegmentStack> =>
+        segmenter.segment(input.image, {
+          signal: options.signal,
+          intensity: input.intensity,
+          testTimeAugmentation,
+          values: "logits",
+        });
+      const initial = await propose(request.plan.testTimeAugmentation);
+      const view = secondView(request.plan);
+      const secondOpinion = view && (await propose(view));
       options.signal?.throwIfAborted();
       const sam = request.plan.passes.length > 0 ? requirePromptable().inTurns : undefined;
       const result = await refine(image, initial, request.plan, sam, {
         signal: options.signal,
         displayRange: displayRangeOf(manifest, intensity),
         outputGeometry: image.geometry,
+        secondOpinion,
         // The logits decide between overlapping classes as well, and cost nothing.
         probabilities: false,
         logits: true,

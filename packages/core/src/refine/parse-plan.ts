@@ -1,4 +1,5 @@
 import type { BoxRule } from "../prompt/box.ts";
+import { TEST_TIME_AUGMENTATIONS } from "../segmenter.ts";
 import type {
   AcceptanceRule,
   ArgMaxRule,
@@ -46,7 +47,7 @@ export function parsePlan(value: unknown): RefinementPlan {
     ...plan.optional("accept", () => parseAcceptance(plan.take("accept"), "accept")),
     ...plan.optional("exceptions", () => plan.list("exceptions", parseException)),
     ...plan.optional("volume", () => parseVolumeRule(plan.take("volume"), "volume")),
-    testTimeAugmentation: plan.oneOf("testTimeAugmentation", ["none", "horizontal-flip", "flips"]),
+    testTimeAugmentation: plan.oneOf("testTimeAugmentation", TEST_TIME_AUGMENTATIONS),
     seed: plan.number("seed", { minimum: 0, whole: true }),
     ...plan.optional("evidence", () => parseEvidence(plan.take("evidence"), "evidence")),
   };

@@ -1,7 +1,7 @@
 import type { SegmentNumber } from "../mask/mask.ts";
 import type { MorphologyOperation, StructuringElement } from "../mask/morphology.ts";
 import type { BoxRule } from "../prompt/box.ts";
-import type { MaskChoice } from "../segmenter.ts";
+import type { MaskChoice, TestTimeAugmentation } from "../segmenter.ts";
 import type { PlanEvidence } from "./plan-evidence.ts";
 import type { QualityModel } from "./quality-model.ts";
 import type { QualityMethodId } from "./result.ts";
@@ -138,7 +138,7 @@ export interface RefinementPlan {
   readonly exceptions?: readonly PlanException[];
   /** How a volume is gone through by `refineVolume`; `refine` sees one slice and does not look at it. Default: slice by slice. */
   readonly volume?: VolumeRule;
-  readonly testTimeAugmentation: "none" | "horizontal-flip" | "flips";
+  readonly testTimeAugmentation: TestTimeAugmentation;
   readonly seed: number;
   /** Where the plan comes from a trial. It does not change what the plan does. */
   readonly evidence?: PlanEvidence;

@@ -39,12 +39,31 @@ describe("fitQualityModel", () => {
         "x",
       ),
     ).toBeUndefined();
+    expect(fitQualityModel(samples(20), "two features")).toBeDefined();
+    const three = samples(29).map((sample, n) => ({
+      ...sample,
+      features: { ...sample.features, stability: (n * 0.61) % 1 },
+    }));
+    expect(fitQualityModel(three, "three features")).toBeUndefined();
     const flat = samples(40).map((sample) => ({ ...sample, features: { softDice: 0.9 } }));
     expect(fitQualityModel(flat, "x")).toBeUndefined();
   });
 });
 
 describe("chooseQuality", () => {
+  test("takes the agreement of views where it orders best, which needs no fit", () => {
+    const agreeing = samples(80).map(
+      ({ caseId, dice }, n): QualitySample => ({
+        ...{ caseId, dice },
+        features: { softDice: (n * 0.37) % 1, augmentationAgreement: dice ** 2 },
+      }),
+    );
+    const choice = chooseQuality(agreeing, "made up");
+    expect(choice).toMatchObject({ method: "augmentation-agreement", model: undefined });
+    expect(choice.rankings.map(({ method }) => method)).toEqual(["soft-dice", "augmentation-agreement", "calibrated"]);
+    expect(chooseQuality(agreeing.slice(0, 6), "few").method).toBe("soft-dice");
+  });
+
   test("takes the fit where it orders unseen cases better", () => {
     const choice = chooseQuality(samples(80), "made up");
     expect(choice.method).toBe("calibrated");

@@ -20,18 +20,21 @@ export interface QualitySample {
 /** Fewer masks or cases than this fit nothing that would hold elsewhere. */
 const MINIMUM_SAMPLES = 20;
 const MINIMUM_CASES = 5;
+/** With fewer, a fit of many features follows the networks and cases at hand. */
+const MASKS_PER_FEATURE = 10;
 
 /**
  * Fits the logit of the true Dice by a linear combination of standardised features, with a ridge that keeps small samples
  * from following noise.
  *
- * @returns undefined for fewer than 20 masks or 5 cases, or when nothing varies.
+ * @returns undefined for fewer than 20 masks, 5 cases or 10 masks per feature that varies, or when nothing varies.
  */
 export function fitQualityModel(samples: readonly QualitySample[], id: string): QualityModel | undefined {
   if (samples.length < MINIMUM_SAMPLES || new Set(samples.map(({ caseId }) => caseId)).size < MINIMUM_CASES) {
     return undefined;
   }
-  return fitAll(samples, id);
+  const model = fitAll(samples, id);
+  return model !== undefined && samples.length >= MASKS_PER_FEATURE * model.terms.length ? model : undefined;
 }
 
 function fitAll(samples: readonly QualitySample[], id: string): QualityModel | undefined {
@@ -100,12 +103,13 @@ export interface QualityChoice {
   readonly rankings: readonly QualityRanking[];
 }
 
-/** Correlation by which a fitted estimate must beat the network's own. */
+/** Correlation by which another estimate must beat the network's own. */
 const MINIMUM_GAIN = 0.02;
 
 /**
- * The estimate that a plan should use: the network's soft Dice, unless the fitted combination orders masks of cases that it
- * was not fitted on (leave one case out) better by 0.02 in rank correlation.
+ * The estimate that a plan should use: the network's soft Dice, unless its agreement with itself on changed copies of the
+ * image, or a fitted combination on cases that it was not fitted on (leave one case out), orders masks better by 0.02 in rank
+ * correlation. Too few masks or cases choose nothing.
  */
 export function chooseQuality(samples: readonly QualitySample[], id: string): QualityChoice {
   const soft = rankingOf(
@@ -113,19 +117,20 @@ export function chooseQuality(samples: readonly QualitySample[], id: string): Qu
     samples,
     samples.map(({ features }) => features.softDice),
   );
+  const agreements = samples.flatMap(({ features }) => features.augmentationAgreement ?? []);
+  const isMeasured = agreements.length === samples.length && samples.length > 0;
+  const agreement = isMeasured ? [rankingOf("augmentation-agreement", samples, agreements)] : [];
   const model = fitQualityModel(samples, id);
-  if (model === undefined) return { method: "soft-dice", model: undefined, rankings: [soft] };
+  if (model === undefined) return { method: "soft-dice", model: undefined, rankings: [soft, ...agreement] };
   const estimates = samples.map((sample) => {
     const others = samples.filter(({ caseId }) => caseId !== sample.caseId);
     return predictQuality(fitAll(others, id) ?? model, sample.features);
   });
   const calibrated = rankingOf("calibrated", samples, estimates);
-  const isBetter = (calibrated.spearman ?? 0) >= (soft.spearman ?? 0) + MINIMUM_GAIN;
-  return {
-    method: isBetter ? "calibrated" : "soft-dice",
-    model: isBetter ? model : undefined,
-    rankings: [soft, calibrated],
-  };
+  const rankings = [soft, ...agreement, calibrated];
+  const worthy = rankings.filter(({ spearman }) => (spearman ?? 0) >= (soft.spearman ?? 0) + MINIMUM_GAIN);
+  const { method } = worthy.toSorted((a, b) => (b.spearman ?? 0) - (a.spearman ?? 0))[0] ?? soft;
+  return { method, model: method === "calibrated" ? model : undefined, rankings };
 }
 
 function rankingOf(

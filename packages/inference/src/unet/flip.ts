@@ -5,16 +5,6 @@ export interface Flip {
   readonly vertical: boolean;
 }
 
-const identity: Flip = { horizontal: false, vertical: false };
-
-/** The mirrored copies that test-time augmentation averages over; the first is the image itself. */
-export function flipsOf(augmentation: "none" | "horizontal-flip" | "flips"): readonly Flip[] {
-  const horizontal: Flip = { horizontal: true, vertical: false };
-  if (augmentation === "none") return [identity];
-  if (augmentation === "horizontal-flip") return [identity, horizontal];
-  return [identity, horizontal, { horizontal: false, vertical: true }, { horizontal: true, vertical: true }];
-}
-
 /** Mirrors every plane of a planar array. Its own inverse. The identity returns the array itself. */
 export function flipPlanes(planes: Float32Array, grid: GridSize, flip: Flip): Float32Array {
   if (!flip.horizontal && !flip.vertical) return planes;

@@ -15,10 +15,10 @@ import { float32Output, type ModelSession } from "../engine/model-session.ts";
 import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import { fillDepth, planesAtDepth } from "./depth.ts";
-import { type Flip, flipPlanes, flipsOf } from "./flip.ts";
 import { cropPlanes, gridGeometry, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
 import { activate, requireNumbers } from "./probabilities.ts";
 import { cutTile, planTiles, TileBlend, type Tiling } from "./tiles.ts";
+import { fromView, meanOfViews, throughView, viewsOf } from "./views.ts";
 
 export interface UnetParts {
   readonly manifest: SegmentationManifest;
@@ -45,7 +45,7 @@ export class UnetSegmenter implements Segmenter {
 
   /**
    * Segments of `sigmoid` models are where the probability exceeds 0.5 and may overlap; those of `softmax` models are where
-   * the class is the most probable one. With test-time augmentation the probabilities of all mirrored runs are averaged,
+   * the class is the most probable one. With test-time augmentation the probabilities of all views are averaged,
    * and those of overlapping windows by the manifest's weights. `values: "logits"` is heeded by `sigmoid` models where one run
    * sees the whole image.
    *
@@ -71,23 +71,21 @@ export class UnetSegmenter implements Segmenter {
     const place = padToWindow(networkGrid(image.geometry, manifest), window);
     const input = padPlanes(networkInput(image, options.intensity, place.grid), place);
     const tiling = this.#tilingOf(place.padded);
-    const flips = flipsOf(options.testTimeAugmentation ?? "none");
-    const total = tiling.corners.length * flips.length;
+    const views = viewsOf(options.testTimeAugmentation ?? "none");
+    const total = tiling.corners.length * views.length;
     const run = async (corner: Tiling["corners"][number], done: number): Promise<Float32Array> => {
       const tile = tiling.corners.length === 1 ? input : cutTile(input, place.padded, corner, window);
-      let mean: Float32Array | undefined;
-      for (const [index, flip] of flips.entries()) {
-        const next = this.#activated(await this.#logits(tile, flip, options));
-        if (mean) for (let i = 0; i < next.length; i++) mean[i] = mean[i]! + next[i]!;
-        mean ??= next;
+      const results: Float32Array[] = [];
+      for (const [index, view] of views.entries()) {
+        const probabilities = this.#activated(await this.#logits(throughView(tile, window, view), options));
+        results.push(fromView(probabilities, window, view));
         options.onProgress?.({ stage: "Segmenting", completed: done + index + 1, total, unit: "batch" });
       }
-      if (flips.length > 1) for (let i = 0; i < mean!.length; i++) mean![i] = mean![i]! / flips.length;
-      return mean!;
+      return meanOfViews(results, window, views);
     };
-    const hasOneRun = tiling.corners.length === 1 && flips.length === 1;
+    const hasOneRun = tiling.corners.length === 1 && views.length === 1;
     if (options.values === "logits" && manifest.activation === "sigmoid" && hasOneRun) {
-      const logits = await this.#logits(input, flips[0]!, options);
+      const logits = await this.#logits(input, options);
       options.onProgress?.({ stage: "Segmenting", completed: 1, total, unit: "batch" });
       return stackOfLogits(cropPlanes(logits, place), gridGeometry(image.geometry, place.grid), manifest);
     }
@@ -96,7 +94,7 @@ export class UnetSegmenter implements Segmenter {
     if (others.length > 0) {
       const blend = new TileBlend(place.padded, tiling, channelCount(manifest));
       blend.add(probabilities, first!);
-      for (const [index, corner] of others.entries()) blend.add(await run(corner, (index + 1) * flips.length), corner);
+      for (const [index, corner] of others.entries()) blend.add(await run(corner, (index + 1) * views.length), corner);
       probabilities = blend.finish();
     }
     return stackOf(cropPlanes(probabilities, place), gridGeometry(image.geometry, place.grid), manifest);
@@ -124,13 +122,12 @@ export class UnetSegmenter implements Segmenter {
     return activate(logits, rows * columns, this.#parts.manifest.activation);
   }
 
-  /** One run on the input mirrored by `flip`, mirrored back. Planar [channel, row, column]. */
-  async #logits(input: Float32Array, flip: Flip, options: SegmentTaskOptions): Promise<Float32Array> {
+  /** One run. Planar [channel, row, column]. */
+  async #logits(input: Float32Array, options: SegmentTaskOptions): Promise<Float32Array> {
     const { manifest, session, runtime, queue } = this.#parts;
     const { rows, columns, channels, depth } = manifest.input;
-    const flipped = flipPlanes(input, { rows, columns }, flip);
     const plane = rows * columns;
-    const fed = depth === undefined ? flipped : fillDepth(flipped, plane, depth);
+    const fed = depth === undefined ? input : fillDepth(input, plane, depth);
     const dims = depth === undefined ? [1, channels, rows, columns] : [1, 1, depth, rows, columns];
     const outputs = await queue.enqueue(
       () => session.run({ [manifest.tensors.input]: runtime.tensor(fed, dims) }),
@@ -145,7 +142,7 @@ export class UnetSegmenter implements Segmenter {
     );
     const logits = depth === undefined ? output : planesAtDepth(output, plane, depth, channels >> 1);
     requireNumbers(logits, session.origin);
-    return flipPlanes(logits, { rows, columns }, flip);
+    return logits;
   }
 }
 

@@ -10,6 +10,7 @@ import type {
   PromptCapabilities,
   SegmentStack,
   SegmentValues,
+  TestTimeAugmentation,
 } from "@samrefine/core";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
 import type { EmbeddingPrecision } from "../cache/embedding.ts";
@@ -57,7 +58,7 @@ export interface WorkerApi {
     image: Image2D,
     options: {
       readonly intensity: IntensityTransform;
-      readonly testTimeAugmentation?: "none" | "horizontal-flip" | "flips" | undefined;
+      readonly testTimeAugmentation?: TestTimeAugmentation | undefined;
       readonly values?: SegmentValues | undefined;
     },
     task: TaskLink,

@@ -4,8 +4,12 @@ export interface AugmentationSpec {
   readonly affine?: number | undefined;
   /** Uniform in ± this angle, about the centre. */
   readonly rotationDegrees?: number | undefined;
-  /** Log-uniform factor in [1 / (1 + s), 1 + s]. */
-  readonly scale?: number | undefined;
+  /** Log-uniform factor in [1 / (1 + s), 1 + s], or between two factors; below 1 things become smaller. */
+  readonly scale?: number | { readonly smallest: number; readonly largest: number } | undefined;
+  /** Log-uniform factor in [1 / (1 + s), 1 + s] of width against height: images of any sides are stretched to one grid. */
+  readonly stretch?: number | undefined;
+  /** Uniform shift in ± this share of the sides. */
+  readonly translation?: number | undefined;
   readonly flip?: "none" | "horizontal" | "both" | undefined;
   /** Quarter turns; needs a square grid. */
   readonly rotate90?: boolean | undefined;
@@ -21,8 +25,16 @@ export interface AugmentationSpec {
   readonly noise?: number | undefined;
   /** Largest deviation of a Gaussian blur in pixels; applied to half of the samples. */
   readonly blur?: number | undefined;
-  /** What lies outside the image: 0 (the mean, methods.md 1.4) or its edge. Labels outside are background. */
-  readonly outside?: "zero" | "edge" | undefined;
+  /**
+   * What lies outside the image: 0 (the mean, methods.md 1.4), its edge, its darkest value as behind a collimator, or any of
+   * the three, drawn for every sample. Labels outside are background.
+   */
+  readonly outside?: "zero" | "edge" | "darkest" | "any" | undefined;
+  /**
+   * After pixels were moved, mean 0 and deviation 1 again, as a network gets an image that is framed so: only for images that
+   * are normalised each by itself.
+   */
+  readonly standardise?: boolean | undefined;
 }
 
 /** Ready-made choices by the kind of image. Left and right stay apart unless flips are asked for. */
@@ -41,6 +53,22 @@ export const augmentationProfiles = {
     noise: 0.1,
     blur: 1,
     outside: "zero",
+  },
+  /** As `radiograph`, where framing and exposure differ much from image to image, e.g. bedside chest radiographs. */
+  "radiograph-varied": {
+    affine: 0.05,
+    rotationDegrees: 12,
+    scale: { smallest: 0.6, largest: 1.25 },
+    stretch: 0.2,
+    translation: 0.12,
+    elastic: { pixels: 2, spacing: 24 },
+    contrast: 0.3,
+    brightness: 0.3,
+    gamma: 0.6,
+    noise: 0.15,
+    blur: 1,
+    outside: "any",
+    standardise: true,
   },
   volume: {
     affine: 0.03,

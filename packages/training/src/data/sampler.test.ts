@@ -1,9 +1,9 @@
 import { createRandom, isRefineError } from "@samrefine/core";
 import { describe, expect, test } from "vitest";
-import { augmentationProfiles } from "./augmentation.ts";
+import { type AugmentationSpec, augmentationProfiles } from "./augmentation.ts";
 import { pixelWeightTensor, targetTensor } from "./batch.ts";
 import type { PreparedCase } from "./prepared-case.ts";
-import { Sampler, type SamplerOptions } from "./sampler.ts";
+import { augment, Sampler, type SamplerOptions } from "./sampler.ts";
 
 const grid = { rows: 4, columns: 4 };
 const options: SamplerOptions = { grid, channels: 1, augmentation: {}, foregroundShare: 1 };
@@ -70,6 +70,30 @@ describe("Sampler", () => {
     expect(() => new Sampler([], createRandom(1), options)).toThrow(
       expect.toSatisfy((error: unknown) => isRefineError(error, "dataset")),
     );
+  });
+});
+
+describe("framing", () => {
+  const grid = { rows: 16, columns: 16 };
+  const bright = Float32Array.from({ length: 256 }, (_, pixel) => 2 + Math.sin(pixel));
+  const halved = { scale: { smallest: 0.5, largest: 0.5 } };
+  const framed = (augmentation: AugmentationSpec, seed: number) =>
+    augment([bright], undefined, { augmentation, grid }, createRandom(seed)).planes[0]!;
+
+  test("a smaller image has mean 0 and deviation 1 again where that is asked for", () => {
+    const plain = framed({ ...halved, outside: "darkest" }, 1);
+    const standardised = framed({ ...halved, outside: "darkest", standardise: true }, 1);
+    const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const deviation = Math.sqrt(mean(plain.map((value) => (value - mean(plain)) ** 2)));
+    expect(mean(standardised)).toBeCloseTo(0, 5);
+    for (const [i, value] of standardised.entries())
+      expect(value).toBeCloseTo((plain[i]! - mean(plain)) / deviation, 4);
+  });
+
+  test("any: zero, the edge and the darkest value each lie outside of some samples", () => {
+    const corners = Array.from({ length: 30 }, (_, seed) => framed({ ...halved, outside: "any" }, seed)[0]!.toFixed(4));
+    const outside = [0, bright[0]!, Math.min(...bright)].map((value) => value.toFixed(4));
+    expect(new Set(corners)).toEqual(new Set(outside));
   });
 });
 

@@ -2,7 +2,7 @@ import { type GridSize, type Random, RefineError } from "@samrefine/core";
 import type { AugmentationSpec } from "./augmentation.ts";
 import { jitterIntensity } from "./intensity-jitter.ts";
 import { type PreparedCase, stackPlanes } from "./prepared-case.ts";
-import { drawWarp, type Warp, warpImage, warpLabels } from "./warp.ts";
+import { drawWarp, type Outside, type Warp, warpImage, warpLabels } from "./warp.ts";
 
 /** One training sample on the network's grid. */
 export interface Sample {
@@ -85,12 +85,26 @@ export function augment(
   random: Random,
 ): Pick<Sample, "planes" | "labels" | "warp"> {
   const warp = drawWarp(augmentation, grid, random.fork("warp"));
-  const moved = warp ? planes.map((plane) => warpImage(plane, warp, grid, augmentation.outside ?? "zero")) : planes;
+  const outside = drawOutside(augmentation, random);
+  const moved = warp ? planes.map((plane) => warpImage(plane, warp, grid, outside)) : planes;
+  const framed = warp && augmentation.standardise ? moved.map(standardised) : moved;
   return {
-    planes: jitterIntensity(moved, augmentation, grid, random.fork("intensity")),
+    planes: jitterIntensity(framed, augmentation, grid, random.fork("intensity")),
     labels: warp && labels ? warpLabels(labels, warp, grid) : labels,
     warp,
   };
+}
+
+function drawOutside({ outside = "zero" }: AugmentationSpec, random: Random): Outside {
+  if (outside !== "any") return outside;
+  return (["zero", "edge", "darkest"] as const)[random.fork("outside").integer(3)]!;
+}
+
+/** Mean 0 and deviation 1; a plane of one value becomes 0. */
+function standardised(plane: Float32Array): Float32Array {
+  const mean = plane.reduce((sum, value) => sum + value, 0) / plane.length;
+  const deviation = Math.sqrt(plane.reduce((sum, value) => sum + (value - mean) ** 2, 0) / plane.length);
+  return plane.map((value) => (value - mean) / (deviation || 1));
 }
 
 function slicesOfEachLabel({ slices }: PreparedCase): readonly (readonly number[])[] {

@@ -69,6 +69,42 @@ describe("warp", () => {
     );
   });
 
+  test("outside is the darkest value, as behind a collimator", () => {
+    const far: Warp = { x: new Float32Array(240).fill(-5), y: new Float32Array(240).fill(3) };
+    expect(warpImage(plane, far, grid, "darkest")[0]).toBe(Math.min(...plane));
+  });
+
+  test("two factors of scale, and a stretch, bound how large things become", () => {
+    const spread = (spec: AugmentationSpec) =>
+      Array.from({ length: 200 }, (_, seed) => {
+        const { x, y } = drawWarp(spec, grid, createRandom(seed))!;
+        // Source pixels per pixel.
+        return { across: x[121]! - x[120]!, down: y[140]! - y[120]! };
+      });
+    const scales = spread({ scale: { smallest: 0.5, largest: 1.25 } }).map(({ across, down }) => {
+      expect(across).toBeCloseTo(down, 4);
+      return 1 / across;
+    });
+    expect(Math.min(...scales)).toBeGreaterThanOrEqual(0.4999);
+    expect(Math.min(...scales)).toBeLessThan(0.55);
+    expect(Math.max(...scales)).toBeLessThanOrEqual(1.2501);
+    expect(Math.max(...scales)).toBeGreaterThan(1.2);
+    const ratios = spread({ stretch: 0.2 }).map(({ across, down }) => down / across);
+    expect(Math.min(...ratios)).toBeGreaterThanOrEqual(1 / 1.2001);
+    expect(Math.max(...ratios)).toBeLessThanOrEqual(1.2001);
+    expect(Math.max(...ratios) - Math.min(...ratios)).toBeGreaterThan(0.3);
+  });
+
+  test("a translation moves everything alike, by its share of the sides at most", () => {
+    const shifts = Array.from({ length: 200 }, (_, seed) => {
+      const { x, y } = drawWarp({ translation: 0.25 }, grid, createRandom(seed))!;
+      expect(x[239]! - x[0]!).toBeCloseTo(19, 4);
+      return [x[0]! / 20, y[0]! / 12];
+    });
+    expect(Math.max(...shifts.flat())).toBeLessThanOrEqual(0.2501);
+    expect(Math.min(...shifts.flat())).toBeLessThan(-0.2);
+  });
+
   test("the affine noise of the paper moves pixels by a few hundredths of the image on average", () => {
     const shifts = Array.from({ length: 200 }, (_, seed) => {
       const { x, y } = drawWarp({ affine: 0.03 }, grid, createRandom(seed))!;

@@ -38,10 +38,12 @@ type Matrix = readonly [number, number, number, number, number, number];
 /** Output to source, in pixels about the centre: x' = a·x + b·y + c, y' = d·x + e·y + f. */
 function drawMatrix(spec: AugmentationSpec, { rows, columns }: GridSize, random: Random): Matrix | undefined {
   const { affine = 0, rotationDegrees = 0, scale = 0, flip = "none", rotate90 = false } = spec;
-  if (affine === 0 && rotationDegrees === 0 && scale === 0 && flip === "none" && !rotate90) return undefined;
+  const { stretch = 0, translation = 0 } = spec;
+  const amounts = [affine, rotationDegrees, scale, stretch, translation];
+  if (amounts.every((amount) => amount === 0) && flip === "none" && !rotate90) return undefined;
   const quarterTurns = rotate90 && rows === columns ? random.integer(4) : 0;
   const angle = ((random.next() * 2 - 1) * rotationDegrees * Math.PI) / 180 + (quarterTurns * Math.PI) / 2;
-  const zoom = 1 / logUniform(scale, random);
+  const zoom = 1 / drawScale(scale, random);
   const mirrorX = flip !== "none" && random.next() < 0.5 ? -1 : 1;
   const mirrorY = flip === "both" && random.next() < 0.5 ? -1 : 1;
   const cosine = Math.cos(angle) * zoom;
@@ -55,19 +57,28 @@ function drawMatrix(spec: AugmentationSpec, { rows, columns }: GridSize, random:
     number,
     number,
   ];
+  // Nothing is drawn for what is not asked for: the samples of earlier configurations stay what they were.
+  const widening = stretch === 0 ? 1 : Math.sqrt(logUniform(stretch, random));
+  const shift = (side: number): number => (translation === 0 ? 0 : (random.next() * 2 - 1) * translation * side);
   const [na, nb, nc, nd, ne, nf] = [
-    1 + noise[0],
+    (1 + noise[0]) / widening,
     (noise[1] * columns) / rows,
-    (noise[2] * columns) / 2,
+    (noise[2] * columns) / 2 + shift(columns),
     (noise[3] * rows) / columns,
-    1 + noise[4],
-    (noise[5] * rows) / 2,
+    (1 + noise[4]) * widening,
+    (noise[5] * rows) / 2 + shift(rows),
   ];
   const a = cosine * mirrorX;
   const b = -sine * mirrorY;
   const d = sine * mirrorX;
   const e = cosine * mirrorY;
   return [a * na + b * nd, a * nb + b * ne, a * nc + b * nf, d * na + e * nd, d * nb + e * ne, d * nc + e * nf];
+}
+
+function drawScale(scale: NonNullable<AugmentationSpec["scale"]>, random: Random): number {
+  if (typeof scale === "number") return logUniform(scale, random);
+  const { smallest, largest } = scale;
+  return smallest * (largest / smallest) ** random.next();
 }
 
 /** exp(uniform in ± ln(1 + spread)) */
@@ -110,13 +121,16 @@ function smooth(t: number): number {
   return t * t * (3 - 2 * t);
 }
 
-/** Bilinear; outside the image 0 or the edge. */
-export function warpImage(plane: Float32Array, warp: Warp, grid: GridSize, outside: "zero" | "edge"): Float32Array {
+export type Outside = "zero" | "edge" | "darkest";
+
+/** Bilinear; outside the image 0, the edge or the image's smallest value. */
+export function warpImage(plane: Float32Array, warp: Warp, grid: GridSize, outside: Outside): Float32Array {
   const { rows, columns } = grid;
   const result = new Float32Array(plane.length);
+  const beyond = outside === "darkest" ? plane.reduce((least, value) => Math.min(least, value)) : 0;
   const at = (row: number, column: number): number => {
     if (row >= 0 && row < rows && column >= 0 && column < columns) return plane[row * columns + column]!;
-    if (outside === "zero") return 0;
+    if (outside !== "edge") return beyond;
     return plane[Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1)]!;
   };
   for (let index = 0; index < result.length; index++) {

@@ -21,7 +21,17 @@ const scheduleSchema = v.variant("kind", [
 const augmentationSchema = v.strictObject({
   affine: v.optional(nonNegative),
   rotationDegrees: v.optional(nonNegative),
-  scale: v.optional(nonNegative),
+  scale: v.optional(
+    v.union([
+      nonNegative,
+      v.pipe(
+        v.strictObject({ smallest: positive, largest: positive }),
+        v.check(({ smallest, largest }) => smallest <= largest, "smallest is above largest"),
+      ),
+    ]),
+  ),
+  stretch: v.optional(nonNegative),
+  translation: v.optional(nonNegative),
   flip: v.optional(v.picklist(["none", "horizontal", "both"])),
   rotate90: v.optional(v.boolean()),
   elastic: v.optional(v.strictObject({ pixels: nonNegative, spacing: positive })),
@@ -30,7 +40,8 @@ const augmentationSchema = v.strictObject({
   gamma: v.optional(nonNegative),
   noise: v.optional(nonNegative),
   blur: v.optional(nonNegative),
-  outside: v.optional(v.picklist(["zero", "edge"])),
+  outside: v.optional(v.picklist(["zero", "edge", "darkest", "any"])),
+  standardise: v.optional(v.boolean()),
 });
 
 const intensitySchema = v.custom<IntensityPolicy>(
