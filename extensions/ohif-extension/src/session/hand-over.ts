@@ -78,6 +78,8 @@ export async function downloadFiles(
     activity.show("Writing the data set", { completed: 0, total: undefined });
     const entries: TrainingSeries[] = [];
     for (const entry of segmented) {
+      // A case has one label map: of the segmentations of a series the current one, which comes first.
+      if (entries.some(({ series }) => series === entry.series)) continue;
       entries.push({ ...entry, job: await segStore.job(requestOf(handOver, entry, signal)) });
     }
     const options = { flagBelowDice, writeCase: writeTrainingCaseInWorker, signal };

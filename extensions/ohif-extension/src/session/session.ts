@@ -217,6 +217,16 @@ export class RefineSession {
     this.#changed();
   }
 
+  /** Lists another segmentation of the series on screen; clicks and brushes then change that one. */
+  showSegmentation(segmentationId: string): void {
+    const series = this.#series;
+    const record = this.#book.byId(segmentationId);
+    if (!series || !record || !this.#activity.isIdle) return;
+    this.accept();
+    this.#book.makeCurrent(series, record);
+    this.#changed();
+  }
+
   editSegment(number: number, edit: SegmentEdit): void {
     const record = this.#record();
     if (record && this.#activity.isIdle) this.#book.editSegment(record, number, edit);
@@ -438,20 +448,26 @@ export class RefineSession {
     const studyUid = this.#series?.displaySet.StudyInstanceUID;
     if (studyUid === undefined || this.#life.signal.aborted) return;
     const entries = await this.#waitingSegs.of(studyUid);
-    const records = this.#studyParts().flatMap(({ record }) => record ?? []);
+    const records = [...this.#book.all()].map(({ record }) => record);
     this.#waiting = entries.filter(
       ({ sopInstanceUid }) => !records.some((record) => this.#segStore.isOnScreen(record, sopInstanceUid)),
     );
     this.#changed();
   }
 
-  /** The current segmentation, and those of the study's other series that are not yet in the archive. */
+  /** The current segmentation, and all others of the study that were made or changed here and are not yet in the archive. */
   #toHandOver(parts: readonly StudyPart[]): SegmentedSeries[] {
-    return parts.flatMap(({ series, record }) => {
-      if (!series || !record?.hasPixels) return [];
-      const isWanted = series === this.#series || (this.#book.isTouched(record) && !this.#segStore.isStored(record));
-      return isWanted ? [{ series, record }] : [];
+    return parts.flatMap(({ series, record: current, others }) => {
+      if (!series) return [];
+      return [...(current ? [current] : []), ...others]
+        .filter((record) => (record === current && series === this.#series) || this.#isUnstored(record))
+        .filter(({ hasPixels }) => hasPixels)
+        .map((record) => ({ series, record }));
     });
+  }
+
+  #isUnstored(record: SegmentationRecord): boolean {
+    return this.#book.isTouched(record) && !this.#segStore.isStored(record);
   }
 
   // --- models that the user brings ------------------------------------------------------------------------------------
@@ -577,15 +593,14 @@ export class RefineSession {
     if (!current) return [];
     return this.#host.displaySetsOf(current.displaySet.StudyInstanceUID).flatMap((displaySet): StudyPart[] => {
       const uid = displaySet.displaySetInstanceUID;
-      if (displaySet === current.displaySet) {
-        return [{ displaySet, series: current, record: this.#record(), failedSlices: this.#failedSlices.get(uid) }];
-      }
-      if (this.#book.has(uid)) {
-        const series = this.#book.open(displaySet);
-        return [{ displaySet, series, record: this.#book.of(series), failedSlices: this.#failedSlices.get(uid) }];
+      if (displaySet === current.displaySet || this.#book.has(uid)) {
+        const series = displaySet === current.displaySet ? current : this.#book.open(displaySet);
+        const record = this.#book.of(series);
+        const others = this.#book.allOf(series).filter((other) => other !== record);
+        return [{ displaySet, series, record, others, failedSlices: this.#failedSlices.get(uid) }];
       }
       if (!toSegment.includes(displaySet)) return [];
-      return [{ displaySet, series: undefined, record: undefined, failedSlices: undefined }];
+      return [{ displaySet, series: undefined, record: undefined, others: [], failedSlices: undefined }];
     });
   }
 
@@ -687,15 +702,24 @@ export class RefineSession {
     this.#changed();
   }
 
-  /** Counts what the host changed, a few slices at a time. */
-  #countInBackground(record: SegmentationRecord): void {
+  /** Counts what the host changed, a few slices at a time, in whichever segmentation of the study it was. */
+  #countInBackground(): void {
     if (this.#recountTimer !== undefined) return;
     this.#recountTimer = setTimeout(() => {
       this.#recountTimer = undefined;
-      if (this.#life.signal.aborted || !this.#host.segmentation(record.segmentationId)) return;
-      if (!record.recount(RECOUNT_TURN_MS)) this.#countInBackground(record);
-      else this.#changed();
+      if (this.#life.signal.aborted) return;
+      const record = this.#uncounted();
+      if (!record) return;
+      if (record.recount(RECOUNT_TURN_MS)) this.#changed();
+      else this.#countInBackground();
     }, RECOUNT_PAUSE_MS);
+  }
+
+  #uncounted(): SegmentationRecord | undefined {
+    for (const { record } of this.#book.all()) {
+      if (record.hasUncounted && this.#host.segmentation(record.segmentationId)) return record;
+    }
+    return undefined;
   }
 
   /** Collects all changes of one turn, or of a moment while a run goes on, into one new state. */
@@ -732,7 +756,7 @@ export class RefineSession {
     const toSegment = this.#displaySetsToSegment();
     const parts = this.#studyParts(toSegment);
     const toHandOver = this.#toHandOver(parts);
-    if (record?.hasUncounted) this.#countInBackground(record);
+    if (this.#uncounted()) this.#countInBackground();
     this.#state = buildPanelState({
       host: this.#host,
       series,
@@ -748,6 +772,7 @@ export class RefineSession {
       backendChoices: this.#models.choices,
       backendPreference: this.#models.preference,
       activity: this.#activity,
+      isInArchive: (other) => this.#segStore.isStored(other) || !this.#book.isTouched(other),
       isStored: toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record)),
       toHandOver: toHandOver.length,
       hasUnstoredSeg: toHandOver.some(({ record }) => this.#segStore.hasUnstored(record)),
