@@ -1,6 +1,7 @@
 import type { OhifMode, PeerImport } from "@samrefine/ohif-mode";
 import { parseConfiguration } from "./configuration.ts";
 import type { createExtension } from "./extension.ts";
+import { SessionHolder } from "./session/session-holder.ts";
 
 export interface PluginArguments {
   /** OHIF's `loadModule`, as its app configuration function receives it. */
@@ -27,6 +28,7 @@ export default async function plugin({ peerImport, configuration }: PluginArgume
     import("@samrefine/ohif-mode"),
     import("./names.ts"),
   ]);
+  const sessions = new SessionHolder();
   const mode = await createMode(peerImport, {
     panel: names.PANEL_ID,
     samRefineTool: names.SAM_REFINE_TOOL,
@@ -34,6 +36,7 @@ export default async function plugin({ peerImport, configuration }: PluginArgume
     nextFlaggedCommand: names.COMMANDS.nextFlagged,
     deletePromptCommand: names.COMMANDS.deletePrompt,
     otherMaskCommand: names.COMMANDS.otherMask,
+    onLeave: () => void sessions.end(),
   });
-  return { extensions: [createExtension(parsed)], modes: [mode] };
+  return { extensions: [createExtension(parsed, sessions)], modes: [mode] };
 }

@@ -62,6 +62,13 @@ describe("deriveModeInstance", () => {
     });
   });
 
+  it("tells of its end before the stock mode destroys the segmentations", () => {
+    const calls: string[] = [];
+    const stock = instance({ onModeExit: () => calls.push("stock") });
+    deriveModeInstance(stock, instance(), { ...names, onLeave: () => calls.push("ours") }).onModeExit?.({});
+    expect(calls).toEqual(["ours", "stock"]);
+  });
+
   it("enters as the basic mode does, so that our panel is not switched away", () => {
     const basic = instance();
     expect(deriveModeInstance(instance(), basic, names).onModeEnter).toBe(basic.onModeEnter);

@@ -5,7 +5,7 @@ export const MODE_ID = "@samrefine/ohif-mode";
 /** The viewer opens a study at `/samrefine?StudyInstanceUIDs=…`. */
 export const MODE_ROUTE = "samrefine";
 
-/** What the mode has to know about the extension: names, nothing else. */
+/** What the mode has to know about the extension: names, and what it wants to be told. */
 export interface ExtensionNames {
   /** `<extension id>.panelModule.<panel name>` */
   readonly panel: string;
@@ -17,6 +17,8 @@ export interface ExtensionNames {
   readonly nextFlaggedCommand: string;
   readonly deletePromptCommand: string;
   readonly otherMaskCommand: string;
+  /** Told that the mode is left, while the study is still whole: OHIF's own exit destroys its segmentations. */
+  readonly onLeave?: () => void;
 }
 
 export interface OhifMode {
@@ -89,6 +91,10 @@ export function deriveModeInstance(
     },
     // The segmentation mode's own hook jumps to the label map panel at the first segmentation, which would hide ours.
     onModeEnter: basic.onModeEnter,
+    onModeExit(context: unknown) {
+      names.onLeave?.();
+      segmentation.onModeExit?.(context);
+    },
     routes: [
       {
         path: MODE_ROUTE,

@@ -118,8 +118,18 @@ function afterStoring(stored: number, total: number, error: unknown): unknown {
   });
 }
 
+/** Lets the browser keep what leaves the screen unstored; see {@link SegStore.keepForLater}. */
+export function keepForLater(
+  handOver: Pick<HandOver, "catalogue" | "segStore">,
+  segmented: readonly SegmentedSeries[],
+): Promise<void> {
+  // The study is closed, but this goes on.
+  const { signal } = new AbortController();
+  return handOver.segStore.keepForLater(segmented.map((entry) => requestOf(handOver, entry, signal)));
+}
+
 function requestOf(
-  { catalogue }: HandOver,
+  { catalogue }: Pick<HandOver, "catalogue">,
   { series, record }: SegmentedSeries,
   signal: AbortSignal,
 ): SegDeliveryRequest {

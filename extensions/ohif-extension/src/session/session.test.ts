@@ -3,6 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vites
 import { parseConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { HostDisplaySet, HostSegmentation } from "../host-types.ts";
+import { decodeLabels } from "../labelmap/runs.ts";
+import type { SegJob } from "../seg/seg-job.ts";
 import { RecordBook } from "./record-book.ts";
 import { RefineSession } from "./session.ts";
 
@@ -162,5 +164,37 @@ describe("two segmentations of one series", () => {
     expect(await book.forModel(series, model)).toBe(ofA);
     expect(book.allOf(series)).toEqual([ofA, ofB]);
     expect([ofA, ofB].map((record) => book.seriesOf(record))).toEqual([series, series]);
+  });
+});
+
+describe("work that is not stored", () => {
+  it("holds the page only while there is some", async () => {
+    expect(session.wouldLose).toBe(false);
+    await session.addSegment();
+    expect(session.wouldLose).toBe(false);
+    host.draw(session, 0);
+    expect(session.wouldLose).toBe(true);
+  });
+
+  it("is read when the study is left, before the host empties its label maps", async () => {
+    const written: SegJob[] = [];
+    // Takes comlink's calls and answers none.
+    class Recorder extends EventTarget {
+      terminate(): void {}
+      postMessage({ argumentList }: { readonly argumentList: readonly { readonly value: SegJob }[] }): void {
+        for (const { value } of argumentList) written.push(value);
+      }
+    }
+    vi.stubGlobal("Worker", Recorder);
+    await session.addSegment();
+    host.draw(session, 1);
+    void session.stop();
+    for (const slice of host.labels.get(host.active!)!) slice.fill(0);
+    cache.purgeCache();
+    await vi.waitFor(() => expect(written).toHaveLength(1));
+    expect(written[0]!.slices.map(({ labels }) => [...decodeLabels(labels)])).toEqual([
+      [0, 0, 0, 0],
+      [1, 1, 1, 0],
+    ]);
   });
 });

@@ -26,7 +26,14 @@ import { type SeriesSource, seriesTraits } from "../series/series-source.ts";
 import { type Gesture, promptOf } from "../tool/pending-edit.ts";
 import { Activity } from "./activity.ts";
 import { defaultSegment } from "./default-segment.ts";
-import { downloadFiles, type HandOver, type SegmentedSeries, storeSegs, whereListed } from "./hand-over.ts";
+import {
+  downloadFiles,
+  type HandOver,
+  keepForLater,
+  type SegmentedSeries,
+  storeSegs,
+  whereListed,
+} from "./hand-over.ts";
 import { initialPanelState, type PanelState } from "./panel-state.ts";
 import { buildPanelState, type StudyPart } from "./panel-view.ts";
 import { PreEncode, type SliceToEncode, slicesAround } from "./pre-encode.ts";
@@ -90,6 +97,8 @@ export class RefineSession {
   /** The slice to go to as soon as the host shows its series. */
   #destination: { readonly displaySet: HostDisplaySet; readonly slice: number } | undefined;
   #recountTimer: ReturnType<typeof setTimeout> | undefined;
+  /** The study is closed, and what was not stored is being kept. */
+  #isKeeping = false;
 
   constructor({ host, configuration, startRefinery, promptView, readSegOf }: SessionPorts) {
     this.#host = host;
@@ -138,16 +147,36 @@ export class RefineSession {
     });
   }
 
-  /** Ends everything; later calls do nothing. Finished slices stay in the host's label map. */
+  /** Whether closing the page now would lose something that a person would have to do again. */
+  get wouldLose(): boolean {
+    return this.hasPending || this.#isKeeping || this.#unsafe().length > 0;
+  }
+
+  /**
+   * Ends everything; later calls do nothing. What is not stored is read from the host's label maps before this returns its
+   * promise, and kept by the browser for when the study is opened again.
+   */
   async stop(): Promise<void> {
     if (this.#life.signal.aborted) return;
     this.#editing.dropSilently();
+    this.#isKeeping = true;
+    const keeping = keepForLater({ catalogue: this.#catalogue, segStore: this.#segStore }, this.#unsafe());
     const reason = new DOMException("The study was closed.", "AbortError");
     this.#life.abort(reason);
     this.#activity.cancel(reason);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#promptView.show(undefined, 0, []);
-    await Promise.all([this.#preEncode.tasks.dispose(), this.#models.dispose()]);
+    await Promise.all([keeping, this.#preEncode.tasks.dispose(), this.#models.dispose()]);
+    this.#isKeeping = false;
+  }
+
+  /** Segmentations of the study that neither the archive nor this browser holds. */
+  #unsafe(): SegmentedSeries[] {
+    return [...this.#book.all()].filter(({ record }) => {
+      if (!this.#book.isTouched(record) || this.#segStore.isSafe(record)) return false;
+      record.recount(Number.POSITIVE_INFINITY);
+      return record.hasPixels;
+    });
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -412,7 +441,7 @@ export class RefineSession {
       };
       this.#activity.say(await deliver(handOver, segmented, signal));
     });
-    await this.#listWaiting();
+    await this.listWaiting();
   }
 
   /** The chosen format where it fits: radiographs are no volume, volumes no PNG. */
@@ -430,7 +459,7 @@ export class RefineSession {
       const isListed = await this.#waitingSegs.store(entry, signal);
       this.#activity.say(`Stored and read back, identical. ${whereListed(1, isListed)}`);
     });
-    await this.#listWaiting();
+    await this.listWaiting();
   }
 
   async downloadWaiting(entry: OutboxEntry): Promise<void> {
@@ -440,11 +469,11 @@ export class RefineSession {
 
   async discardWaiting(entry: OutboxEntry): Promise<void> {
     await this.#waitingSegs.discard(entry.id);
-    await this.#listWaiting();
+    await this.listWaiting();
   }
 
   /** SEGs of this study that wait for the archive; those on screen are offered by "Store again". */
-  async #listWaiting(): Promise<void> {
+  async listWaiting(): Promise<void> {
     const studyUid = this.#series?.displaySet.StudyInstanceUID;
     if (studyUid === undefined || this.#life.signal.aborted) return;
     const entries = await this.#waitingSegs.of(studyUid);
@@ -574,7 +603,7 @@ export class RefineSession {
     try {
       const isSameStudy = this.#series?.displaySet.StudyInstanceUID === displaySet.StudyInstanceUID;
       this.#series = this.#book.open(displaySet);
-      if (!isSameStudy) void this.#listWaiting();
+      if (!isSameStudy) void this.listWaiting();
       if (!this.#activity.isIdle) return;
       this.#activity.forgetError();
       this.#chooseModel();

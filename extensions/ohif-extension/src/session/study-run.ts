@@ -135,6 +135,7 @@ export async function segmentStudy(
             return;
           }
           record.restore(slice, after);
+          record.plan = plan;
           task.applied.push({ slice, before, after });
           await nextTask();
           await book.announceInTurn(record, [slice]);
@@ -151,7 +152,7 @@ export async function segmentStudy(
     if (failed[0] && tasks.every(({ applied }) => applied.length === 0) && !signal.aborted) throw failed[0].error;
     return { series: tasks.map((task) => outcomeOf(task, failed)), isCancelled: signal.aborted };
   } finally {
-    const changes = tasks.flatMap((task) => changeOf(task, plan));
+    const changes = tasks.flatMap(changeOf);
     if (changes.length > 0 && !life.aborted) book.pushStep("auto-segment", changes);
   }
 }
@@ -189,13 +190,12 @@ async function prepareSeries(
 }
 
 /** What the run did to the series, to be undone; a series without a finished slice is as it was. */
-function changeOf({ record, historyBefore, applied }: SeriesTask, plan: RefinementPlan): RecordChange[] {
+function changeOf({ record, historyBefore, applied }: SeriesTask): RecordChange[] {
   if (!record || !historyBefore) return [];
   if (applied.length === 0) {
     record.restoreHistory(historyBefore);
     return [];
   }
-  record.plan = plan;
   return [{ record, change: { slices: applied, historyBefore, historyAfter: record.history } }];
 }
 
