@@ -34,6 +34,8 @@ interface Job {
   readonly series: number;
   /** Segments that must be found at least, in the series on screen. */
   readonly segments: number;
+  /** The model's plan asks SAM, with prompts that are shown. */
+  readonly hasPrompts?: boolean;
 }
 
 const demo = join(repositoryDirectory, "apps", "viewer", "dist", "demo");
@@ -43,6 +45,7 @@ const hand: Job = {
   model: "unet-phantom-hand",
   series: 2,
   segments: 10,
+  hasPrompts: true,
 };
 const abdomen: Job = {
   name: "demo CT",
@@ -141,6 +144,7 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
       expect(labelmaps).toHaveLength(job.series);
       await expectDrawn(page);
       await watched.screenshot(`${tag}-3-review`);
+      if (job.hasPrompts) await expectPromptCanBeDragged(page, tag);
 
       await panel.store();
       await panel.waitForState("stored", 240_000);
@@ -163,6 +167,9 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
         Object.fromEntries(present.map(({ label, voxels }) => [label, voxels])),
       );
       if (job.series > 1) await expectEveryImageCanBeShown(page, tag);
+      await panel.part("samrefine-add-segment").click();
+      await expect.poll(() => panel.status()).toBe("Changed since it was stored.");
+      expect(await panel.state()).toBe("review");
       expect(watched.foreignRequests).toEqual([]);
       expect(watched.errors).toEqual([]);
       await page.close();
@@ -209,6 +216,28 @@ async function expectSliceStrip({ panel, watched }: ViewerPage, slices: number):
   await watched.page.keyboard.press("j");
   const current = panel.flaggedSlices.and(watched.page.locator('[aria-current="true"]'));
   await current.waitFor({ timeout: 10_000 });
+  // Looked at and found good.
+  await watched.page.keyboard.press("k");
+  await expect.poll(() => panel.flaggedSlices.count()).toBe(flagged - 1);
+  await panel.undo();
+  await expect.poll(() => panel.flaggedSlices.count()).toBe(flagged);
+}
+
+/** The prompts that were derived from the network's masks are on screen: dragged, one brings another mask, and undo the old. */
+async function expectPromptCanBeDragged(opened: ViewerPage, tag: string): Promise<void> {
+  const { panel, watched } = opened;
+  const viewport = opened.viewport();
+  await expect.poll(() => viewport.boxPrompt(), { timeout: 10_000 }).toBeDefined();
+  const [start, end] = (await viewport.boxPrompt())!;
+  const shown = async (): Promise<Buffer> =>
+    Buffer.concat((await shownLabelmaps(watched.page)).flatMap(({ slices }) => [...slices.values()]));
+  const before = await shown();
+  await viewport.drag(end, { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 });
+  await expect.poll(() => panel.status(), { timeout: 60_000 }).toMatch(/follows the edited prompt/);
+  await watched.screenshot(`${tag}-3-prompt-dragged`);
+  expect((await shown()).equals(before)).toBe(false);
+  await panel.undo();
+  await expect.poll(async () => (await shown()).equals(before), { timeout: 10_000 }).toBe(true);
 }
 
 /** Every viewport whose image has a label shows it in colour. */

@@ -106,13 +106,14 @@ export function createExtension(configuration: ExtensionConfiguration, sessions:
           session.drop();
           return true;
         }),
-        undo: inFrontOf("undo", (session) => session.undoGesture()),
+        undo: inFrontOf("undo", (session) => session.takesUndo()),
         deleteActiveAnnotation: deletePrompt,
         [COMMANDS.deletePrompt]: deletePrompt,
-        redo: inFrontOf("redo", (session) => session.hasPending),
+        redo: inFrontOf("redo", (session) => session.takesRedo()),
         [COMMANDS.autoSegment]: () => sessions.current?.autoSegment(),
         [COMMANDS.cancel]: () => sessions.current?.cancel(),
         [COMMANDS.nextFlagged]: () => sessions.current?.goToNextFlagged(),
+        [COMMANDS.markReviewed]: () => sessions.current?.markReviewed(),
         [COMMANDS.otherMask]: () => sessions.current?.otherMask(),
         [COMMANDS.store]: () => sessions.current?.store(),
         [COMMANDS.download]: () => sessions.current?.download(),

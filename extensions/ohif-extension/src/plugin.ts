@@ -34,6 +34,7 @@ export default async function plugin({ peerImport, configuration }: PluginArgume
     samRefineTool: names.SAM_REFINE_TOOL,
     promptTools: [names.PROMPT_POINT_TOOL, names.PROMPT_BOX_TOOL],
     nextFlaggedCommand: names.COMMANDS.nextFlagged,
+    markReviewedCommand: names.COMMANDS.markReviewed,
     deletePromptCommand: names.COMMANDS.deletePrompt,
     otherMaskCommand: names.COMMANDS.otherMask,
     onLeave: () => void sessions.end(),

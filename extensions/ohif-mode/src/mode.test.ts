@@ -7,6 +7,7 @@ const names = {
   samRefineTool: "T",
   promptTools: ["Point", "Box"],
   nextFlaggedCommand: "next",
+  markReviewedCommand: "reviewed",
   deletePromptCommand: "delete",
   otherMaskCommand: "other",
 };
@@ -58,7 +59,9 @@ describe("deriveModeInstance", () => {
     const { modeCustomizations } = deriveModeInstance(instance(), instance(), names);
     expect(modeCustomizations).toMatchObject({
       "panelSegmentation.disableUpdateSegmentationStats": { $set: true },
-      "ohif.hotkeyBindings": { $push: expect.arrayContaining([expect.objectContaining({ keys: ["j"] })]) },
+      "ohif.hotkeyBindings": {
+        $push: expect.arrayContaining(["j", "k"].map((key) => expect.objectContaining({ keys: [key] }))),
+      },
     });
   });
 

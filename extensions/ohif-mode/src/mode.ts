@@ -15,6 +15,8 @@ export interface ExtensionNames {
   readonly promptTools: readonly string[];
   /** Bound to J. */
   readonly nextFlaggedCommand: string;
+  /** Bound to K. */
+  readonly markReviewedCommand: string;
   readonly deletePromptCommand: string;
   readonly otherMaskCommand: string;
   /** Told that the mode is left, while the study is still whole: OHIF's own exit destroys its segmentations. */
@@ -78,6 +80,7 @@ export function deriveModeInstance(
       "ohif.hotkeyBindings": {
         $push: [
           { commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true },
+          { commandName: names.markReviewedCommand, label: "Mark slice as reviewed", keys: ["k"], isEditable: true },
           { commandName: names.otherMaskCommand, label: "Another of SAM's masks", keys: ["m"], isEditable: true },
           // A command of our own: another key for the host's would replace the host's own Backspace.
           {

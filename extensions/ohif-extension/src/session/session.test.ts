@@ -167,6 +167,40 @@ describe("two segmentations of one series", () => {
   });
 });
 
+describe("a slice on screen", () => {
+  it("is marked as reviewed and no longer, each an undoable step", async () => {
+    session.markReviewed();
+    expect((await state()).status.text).toMatch(/nothing to review/);
+    await session.addSegment();
+    const status = async () => (await state()).strips[0]!.cells[1]!.status;
+    host.visible = 1;
+    session.markReviewed();
+    expect(await status()).toBe("reviewed");
+    session.markReviewed();
+    expect(await status()).toBe("empty");
+    session.undo();
+    expect(await status()).toBe("reviewed");
+    session.undo();
+    expect(await status()).toBe("empty");
+  });
+});
+
+describe("undo and redo", () => {
+  it("are the host's while nothing runs, and nobody's during a run", async () => {
+    await session.addSegment();
+    session.markReviewed();
+    expect([session.takesUndo(), session.takesRedo()]).toEqual([false, false]);
+    // Begins with something to wait for; without a worker it then fails.
+    const busy = session.chooseBackend("automatic");
+    expect([session.takesUndo(), session.takesRedo()]).toEqual([true, true]);
+    session.undo();
+    expect(host.done).toHaveLength(1);
+    await busy;
+    session.undo();
+    expect(host.done).toHaveLength(0);
+  });
+});
+
 describe("work that is not stored", () => {
   it("holds the page only while there is some", async () => {
     expect(session.wouldLose).toBe(false);

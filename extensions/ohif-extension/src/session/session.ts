@@ -97,6 +97,8 @@ export class RefineSession {
   /** The slice to go to as soon as the host shows its series. */
   #destination: { readonly displaySet: HostDisplaySet; readonly slice: number } | undefined;
   #recountTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What was said when the archive had taken everything. */
+  #storedReport: string | undefined;
   /** The study is closed, and what was not stored is being kept. */
   #isKeeping = false;
 
@@ -289,23 +291,57 @@ export class RefineSession {
     else this.#activity.say("No slice is flagged.");
   }
 
+  /** A person looked at the slice on screen and takes it for good, or no longer does; as one undoable step. */
+  markReviewed(): void {
+    const series = this.#series;
+    const record = this.#record();
+    if (!series || !this.#activity.isIdle) return;
+    this.accept();
+    if (!record) {
+      this.#activity.say("There is nothing to review yet: segment the slice first.", "warning");
+      return;
+    }
+    const slice = this.#host.visibleSlice(series.displaySet);
+    const before = record.state(slice);
+    const { isReviewed = false, segments = [] } = before.quality ?? {};
+    const isAsBefore = isReviewed && segments.length === 0;
+    record.setQuality(slice, isAsBefore ? undefined : { isReviewed: !isReviewed, segments });
+    const { history } = record;
+    const change = {
+      slices: [{ slice, before, after: record.state(slice) }],
+      historyBefore: history,
+      historyAfter: history,
+    };
+    const label = isReviewed ? "to be reviewed again" : "reviewed";
+    this.#book.pushStep(`mark the slice as ${label}`, [{ record, change }]);
+    this.#activity.say(`Marked as ${label}.`);
+  }
+
   cancel(): void {
     this.#activity.cancel(new DOMException("Cancelled.", "AbortError"));
   }
 
-  /** True when something of ours took the step back; otherwise the host's own undo is to be run. */
-  undoGesture(): boolean {
-    return this.#editing.undoGesture();
+  /**
+   * True when the host's own undo is not to be run: something of ours took a step back, or a run is writing slices, over which
+   * an undone step would come to lie.
+   */
+  takesUndo(): boolean {
+    return this.#editing.undoGesture() || !this.#activity.isIdle;
+  }
+
+  /** The same for redo, which a preview has not. */
+  takesRedo(): boolean {
+    return this.hasPending || !this.#activity.isIdle;
   }
 
   undo(): void {
-    if (this.undoGesture()) return;
+    if (this.takesUndo()) return;
     this.#host.history.undo();
     this.#changed();
   }
 
   redo(): void {
-    if (this.hasPending) return;
+    if (this.takesRedo()) return;
     this.#host.history.redo();
     this.#changed();
   }
@@ -439,7 +475,9 @@ export class RefineSession {
         catalogue: this.#catalogue,
         flagBelowDice: this.#configuration.flagBelowDice,
       };
-      this.#activity.say(await deliver(handOver, segmented, signal));
+      const report = await deliver(handOver, segmented, signal);
+      this.#activity.say(report);
+      if (deliver === storeSegs) this.#storedReport = report;
     });
     await this.listWaiting();
   }
@@ -786,6 +824,11 @@ export class RefineSession {
     const parts = this.#studyParts(toSegment);
     const toHandOver = this.#toHandOver(parts);
     if (this.#uncounted()) this.#countInBackground();
+    const isStored = toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record));
+    const isOutdated = this.#activity.status.text === this.#storedReport;
+    if (isOutdated && toHandOver.some(({ record }) => this.#isUnstored(record))) {
+      this.#activity.say("Changed since it was stored.");
+    }
     this.#state = buildPanelState({
       host: this.#host,
       series,
@@ -802,7 +845,7 @@ export class RefineSession {
       backendPreference: this.#models.preference,
       activity: this.#activity,
       isInArchive: (other) => this.#segStore.isStored(other) || !this.#book.isTouched(other),
-      isStored: toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record)),
+      isStored,
       toHandOver: toHandOver.length,
       hasUnstoredSeg: toHandOver.some(({ record }) => this.#segStore.hasUnstored(record)),
       waiting: this.#waiting,
