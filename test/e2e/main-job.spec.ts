@@ -306,6 +306,20 @@ describe("a study of four radiographs, of which not all are on screen", () => {
     await panel.waitForState("review", 240_000);
     expect(await panel.status()).toMatch(/^Segmented/);
     await expectSegsInArchive(await panel.download(), 4);
+
+    // A second model on one of them: what the first made is named beside it, stored with it, and can be listed again.
+    await panel.selectModel(teeth.model);
+    await panel.part("samrefine-auto-series").click();
+    await panel.waitForState("review", 240_000);
+    const isFound = (await panel.segments()).some(({ voxels }) => voxels > 0);
+    const other = panel.part("samrefine-other-segmentation");
+    await watched.screenshot("four-radiographs-two-models");
+    expect(await other.count()).toBe(1);
+    expect(await panel.part("samrefine-store").textContent()).toBe(`Store ${isFound ? 5 : 4} SEGs`);
+    await other.locator("button").click();
+    await expect.poll(async () => (await panel.segments()).filter(({ voxels }) => voxels > 0).length).toBeGreaterThan(1);
+    expect(await other.count()).toBe(isFound ? 1 : 0);
+    expect(await panel.part("samrefine-store").textContent()).toBe(`Store ${isFound ? 5 : 4} SEGs`);
     expect(watched.errors).toEqual([]);
   });
 });
