@@ -226,8 +226,11 @@ async function expectSliceStrip({ panel, watched }: ViewerPage, slices: number):
 /** The prompts that were derived from the network's masks are on screen: dragged, one brings another mask, and undo the old. */
 async function expectPromptCanBeDragged(opened: ViewerPage, tag: string): Promise<void> {
   const { panel, watched } = opened;
-  const viewport = opened.viewport();
-  await expect.poll(() => viewport.boxPrompt(), { timeout: 10_000 }).toBeDefined();
+  // Those of the series that J led to, wherever it is shown.
+  const viewports = Array.from({ length: await opened.viewportCount() }, (_, position) => opened.viewport(position));
+  const find = async () => (await Promise.all(viewports.map((viewport) => viewport.boxPrompt()))).findIndex(Boolean);
+  await expect.poll(find, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
+  const viewport = viewports[await find()]!;
   const [start, end] = (await viewport.boxPrompt())!;
   const shown = async (): Promise<Buffer> =>
     Buffer.concat((await shownLabelmaps(watched.page)).flatMap(({ slices }) => [...slices.values()]));
@@ -317,7 +320,9 @@ describe("a study of four radiographs, of which not all are on screen", () => {
     expect(await other.count()).toBe(1);
     expect(await panel.part("samrefine-store").textContent()).toBe(`Store ${isFound ? 5 : 4} SEGs`);
     await other.locator("button").click();
-    await expect.poll(async () => (await panel.segments()).filter(({ voxels }) => voxels > 0).length).toBeGreaterThan(1);
+    await expect
+      .poll(async () => (await panel.segments()).filter(({ voxels }) => voxels > 0).length)
+      .toBeGreaterThan(1);
     expect(await other.count()).toBe(isFound ? 1 : 0);
     expect(await panel.part("samrefine-store").textContent()).toBe(`Store ${isFound ? 5 : 4} SEGs`);
     expect(watched.errors).toEqual([]);

@@ -76,10 +76,11 @@ function MarkReviewed({ state, session }: PanelPart): ReactElement {
       data-testid="samrefine-mark-reviewed"
       disabled={isBusy}
       aria-pressed={isReviewed}
+      aria-label="Slice on screen is reviewed"
       title="Marks the slice on screen as reviewed, or no longer: a reviewed slice is not flagged, and no run writes over it"
       onClick={() => session.markReviewed()}
     >
-      {isReviewed ? "Reviewed" : "Mark reviewed"} <kbd>K</kbd>
+      ✓ <kbd>K</kbd>
     </button>
   );
 }
