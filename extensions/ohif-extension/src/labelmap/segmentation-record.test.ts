@@ -1,3 +1,4 @@
+import { presetPlan } from "@samrefine/core";
 import { describe, expect, it } from "vitest";
 import { encodeMask } from "./runs.ts";
 import { algorithmType, type Change, type LabelmapPort, SegmentationRecord, untouched } from "./segmentation-record.ts";
@@ -131,6 +132,15 @@ describe("algorithmType", () => {
     expect(algorithmType({ ...untouched, byNetwork: true, byHand: true })).toBe("SEMIAUTOMATIC");
     expect(algorithmType({ ...untouched, byPrompts: true })).toBe("SEMIAUTOMATIC");
     expect(algorithmType({ ...untouched, byHand: true })).toBe("MANUAL");
+  });
+
+  it("flags by the limit of the plan that made the masks, and by the viewer's where it names none", () => {
+    const record = new SegmentationRecord("id", memoryLabelmap([new Uint8Array(4)]), [segment(1)], undefined);
+    const segments = [{ number: 1, areaPixels: 1, estimatedDice: 0.7, doubt: undefined }];
+    record.setQuality(0, { segments, isReviewed: false });
+    expect(record.flagged(0.75)).toEqual([0]);
+    record.plan = { ...presetPlan("raw"), flagBelow: 0.65 };
+    expect(record.flagged(0.75)).toEqual([]);
   });
 
   it("takes a slice that the host's brush changed for reviewed, and forgets what was estimated of what changed", () => {

@@ -283,7 +283,14 @@ export class SegmentationRecord {
     return counts;
   }
 
-  flagged(flagBelow: number): number[] {
+  /** The limit of the plan that made the masks: what an estimate means differs from model to model. */
+  flagBelow(otherwise: number): number {
+    return this.plan?.flagBelow ?? otherwise;
+  }
+
+  /** @param otherwise Where the plan names no limit of its own. */
+  flagged(otherwise: number): number[] {
+    const flagBelow = this.flagBelow(otherwise);
     return [...this.#quality]
       .filter(([, quality]) => isFlagged(quality, flagBelow))
       .map(([slice]) => slice)

@@ -19,7 +19,7 @@ export interface HandOver {
   readonly segStore: SegStore;
   readonly activity: Activity;
   readonly catalogue: ModelCatalogue | undefined;
-  /** Estimated Dice below which a mask is doubtful. */
+  /** Estimated Dice below which a mask is doubtful, where its plan names no limit of its own. */
   readonly flagBelowDice: number;
 }
 

@@ -91,6 +91,7 @@ export interface PanelState {
   /** Of the current series and of the others of the study that are or can be segmented. */
   readonly strips: readonly SliceStrip[];
   readonly flaggedCount: number;
+  /** Of the segmentation that is listed. */
   readonly flagBelowDice: number;
   /** A SAM answer that waits for Enter or Esc. */
   readonly pending:

@@ -54,6 +54,7 @@ export interface PanelSources {
   readonly pending: PendingEdit | undefined;
   readonly clickMode: PanelState["clickMode"];
   readonly arePromptsShown: boolean;
+  /** Where a plan names no limit of its own. */
   readonly flagBelowDice: number;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
@@ -92,7 +93,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
     unit: series?.unit.kind ?? "pixels",
     strips,
     flaggedCount: strips.reduce((sum, { cells }) => sum + cells.filter(({ isFlagged }) => isFlagged).length, 0),
-    flagBelowDice: sources.flagBelowDice,
+    flagBelowDice: record?.flagBelow(sources.flagBelowDice) ?? sources.flagBelowDice,
     pending: sources.pending && pendingView(sources.pending),
     clickMode: sources.clickMode,
     arePromptsShown: sources.arePromptsShown,
@@ -201,7 +202,7 @@ function sliceCell(
     slice,
     status,
     worstDice: quality && worstQuality(quality),
-    isFlagged: isFlagged(quality, flagBelowDice),
+    isFlagged: isFlagged(quality, record?.flagBelow(flagBelowDice) ?? flagBelowDice),
     isVisible: slice === visible,
   };
 }
