@@ -144,7 +144,6 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
       expect(labelmaps).toHaveLength(job.series);
       await expectDrawn(page);
       await watched.screenshot(`${tag}-3-review`);
-      if (job.hasPrompts) await expectPromptCanBeDragged(page, tag);
 
       await panel.store();
       await panel.waitForState("stored", 240_000);
@@ -166,10 +165,11 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
       expect(comparisons.map(({ voxels }) => Object.fromEntries(voxels))).toContainEqual(
         Object.fromEntries(present.map(({ label, voxels }) => [label, voxels])),
       );
-      if (job.series > 1) await expectEveryImageCanBeShown(page, tag);
       await panel.part("samrefine-add-segment").click();
       await expect.poll(() => panel.status()).toBe("Changed since it was stored.");
       expect(await panel.state()).toBe("review");
+      if (job.series > 1) await expectEveryImageCanBeShown(page, tag);
+      if (job.hasPrompts) await expectPromptCanBeDragged(page, tag);
       expect(watched.foreignRequests).toEqual([]);
       expect(watched.errors).toEqual([]);
       await page.close();
@@ -226,7 +226,7 @@ async function expectSliceStrip({ panel, watched }: ViewerPage, slices: number):
 /** The prompts that were derived from the network's masks are on screen: dragged, one brings another mask, and undo the old. */
 async function expectPromptCanBeDragged(opened: ViewerPage, tag: string): Promise<void> {
   const { panel, watched } = opened;
-  // Those of the series that J led to, wherever it is shown.
+  // Those of the current series, wherever it is shown.
   const viewports = Array.from({ length: await opened.viewportCount() }, (_, position) => opened.viewport(position));
   const find = async () => (await Promise.all(viewports.map((viewport) => viewport.boxPrompt()))).findIndex(Boolean);
   await expect.poll(find, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
@@ -312,7 +312,7 @@ describe("a study of four radiographs, of which not all are on screen", () => {
 
     // A second model on one of them: what the first made is named beside it, stored with it, and can be listed again.
     await panel.selectModel(teeth.model);
-    await panel.part("samrefine-auto-series").click();
+    await panel.segmentStudy();
     await panel.waitForState("review", 240_000);
     const isFound = (await panel.segments()).some(({ voxels }) => voxels > 0);
     const other = panel.part("samrefine-other-segmentation");
