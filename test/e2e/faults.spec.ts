@@ -91,44 +91,48 @@ async function lastSeg(studyUid: string) {
 }
 
 describe("a run that is ended early", () => {
-  it.skipIf(hippocampus === undefined)(
-    "keeps what is finished when cancelled, and dies quietly with its study",
-    async () => {
-      const studyUid = await studyUidOf(hippocampus ?? "");
-      const { panel, watched } = await open(studyUid);
-      await panel.waitForModel("unet-hippocampus");
-      await panel.segmentStudy();
-      await panel.cancelAt(2);
-      await panel.waitForState(["review", "idle"]);
-      const kept = Number(/Cancelled: (\d+) of \d+ slices are finished/.exec(await panel.status())?.[1]);
-      await watched.screenshot("fault-cancelled");
-      expect(kept).toBeGreaterThanOrEqual(2);
-      expect(kept).toBeLessThan(34);
-      expect(
-        await panel.root
-          .locator(".samrefine-slice--good,.samrefine-slice--fair,.samrefine-slice--check,.samrefine-slice--absent")
-          .count(),
-      ).toBe(kept);
-      await panel.undo();
-      const shown = await onlyLabelmap(watched.page);
-      for (const { number } of shown.segments) expect(countShown(shown, number)).toBe(0);
+  it.skipIf(hippocampus === undefined)("keeps what is finished when cancelled, or when its study is left", async () => {
+    const studyUid = await studyUidOf(hippocampus ?? "");
+    const { panel, watched } = await open(studyUid);
+    await panel.waitForModel("unet-hippocampus");
+    await panel.segmentStudy();
+    await panel.cancelAt(2);
+    await panel.waitForState(["review", "idle"]);
+    const kept = Number(/Cancelled: (\d+) of \d+ slices are finished/.exec(await panel.status())?.[1]);
+    await watched.screenshot("fault-cancelled");
+    expect(kept).toBeGreaterThanOrEqual(2);
+    expect(kept).toBeLessThan(34);
+    expect(
+      await panel.root
+        .locator(".samrefine-slice--good,.samrefine-slice--fair,.samrefine-slice--check,.samrefine-slice--absent")
+        .count(),
+    ).toBe(kept);
+    await panel.undo();
+    const shown = await onlyLabelmap(watched.page);
+    for (const { number } of shown.segments) expect(countShown(shown, number)).toBe(0);
 
-      await panel.record();
-      await panel.segmentStudy();
-      const finished = async (): Promise<number> => (await panel.recorded()).progress.at(-1)?.now ?? 0;
-      await expect.poll(finished, { timeout: 240_000, interval: 50 }).toBeGreaterThanOrEqual(1);
-      await watched.page.locator('[data-cy="return-to-work-list"]').click();
-      await watched.page.locator("table tbody tr").first().waitFor({ timeout: 60_000 });
-      await watched.page.waitForTimeout(3000);
-      expect(watched.errors).toEqual([]);
-      await watched.page.goBack();
-      await page?.viewport().waitForImage();
-      await panel.waitForModel("unet-hippocampus");
-      expect(await panel.state()).toBe("idle");
-      expect(await shownLabelmaps(watched.page)).toEqual([]);
-      expect(watched.errors).toEqual([]);
-    },
-  );
+    await panel.record();
+    await panel.segmentStudy();
+    const finished = async (): Promise<number> => (await panel.recorded()).progress.at(-1)?.now ?? 0;
+    await expect.poll(finished, { timeout: 240_000, interval: 50 }).toBeGreaterThanOrEqual(1);
+    await watched.page.locator('[data-cy="return-to-work-list"]').click();
+    await watched.page.locator("table tbody tr").first().waitFor({ timeout: 60_000 });
+    await watched.page.waitForTimeout(3000);
+    expect(watched.errors).toEqual([]);
+    await watched.page.goBack();
+    await page?.viewport().waitForImage();
+    await panel.waitForModel("unet-hippocampus");
+    expect(await panel.state()).toBe("idle");
+    expect(await shownLabelmaps(watched.page)).toEqual([]);
+    // The browser kept what was finished; one press stores it.
+    await panel.part("samrefine-waiting").waitFor({ timeout: 30_000 });
+    await watched.screenshot("fault-study-left");
+    await panel.part("samrefine-waiting-store").click();
+    await expect.poll(() => panel.status(), { timeout: 60_000 }).toMatch(/^Stored and read back, identical/);
+    const { seg } = await lastSeg(studyUid);
+    expect(seg.frames.length).toBeGreaterThan(0);
+    expect(watched.errors).toEqual([]);
+  });
 });
 
 describe("an archive that does not take the SEG", () => {

@@ -34,6 +34,8 @@ interface Job {
   readonly series: number;
   /** Segments that must be found at least, in the series on screen. */
   readonly segments: number;
+  /** The model's plan asks SAM, with prompts that are shown. */
+  readonly hasPrompts?: boolean;
 }
 
 const demo = join(repositoryDirectory, "apps", "viewer", "dist", "demo");
@@ -43,6 +45,7 @@ const hand: Job = {
   model: "unet-phantom-hand",
   series: 2,
   segments: 10,
+  hasPrompts: true,
 };
 const abdomen: Job = {
   name: "demo CT",
@@ -162,7 +165,11 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
       expect(comparisons.map(({ voxels }) => Object.fromEntries(voxels))).toContainEqual(
         Object.fromEntries(present.map(({ label, voxels }) => [label, voxels])),
       );
+      await panel.part("samrefine-add-segment").click();
+      await expect.poll(() => panel.status()).toBe("Changed since it was stored.");
+      expect(await panel.state()).toBe("review");
       if (job.series > 1) await expectEveryImageCanBeShown(page, tag);
+      if (job.hasPrompts) await expectPromptCanBeDragged(page, tag);
       expect(watched.foreignRequests).toEqual([]);
       expect(watched.errors).toEqual([]);
       await page.close();
@@ -209,6 +216,31 @@ async function expectSliceStrip({ panel, watched }: ViewerPage, slices: number):
   await watched.page.keyboard.press("j");
   const current = panel.flaggedSlices.and(watched.page.locator('[aria-current="true"]'));
   await current.waitFor({ timeout: 10_000 });
+  // Looked at and found good.
+  await watched.page.keyboard.press("k");
+  await expect.poll(() => panel.flaggedSlices.count()).toBe(flagged - 1);
+  await panel.undo();
+  await expect.poll(() => panel.flaggedSlices.count()).toBe(flagged);
+}
+
+/** The prompts that were derived from the network's masks are on screen: dragged, one brings another mask, and undo the old. */
+async function expectPromptCanBeDragged(opened: ViewerPage, tag: string): Promise<void> {
+  const { panel, watched } = opened;
+  // Those of the current series, wherever it is shown.
+  const viewports = Array.from({ length: await opened.viewportCount() }, (_, position) => opened.viewport(position));
+  const find = async () => (await Promise.all(viewports.map((viewport) => viewport.boxPrompt()))).findIndex(Boolean);
+  await expect.poll(find, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
+  const viewport = viewports[await find()]!;
+  const [start, end] = (await viewport.boxPrompt())!;
+  const shown = async (): Promise<Buffer> =>
+    Buffer.concat((await shownLabelmaps(watched.page)).flatMap(({ slices }) => [...slices.values()]));
+  const before = await shown();
+  await viewport.drag(end, { x: (start.x + end.x) / 2, y: (start.y + end.y) / 2 });
+  await expect.poll(() => panel.status(), { timeout: 60_000 }).toMatch(/follows the edited prompt/);
+  await watched.screenshot(`${tag}-3-prompt-dragged`);
+  expect((await shown()).equals(before)).toBe(false);
+  await panel.undo();
+  await expect.poll(async () => (await shown()).equals(before), { timeout: 10_000 }).toBe(true);
 }
 
 /** Every viewport whose image has a label shows it in colour. */
@@ -277,6 +309,22 @@ describe("a study of four radiographs, of which not all are on screen", () => {
     await panel.waitForState("review", 240_000);
     expect(await panel.status()).toMatch(/^Segmented/);
     await expectSegsInArchive(await panel.download(), 4);
+
+    // A second model on one of them: what the first made is named beside it, stored with it, and can be listed again.
+    await panel.selectModel(teeth.model);
+    await panel.segmentStudy();
+    await panel.waitForState("review", 240_000);
+    const isFound = (await panel.segments()).some(({ voxels }) => voxels > 0);
+    const other = panel.part("samrefine-other-segmentation");
+    await watched.screenshot("four-radiographs-two-models");
+    expect(await other.count()).toBe(1);
+    expect(await panel.part("samrefine-store").textContent()).toBe(`Store ${isFound ? 5 : 4} SEGs`);
+    await other.locator("button").click();
+    await expect
+      .poll(async () => (await panel.segments()).filter(({ voxels }) => voxels > 0).length)
+      .toBeGreaterThan(1);
+    expect(await other.count()).toBe(isFound ? 1 : 0);
+    expect(await panel.part("samrefine-store").textContent()).toBe(`Store ${isFound ? 5 : 4} SEGs`);
     expect(watched.errors).toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ const configurationSchema = v.strictObject({
   modelIndexUrl: v.optional(v.string(), "/samrefine/models/index.json"),
   /** Id of the promptable model to use when the index offers several; the first one otherwise. */
   promptableModel: v.optional(v.string()),
-  /** Slices whose estimated Dice lies below are flagged for review. */
+  /** Slices whose estimated Dice lies below are flagged for review, where the model's plan names no limit of its own. */
   flagBelowDice: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.75),
 });
 

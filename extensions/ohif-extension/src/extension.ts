@@ -10,7 +10,7 @@ import { PromptBoxTool, PromptPointTool } from "./prompts/prompt-tools.ts";
 import { startRefinery } from "./refinery/client.ts";
 import { SegLoader } from "./seg/seg-loader.ts";
 import { RefineSession } from "./session/session.ts";
-import { SessionHolder } from "./session/session-holder.ts";
+import type { SessionHolder } from "./session/session-holder.ts";
 import { SamRefineTool } from "./tool/sam-refine-tool.ts";
 
 /** The context in which OHIF's Cornerstone extension registers the commands that ours stand in front of. */
@@ -20,9 +20,9 @@ const OUR_CONTEXT = "SAMREFINE";
 /**
  * The extension as OHIF registers it. One {@link RefineSession} lives while our panel is on screen in a mode; it begins with
  * the panel, because only then OHIF has made its viewports.
+ * @param sessions Shared with the mode, which ends the session before OHIF empties the study.
  */
-export function createExtension(configuration: ExtensionConfiguration) {
-  const sessions = new SessionHolder();
+export function createExtension(configuration: ExtensionConfiguration, sessions: SessionHolder) {
   let segLoader: SegLoader | undefined;
   let segs: Subscription | undefined;
 
@@ -45,6 +45,10 @@ export function createExtension(configuration: ExtensionConfiguration) {
         annotations.onEdited = (slice, id, prompt) => void session.editPrompt(slice, id, prompt);
         SamRefineTool.listener = (viewportId, imageId, gesture) => void session.gesture(viewportId, imageId, gesture);
         const stopListening = listenToHost(session);
+        const warn = (event: BeforeUnloadEvent) => {
+          if (session.wouldLose) event.preventDefault();
+        };
+        globalThis.addEventListener("beforeunload", warn);
         return {
           session,
           dispose: async () => {
@@ -52,6 +56,7 @@ export function createExtension(configuration: ExtensionConfiguration) {
             stopListening();
             await session.stop();
             annotations.dispose();
+            globalThis.removeEventListener("beforeunload", warn);
           },
         };
       };
@@ -101,13 +106,14 @@ export function createExtension(configuration: ExtensionConfiguration) {
           session.drop();
           return true;
         }),
-        undo: inFrontOf("undo", (session) => session.undoGesture()),
+        undo: inFrontOf("undo", (session) => session.takesUndo()),
         deleteActiveAnnotation: deletePrompt,
         [COMMANDS.deletePrompt]: deletePrompt,
-        redo: inFrontOf("redo", (session) => session.hasPending),
+        redo: inFrontOf("redo", (session) => session.takesRedo()),
         [COMMANDS.autoSegment]: () => sessions.current?.autoSegment(),
         [COMMANDS.cancel]: () => sessions.current?.cancel(),
         [COMMANDS.nextFlagged]: () => sessions.current?.goToNextFlagged(),
+        [COMMANDS.markReviewed]: () => sessions.current?.markReviewed(),
         [COMMANDS.otherMask]: () => sessions.current?.otherMask(),
         [COMMANDS.store]: () => sessions.current?.store(),
         [COMMANDS.download]: () => sessions.current?.download(),

@@ -14,6 +14,7 @@ export const COMMANDS = {
   autoSegment: "samrefineAutoSegment",
   cancel: "samrefineCancel",
   nextFlagged: "samrefineNextFlagged",
+  markReviewed: "samrefineMarkReviewed",
   deletePrompt: "samrefineDeletePrompt",
   otherMask: "samrefineOtherMask",
   store: "samrefineStore",

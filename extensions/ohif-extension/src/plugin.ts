@@ -1,6 +1,7 @@
 import type { OhifMode, PeerImport } from "@samrefine/ohif-mode";
 import { parseConfiguration } from "./configuration.ts";
 import type { createExtension } from "./extension.ts";
+import { SessionHolder } from "./session/session-holder.ts";
 
 export interface PluginArguments {
   /** OHIF's `loadModule`, as its app configuration function receives it. */
@@ -27,13 +28,16 @@ export default async function plugin({ peerImport, configuration }: PluginArgume
     import("@samrefine/ohif-mode"),
     import("./names.ts"),
   ]);
+  const sessions = new SessionHolder();
   const mode = await createMode(peerImport, {
     panel: names.PANEL_ID,
     samRefineTool: names.SAM_REFINE_TOOL,
     promptTools: [names.PROMPT_POINT_TOOL, names.PROMPT_BOX_TOOL],
     nextFlaggedCommand: names.COMMANDS.nextFlagged,
+    markReviewedCommand: names.COMMANDS.markReviewed,
     deletePromptCommand: names.COMMANDS.deletePrompt,
     otherMaskCommand: names.COMMANDS.otherMask,
+    onLeave: () => void sessions.end(),
   });
-  return { extensions: [createExtension(parsed)], modes: [mode] };
+  return { extensions: [createExtension(parsed, sessions)], modes: [mode] };
 }

@@ -37,5 +37,6 @@ export interface HostModeInstance {
   readonly routes: readonly HostRoute[];
   initToolGroups(context: ToolGroupContext): void;
   onModeEnter(context: unknown): void;
+  onModeExit?(context: unknown): void;
   readonly [key: string]: unknown;
 }

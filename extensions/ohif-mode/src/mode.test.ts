@@ -7,6 +7,7 @@ const names = {
   samRefineTool: "T",
   promptTools: ["Point", "Box"],
   nextFlaggedCommand: "next",
+  markReviewedCommand: "reviewed",
   deletePromptCommand: "delete",
   otherMaskCommand: "other",
 };
@@ -58,8 +59,17 @@ describe("deriveModeInstance", () => {
     const { modeCustomizations } = deriveModeInstance(instance(), instance(), names);
     expect(modeCustomizations).toMatchObject({
       "panelSegmentation.disableUpdateSegmentationStats": { $set: true },
-      "ohif.hotkeyBindings": { $push: expect.arrayContaining([expect.objectContaining({ keys: ["j"] })]) },
+      "ohif.hotkeyBindings": {
+        $push: expect.arrayContaining(["j", "k"].map((key) => expect.objectContaining({ keys: [key] }))),
+      },
     });
+  });
+
+  it("tells of its end before the stock mode destroys the segmentations", () => {
+    const calls: string[] = [];
+    const stock = instance({ onModeExit: () => calls.push("stock") });
+    deriveModeInstance(stock, instance(), { ...names, onLeave: () => calls.push("ours") }).onModeExit?.({});
+    expect(calls).toEqual(["ours", "stock"]);
   });
 
   it("enters as the basic mode does, so that our panel is not switched away", () => {

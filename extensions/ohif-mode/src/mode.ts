@@ -5,7 +5,7 @@ export const MODE_ID = "@samrefine/ohif-mode";
 /** The viewer opens a study at `/samrefine?StudyInstanceUIDs=…`. */
 export const MODE_ROUTE = "samrefine";
 
-/** What the mode has to know about the extension: names, nothing else. */
+/** What the mode has to know about the extension: names, and what it wants to be told. */
 export interface ExtensionNames {
   /** `<extension id>.panelModule.<panel name>` */
   readonly panel: string;
@@ -15,8 +15,12 @@ export interface ExtensionNames {
   readonly promptTools: readonly string[];
   /** Bound to J. */
   readonly nextFlaggedCommand: string;
+  /** Bound to K. */
+  readonly markReviewedCommand: string;
   readonly deletePromptCommand: string;
   readonly otherMaskCommand: string;
+  /** Told that the mode is left, while the study is still whole: OHIF's own exit destroys its segmentations. */
+  readonly onLeave?: () => void;
 }
 
 export interface OhifMode {
@@ -76,6 +80,7 @@ export function deriveModeInstance(
       "ohif.hotkeyBindings": {
         $push: [
           { commandName: names.nextFlaggedCommand, label: "Next slice to check", keys: ["j"], isEditable: true },
+          { commandName: names.markReviewedCommand, label: "Mark slice as reviewed", keys: ["k"], isEditable: true },
           { commandName: names.otherMaskCommand, label: "Another of SAM's masks", keys: ["m"], isEditable: true },
           // A command of our own: another key for the host's would replace the host's own Backspace.
           {
@@ -89,6 +94,10 @@ export function deriveModeInstance(
     },
     // The segmentation mode's own hook jumps to the label map panel at the first segmentation, which would hide ours.
     onModeEnter: basic.onModeEnter,
+    onModeExit(context: unknown) {
+      names.onLeave?.();
+      segmentation.onModeExit?.(context);
+    },
     routes: [
       {
         path: MODE_ROUTE,

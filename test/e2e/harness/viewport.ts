@@ -10,7 +10,10 @@ interface CornerstoneViewport {
   getSliceIndex(): number;
   getNumberOfSlices(): number;
   getImageData():
-    | { readonly dimensions: readonly number[]; readonly imageData: { indexToWorld(index: number[]): number[] } }
+    | {
+        readonly dimensions: readonly number[];
+        readonly imageData: { indexToWorld(index: number[]): number[]; worldToIndex(world: number[]): number[] };
+      }
     | undefined;
   worldToCanvas(world: number[]): [number, number];
   canvasToWorld(canvas: number[]): [number, number, number];
@@ -32,6 +35,14 @@ interface CornerstoneGlobal {
     };
   };
   readonly cornerstoneTools?: {
+    readonly annotation: {
+      readonly state: {
+        getAllAnnotations(): readonly {
+          readonly metadata: { readonly toolName: string; readonly referencedImageId?: string };
+          readonly data: { readonly handles?: { readonly points?: readonly number[][] } };
+        }[];
+      };
+    };
     readonly segmentation: {
       readonly state: {
         getSegmentations(): readonly {
@@ -185,6 +196,26 @@ export class Viewport {
   async pixelAtShare(share: PixelPoint): Promise<PixelPoint> {
     const { columns, rows } = await this.imageSize();
     return { x: share.x * (columns - 1), y: share.y * (rows - 1) };
+  }
+
+  /** The largest box prompt on the shown image, by two of its opposite corners; undefined when there is none. */
+  async boxPrompt(): Promise<readonly [PixelPoint, PixelPoint] | undefined> {
+    return this.#page.evaluate((position) => {
+      const { cornerstone, cornerstoneTools } = globalThis as unknown as CornerstoneGlobal;
+      const viewport = cornerstone?.getRenderingEngines()?.[0]?.getViewports()[position];
+      const image = viewport?.getImageData()?.imageData;
+      if (viewport === undefined || image === undefined) return undefined;
+      const boxes = (cornerstoneTools?.annotation.state.getAllAnnotations() ?? [])
+        .filter(({ metadata }) => metadata.toolName === "SamRefineBox")
+        .filter(({ metadata }) => metadata.referencedImageId === viewport.getCurrentImageId())
+        .map(({ data }) => {
+          const corners = (data.handles?.points ?? []).map((world) => image.worldToIndex([...world]));
+          const [first = [], , , last = []] = corners;
+          const [start, end] = [first, last].map(([x = 0, y = 0]) => ({ x, y })) as [PixelPoint, PixelPoint];
+          return { corners: [start, end] as const, area: Math.abs((end.x - start.x) * (end.y - start.y)) };
+        });
+      return boxes.sort((a, b) => b.area - a.area)[0]?.corners;
+    }, this.#position);
   }
 
   /** Clicks on an image pixel. */

@@ -19,10 +19,12 @@ export function qualitySamples(
   );
 }
 
-/** The plan with the estimate that was chosen for it. */
-export function withQuality(plan: RefinementPlan, { method, model }: QualityChoice): RefinementPlan {
-  if (method === "soft-dice") return plan;
-  return { ...plan, quality: method, ...(model && { qualityModel: model }) };
+/** The plan with the estimate that was chosen for it, and where that estimate is to be doubted. */
+export function withQuality(plan: RefinementPlan, { method, model, flagBelow }: QualityChoice): RefinementPlan {
+  const limit = flagBelow === undefined ? {} : { flagBelow };
+  if (method !== "soft-dice") return { ...plan, quality: method, ...(model && { qualityModel: model }), ...limit };
+  // A plan that reports another estimate keeps it, and a limit of the network's own says nothing of that.
+  return plan.quality === undefined || plan.quality === "soft-dice" ? { ...plan, ...limit } : plan;
 }
 
 /** The estimates side by side: how well each finds doubtful masks of cases that it was not fitted on. */

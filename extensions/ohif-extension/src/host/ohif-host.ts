@@ -217,6 +217,15 @@ export class OhifHost {
     return undefined;
   }
 
+  /** Makes a segmentation the active one wherever its series is shown with it. */
+  activateSegmentation(displaySet: HostDisplaySet, segmentationId: string): void {
+    const service = this.#services.segmentationService;
+    const shown = service.getViewportIdsWithSegmentation(segmentationId);
+    for (const viewportId of this.viewportIdsOf(displaySet)) {
+      if (shown.includes(viewportId)) service.setActiveSegmentation(viewportId, segmentationId);
+    }
+  }
+
   activeSegment(segmentationId: string): number | undefined {
     const index = segmentation.segmentIndex.getActiveSegmentIndex(segmentationId);
     return index === undefined ? undefined : Number(index);

@@ -1,3 +1,4 @@
+import { presetPlan } from "@samrefine/core";
 import { describe, expect, it } from "vitest";
 import { encodeMask } from "./runs.ts";
 import { algorithmType, type Change, type LabelmapPort, SegmentationRecord, untouched } from "./segmentation-record.ts";
@@ -131,5 +132,40 @@ describe("algorithmType", () => {
     expect(algorithmType({ ...untouched, byNetwork: true, byHand: true })).toBe("SEMIAUTOMATIC");
     expect(algorithmType({ ...untouched, byPrompts: true })).toBe("SEMIAUTOMATIC");
     expect(algorithmType({ ...untouched, byHand: true })).toBe("MANUAL");
+  });
+
+  it("flags by the limit of the plan that made the masks, and by the viewer's where it names none", () => {
+    const record = new SegmentationRecord("id", memoryLabelmap([new Uint8Array(4)]), [segment(1)], undefined);
+    const segments = [{ number: 1, areaPixels: 1, estimatedDice: 0.7, doubt: undefined }];
+    record.setQuality(0, { segments, isReviewed: false });
+    expect(record.flagged(0.75)).toEqual([0]);
+    record.plan = { ...presetPlan("raw"), flagBelow: 0.65 };
+    expect(record.flagged(0.75)).toEqual([]);
+  });
+
+  it("takes a slice that the host's brush changed for reviewed, and forgets what was estimated of what changed", () => {
+    const labelmap = memoryLabelmap([Uint8Array.of(1, 2, 2, 0), Uint8Array.of(1, 2, 2, 0)]);
+    const record = new SegmentationRecord("id", labelmap, [segment(1), segment(2)], undefined);
+    const estimate = (number: number) => ({ number, areaPixels: 1, estimatedDice: 0.5, doubt: undefined });
+    for (const slice of [0, 1]) record.setQuality(slice, { segments: [estimate(1), estimate(2)], isReviewed: false });
+    record.recount(Infinity);
+    expect(record.flagged(0.75)).toEqual([0, 1]);
+
+    labelmap.write(1, Uint8Array.of(1, 1, 2, 0));
+    labelmap.write(0, Uint8Array.of(1, 2, 2, 1));
+    record.invalidate();
+    record.recount(Infinity);
+    expect(record.quality(0)).toEqual({ segments: [estimate(2)], isReviewed: true });
+    expect(record.quality(1)).toEqual({ segments: [], isReviewed: true });
+    expect(record.flagged(0.75)).toEqual([]);
+  });
+
+  it("does not take our own writing, or the host's drawing of what is there, for a person's work", () => {
+    const record = new SegmentationRecord("id", memoryLabelmap([new Uint8Array(4)]), [segment(1)], undefined);
+    record.knowEmpty();
+    record.writeLabels(0, Uint8Array.of(1, 0, 0, 0));
+    record.invalidate();
+    record.recount(Infinity);
+    expect(record.quality(0)).toBeUndefined();
   });
 });

@@ -144,6 +144,7 @@ export class SegmentationRecord {
   }
 
   state(slice: number): SliceState {
+    this.#settle(slice);
     return {
       labels: encodeLabels(this.labelmap.read(slice)),
       hidden: this.hidden(slice),
@@ -156,9 +157,7 @@ export class SegmentationRecord {
   restore(slice: number, state: SliceState): void {
     setOrDelete(this.#hidden, slice, state.hidden, state.hidden.length > 0);
     setOrDelete(this.#objects, slice, state.objects, state.objects.length > 0);
-    if (state.quality) this.#quality.set(slice, state.quality);
-    else this.#quality.delete(slice);
-    this.#bySegment = undefined;
+    this.setQuality(slice, state.quality);
     this.labelmap.write(slice, decodeLabels(state.labels));
     this.#revision++;
     this.#count(slice, countRuns(state.labels));
@@ -180,9 +179,16 @@ export class SegmentationRecord {
     this.#count(slice);
   }
 
-  setQuality(slice: number, quality: SliceQuality): void {
-    this.#quality.set(slice, quality);
+  setQuality(slice: number, quality: SliceQuality | undefined): void {
+    if (quality) this.#quality.set(slice, quality);
+    else this.#quality.delete(slice);
     this.#bySegment = undefined;
+  }
+
+  /** A person changed segments on a slice: no run writes it again, and what was estimated of them is no longer true. */
+  markReviewed(slice: number, changed: ReadonlySet<number>): void {
+    const segments = (this.#quality.get(slice)?.segments ?? []).filter(({ number }) => !changed.has(number));
+    this.setQuality(slice, { isReviewed: true, segments });
   }
 
   restoreHistory(history: ReadonlyMap<number, SegmentHistory>): void {
@@ -216,11 +222,18 @@ export class SegmentationRecord {
     return this.#uncounted.size > 0;
   }
 
+  /** Says of a label map that was just made that it holds nothing, so that nobody has to look. */
+  knowEmpty(): void {
+    const none = new Uint32Array(256);
+    for (let slice = 0; slice < this.labelmap.sliceCount; slice++) this.#counts.set(slice, none);
+    this.#uncounted.clear();
+  }
+
   /** Counts old slices until the time is over. @returns true when none is left. */
   recount(budgetMs: number): boolean {
     const end = performance.now() + budgetMs;
     for (const slice of this.#uncounted) {
-      this.#count(slice);
+      this.#settle(slice);
       if (performance.now() >= end) break;
     }
     return this.#uncounted.size === 0;
@@ -239,6 +252,22 @@ export class SegmentationRecord {
     return false;
   }
 
+  /** Counts a slice whose count is old. Where it then differs, the host's tools changed it, and that is a person's work. */
+  #settle(slice: number): void {
+    if (!this.#uncounted.has(slice)) return;
+    const known = this.#counts.get(slice);
+    this.#count(slice);
+    if (!known) return;
+    const numbers = this.#segments.map(({ number }) => number);
+    const changed = numbers.filter((number) => known[number] !== this.pixels(slice, number));
+    if (changed.length > 0) this.markReviewed(slice, new Set(changed));
+  }
+
+  /** {@link hasPixels} of one segment. */
+  hasPixelsOf(segment: number): boolean {
+    return [...this.#counts.values()].some((counts) => counts[segment]! > 0);
+  }
+
   #count(slice: number, shown?: Uint32Array): void {
     this.#counts.set(slice, this.#countsOf(slice, shown));
     this.#uncounted.delete(slice);
@@ -254,7 +283,14 @@ export class SegmentationRecord {
     return counts;
   }
 
-  flagged(flagBelow: number): number[] {
+  /** The limit of the plan that made the masks: what an estimate means differs from model to model. */
+  flagBelow(otherwise: number): number {
+    return this.plan?.flagBelow ?? otherwise;
+  }
+
+  /** @param otherwise Where the plan names no limit of its own. */
+  flagged(otherwise: number): number[] {
+    const flagBelow = this.flagBelow(otherwise);
     return [...this.#quality]
       .filter(([, quality]) => isFlagged(quality, flagBelow))
       .map(([slice]) => slice)

@@ -12,7 +12,10 @@ const evidence = {
 };
 
 test("the trial's words where there was a trial, the plan's own where a person chose it, a warning otherwise", () => {
-  expect(describePlan({ plan: { ...presetPlan("raw"), evidence } })).toBe("SAM refinement is off for this model.");
+  expect(describePlan({ plan: { ...presetPlan("raw"), evidence } })).toBe(
+    "SAM refinement is off for this model. SAM is not asked, so there are no prompts to show or drag.",
+  );
+  expect(describePlan({ plan: presetPlan("ours") })).not.toMatch(/no prompts/);
   expect(describePlan({ plan: presetPlan("cleanup") })).toMatch(/^Plan cleanup: The largest component/);
   expect(planOf({}).id).toBe("ours");
   expect(describePlan({})).toMatch(/on by default; no trial/);

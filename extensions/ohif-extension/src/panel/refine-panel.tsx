@@ -4,6 +4,7 @@ import { ActionBar } from "./action-bar.tsx";
 import { AutoSegment } from "./auto-segment.tsx";
 import { Diagnostics } from "./diagnostics.tsx";
 import { ModelImport } from "./model-import.tsx";
+import { OtherSegmentations } from "./other-segmentations.tsx";
 import { RefineTool } from "./refine-tool.tsx";
 import { SegmentList } from "./segment-list.tsx";
 import { SliceStrips } from "./slice-strip.tsx";
@@ -22,6 +23,7 @@ export function RefinePanel({ session }: { readonly session: RefineSession }): R
         <AutoSegment state={state} session={session} />
         <RefineTool state={state} session={session} />
         <SegmentList state={state} session={session} />
+        <OtherSegmentations state={state} session={session} />
         <section className="samrefine-stack" aria-label="Models and machine">
           <ModelImport state={state} session={session} />
           <Diagnostics state={state} session={session} />

@@ -26,6 +26,7 @@ export function SliceStrips({ state, session }: PanelPart): ReactElement | null 
     <section aria-label={name}>
       <div className="samrefine-row samrefine-row--between">
         <h2>{name}</h2>
+        {hasResults && <MarkReviewed state={state} session={session} />}
         {hasResults && (
           <button
             type="button"
@@ -59,6 +60,28 @@ export function SliceStrips({ state, session }: PanelPart): ReactElement | null 
         </div>
       )}
     </section>
+  );
+}
+
+/** Of the slice on screen: what is not wrong need not be drawn anew to leave the list of slices to check. */
+function MarkReviewed({ state, session }: PanelPart): ReactElement {
+  const isReviewed = state.strips.some(({ cells }) =>
+    cells.some((cell) => cell.isVisible && cell.status === "reviewed"),
+  );
+  const isBusy = state.phase === "loading" || state.phase === "running" || state.phase === "storing";
+  return (
+    <button
+      type="button"
+      className="samrefine-button samrefine-button--small"
+      data-testid="samrefine-mark-reviewed"
+      disabled={isBusy}
+      aria-pressed={isReviewed}
+      aria-label="Slice on screen is reviewed"
+      title="Marks the slice on screen as reviewed, or no longer: a reviewed slice is not flagged, and no run writes over it"
+      onClick={() => session.markReviewed()}
+    >
+      ✓ <kbd>K</kbd>
+    </button>
   );
 }
 

@@ -26,23 +26,25 @@ export interface JobNames {
 /**
  * Everything that the SEG will say, taken at this moment. Empty segments are left out and the rest is numbered anew, because a
  * binary SEG wants 1..N without gaps.
+ * @param turnMs Longest work in one go, so that the viewer goes on drawing; with Infinity all is taken before this returns.
  * @throws RefineError `seg-encoding` when there is nothing to store.
  */
 export async function buildSegJob(
   series: Pick<SeriesSource, "sliceCount" | "instances" | "displaySet">,
   record: SegmentationRecord,
   names: JobNames,
+  turnMs = TURN_MS,
 ): Promise<SegJob> {
   const { revision } = record;
   const slices: SegJob["slices"][number][] = [];
   for (let slice = 0, turn = performance.now(); slice < series.sliceCount; slice++) {
     const { labels, hidden } = record.state(slice);
     slices.push({ labels, hidden });
-    if (performance.now() - turn < TURN_MS) continue;
+    if (performance.now() - turn < turnMs) continue;
     await nextTask();
     turn = performance.now();
   }
-  while (!record.recount(TURN_MS)) await nextTask();
+  while (!record.recount(turnMs)) await nextTask();
   if (record.revision !== revision) {
     throw new RefineError("seg-encoding", "The segmentation was changed while it was being written.", {
       hint: "Store it again.",
@@ -79,7 +81,6 @@ export async function buildSegJob(
   };
 }
 
-/** Longest work in one go, so that the viewer goes on drawing. */
 const TURN_MS = 12;
 
 /** Names only what took part in this very segment: before the SEG was stored that it was opened from, and since. */

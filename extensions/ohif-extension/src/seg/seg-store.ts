@@ -59,6 +59,8 @@ export class SegStore {
   readonly #unstored = new Set<SegmentationRecord>();
   /** Revision of the record that the archive holds. */
   readonly #storedRevision = new WeakMap<SegmentationRecord, number>();
+  /** Revision of the record that the browser keeps for later. */
+  readonly #keptRevision = new WeakMap<SegmentationRecord, number>();
   /** SOP Instance UIDs of SEGs of a record that the archive did not take. */
   readonly #refused = new WeakMap<SegmentationRecord, Set<string>>();
 
@@ -77,6 +79,11 @@ export class SegStore {
     return this.#storedRevision.get(record) === record.revision;
   }
 
+  /** True when the archive or this browser holds this very content. */
+  isSafe(record: SegmentationRecord): boolean {
+    return this.isStored(record) || this.#keptRevision.get(record) === record.revision;
+  }
+
   /**
    * Stores the SEG, reads it back and compares it.
    * @throws RefineError `seg-encoding`, `dicomweb`, `configuration`; the written SEG is kept.
@@ -91,6 +98,7 @@ export class SegStore {
     } catch (error) {
       if (isRefineError(error) && !signal.aborted && (await this.#waiting.keep(written.bytes))) {
         this.#refused.set(record, (this.#refused.get(record) ?? new Set()).add(written.sopInstanceUid));
+        this.#keptRevision.set(record, revision);
       }
       throw error;
     }
@@ -101,6 +109,26 @@ export class SegStore {
     record.predecessor = { sopClassUid: SEGMENTATION_STORAGE, sopInstanceUid: written.sopInstanceUid };
     const isListed = await listInStudy(this.#host, series.displaySet.StudyInstanceUID, written.seriesInstanceUid);
     return { frameCount: written.frameCount, isListed, framesElsewhere: record.framesElsewhere };
+  }
+
+  /**
+   * Lets the browser keep SEGs of segmentations that leave the screen unstored, to be offered when the study is opened again.
+   * What is drawn is read before this returns its promise: in the next turn the host may have emptied its label maps. One that
+   * cannot be kept does not keep the others from it; nobody is left to be told.
+   */
+  async keepForLater(requests: readonly SegDeliveryRequest[]): Promise<void> {
+    const jobs = await Promise.allSettled(requests.map((request) => jobOf(request, Number.POSITIVE_INFINITY)));
+    for (const [index, job] of jobs.entries()) {
+      if (job.status === "rejected") continue;
+      const { record } = requests[index]!;
+      try {
+        const { bytes } = await writeSegInWorker(job.value);
+        // The newer one takes the place of those that the archive did not take.
+        if (await this.#waiting.keep(bytes)) await this.#waiting.forget(this.#refused.get(record) ?? new Set());
+      } catch {
+        // The next one, see above.
+      }
+    }
   }
 
   /**
@@ -132,16 +160,12 @@ export class SegStore {
     return this.#refused.get(record)?.has(sopInstanceUid) === true;
   }
 
-  async #prepare({ series, record, ...names }: SegDeliveryRequest): Promise<PreparedSeg> {
+  async #prepare(request: SegDeliveryRequest): Promise<PreparedSeg> {
+    const { record } = request;
     const known = this.#prepared.get(record);
     if (known?.revision === record.revision) return known;
     const { revision } = record;
-    const job = await buildSegJob(series, record, {
-      network: names.networkName,
-      promptable: names.promptableName,
-      planAsksPromptable: names.planAsksPromptable,
-      softwareVersion: VERSION,
-    });
+    const job = await jobOf(request);
     const prepared = { revision, job, written: await writeSegInWorker(job) };
     this.#prepared.set(record, prepared);
     return prepared;
@@ -160,4 +184,9 @@ export class SegStore {
     );
     await compareSegInWorker(stored, job);
   }
+}
+
+function jobOf({ series, record, ...names }: SegDeliveryRequest, turnMs?: number): Promise<SegJob> {
+  const { networkName: network, promptableName: promptable, planAsksPromptable } = names;
+  return buildSegJob(series, record, { network, promptable, planAsksPromptable, softwareVersion: VERSION }, turnMs);
 }

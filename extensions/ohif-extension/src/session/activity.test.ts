@@ -47,6 +47,14 @@ describe("Activity", () => {
     expect(activity.hasError).toBe(false);
   });
 
+  it("is no longer in error once something else is said", () => {
+    const { activity } = make();
+    activity.fail(new Error("The archive answered 401."));
+    expect(activity.hasError).toBe(true);
+    activity.say("Undone: auto-segment.");
+    expect([activity.hasError, activity.status.tone]).toEqual([false, "info"]);
+  });
+
   it("does not take cancelling for a failure", async () => {
     const { activity, failures } = make();
     const run = activity.run("running", (signal) => {

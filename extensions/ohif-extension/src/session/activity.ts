@@ -88,13 +88,14 @@ export class Activity {
     this.#ports.onChange();
   }
 
+  /** What is said last is what holds: an error is over once something else is said. */
   say(text: string, tone: StatusMessage["tone"] = "info"): void {
+    this.#hasError = tone === "error";
     this.#status = { text, tone };
     this.#ports.onChange();
   }
 
   fail(error: unknown): void {
-    this.#hasError = true;
     this.say(messageOf(error), "error");
   }
 

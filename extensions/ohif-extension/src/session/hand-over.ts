@@ -19,7 +19,7 @@ export interface HandOver {
   readonly segStore: SegStore;
   readonly activity: Activity;
   readonly catalogue: ModelCatalogue | undefined;
-  /** Estimated Dice below which a mask is doubtful. */
+  /** Estimated Dice below which a mask is doubtful, where its plan names no limit of its own. */
   readonly flagBelowDice: number;
 }
 
@@ -78,6 +78,8 @@ export async function downloadFiles(
     activity.show("Writing the data set", { completed: 0, total: undefined });
     const entries: TrainingSeries[] = [];
     for (const entry of segmented) {
+      // A case has one label map: of the segmentations of a series the current one, which comes first.
+      if (entries.some(({ series }) => series === entry.series)) continue;
       entries.push({ ...entry, job: await segStore.job(requestOf(handOver, entry, signal)) });
     }
     const options = { flagBelowDice, writeCase: writeTrainingCaseInWorker, signal };
@@ -116,8 +118,18 @@ function afterStoring(stored: number, total: number, error: unknown): unknown {
   });
 }
 
+/** Lets the browser keep what leaves the screen unstored; see {@link SegStore.keepForLater}. */
+export function keepForLater(
+  handOver: Pick<HandOver, "catalogue" | "segStore">,
+  segmented: readonly SegmentedSeries[],
+): Promise<void> {
+  // The study is closed, but this goes on.
+  const { signal } = new AbortController();
+  return handOver.segStore.keepForLater(segmented.map((entry) => requestOf(handOver, entry, signal)));
+}
+
 function requestOf(
-  { catalogue }: HandOver,
+  { catalogue }: Pick<HandOver, "catalogue">,
   { series, record }: SegmentedSeries,
   signal: AbortSignal,
 ): SegDeliveryRequest {

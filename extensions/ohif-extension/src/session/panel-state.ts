@@ -79,10 +79,19 @@ export interface PanelState {
   readonly canAutoSegment: boolean;
   readonly progress: ProgressState | undefined;
   readonly segments: readonly SegmentRow[];
+  /** Segmentations of the same series beside the one whose segments are listed: drawn and stored as well. */
+  readonly otherSegmentations: readonly {
+    readonly id: string;
+    readonly label: string;
+    /** Labels of the segments that are there. */
+    readonly segments: readonly string[];
+    readonly isStored: boolean;
+  }[];
   readonly unit: SizeUnit["kind"];
   /** Of the current series and of the others of the study that are or can be segmented. */
   readonly strips: readonly SliceStrip[];
   readonly flaggedCount: number;
+  /** Of the segmentation that is listed. */
   readonly flagBelowDice: number;
   /** A SAM answer that waits for Enter or Esc. */
   readonly pending:
@@ -124,6 +133,7 @@ export const initialPanelState: PanelState = {
   canAutoSegment: false,
   progress: undefined,
   segments: [],
+  otherSegmentations: [],
   unit: "pixels",
   strips: [],
   flaggedCount: 0,

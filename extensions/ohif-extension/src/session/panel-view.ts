@@ -18,7 +18,10 @@ export interface StudyPart {
   readonly displaySet: HostDisplaySet;
   /** Undefined until it was looked at or segmented. */
   readonly series: SeriesSource | undefined;
+  /** The current segmentation of the series. */
   readonly record: SegmentationRecord | undefined;
+  /** Its other ones. */
+  readonly others: readonly SegmentationRecord[];
   readonly failedSlices: ReadonlySet<number> | undefined;
 }
 
@@ -39,6 +42,9 @@ export interface PanelSources {
   readonly backendChoices: readonly BackendChoice[];
   readonly backendPreference: BackendPreference;
   readonly activity: Activity;
+  /** Whether the archive holds this very content of a segmentation. */
+  readonly isInArchive: (record: SegmentationRecord) => boolean;
+  /** Whether it holds all that storing would make. */
   readonly isStored: boolean;
   /** How many SEGs storing would make. */
   readonly toHandOver: number;
@@ -48,6 +54,7 @@ export interface PanelSources {
   readonly pending: PendingEdit | undefined;
   readonly clickMode: PanelState["clickMode"];
   readonly arePromptsShown: boolean;
+  /** Where a plan names no limit of its own. */
   readonly flagBelowDice: number;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
@@ -82,10 +89,11 @@ export function buildPanelState(sources: PanelSources): PanelState {
     canAutoSegment: series !== undefined && sources.selectedModel !== undefined && activity.isIdle,
     progress: activity.progress,
     segments,
+    otherSegmentations: otherSegmentations(sources),
     unit: series?.unit.kind ?? "pixels",
     strips,
     flaggedCount: strips.reduce((sum, { cells }) => sum + cells.filter(({ isFlagged }) => isFlagged).length, 0),
-    flagBelowDice: sources.flagBelowDice,
+    flagBelowDice: record?.flagBelow(sources.flagBelowDice) ?? sources.flagBelowDice,
     pending: sources.pending && pendingView(sources.pending),
     clickMode: sources.clickMode,
     arePromptsShown: sources.arePromptsShown,
@@ -153,6 +161,19 @@ function segmentRows(host: OhifHost, series: SeriesSource, record: SegmentationR
   });
 }
 
+/** What else is drawn on the series on screen. */
+function otherSegmentations({ host, series, parts, isInArchive }: PanelSources): PanelState["otherSegmentations"] {
+  const others = parts.find((part) => part.series !== undefined && part.series === series)?.others ?? [];
+  return others
+    .filter(({ hasPixels }) => hasPixels)
+    .map((record) => ({
+      id: record.segmentationId,
+      label: host.segmentation(record.segmentationId)?.label ?? "Segmentation",
+      segments: record.segments.filter(({ number }) => record.hasPixelsOf(number)).map(({ label }) => label),
+      isStored: isInArchive(record),
+    }));
+}
+
 /** One strip per series; images that are series of their own (radiographs) follow each other in one strip. */
 function sliceStrips({ host, series, parts, flagBelowDice }: PanelSources): SliceStrip[] {
   const strips: { title: string; isOfImages: boolean; cells: SliceCell[] }[] = [];
@@ -181,7 +202,7 @@ function sliceCell(
     slice,
     status,
     worstDice: quality && worstQuality(quality),
-    isFlagged: isFlagged(quality, flagBelowDice),
+    isFlagged: isFlagged(quality, record?.flagBelow(flagBelowDice) ?? flagBelowDice),
     isVisible: slice === visible,
   };
 }

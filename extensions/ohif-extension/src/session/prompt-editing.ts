@@ -92,6 +92,10 @@ export class PromptEditing {
     const gesture = this.#inClickMode(given);
     const record = await book.ensure(series);
     const segment = host.activeSegment(record.segmentationId) ?? record.segments[0]?.number ?? 1;
+    // What is drawn into a hidden segment would not be seen.
+    if (!host.isSegmentVisible(record.segmentationId, segment)) {
+      host.setSegmentVisible(record.segmentationId, segment, true);
+    }
     const pending = this.#pending;
     const isSame = pending?.record === record && pending.slice === slice && pending.segment === segment;
     if (pending && !isSame) this.accept();
@@ -218,10 +222,7 @@ export class PromptEditing {
       origin: "person",
     };
     record.setObjects(slice, [...edit.before.objects.filter((other) => other !== edit.replaced), object]);
-    record.setQuality(slice, {
-      isReviewed: true,
-      segments: (edit.before.quality?.segments ?? []).filter(({ number }) => number !== segment),
-    });
+    record.markReviewed(slice, new Set([segment]));
     record.markHistory([segment], { byPrompts: true });
     this.#pushStep("SAM refine", edit, historyBefore);
     this.#ports.activity.say("Accepted.");
@@ -331,6 +332,7 @@ export class PromptEditing {
         return isEmptyPrompt(prompt) ? [] : [{ ...object, prompt, mask: encodeMask(mask), origin: "person" as const }];
       }),
     );
+    record.markReviewed(slice, new Set([segment]));
     record.markHistory([segment], { byPrompts: true });
     this.#ports.book.announce(record, [slice]);
     this.#pushStep("edit prompt", edit, historyBefore);

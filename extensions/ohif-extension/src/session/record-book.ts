@@ -37,6 +37,8 @@ export class RecordBook {
   readonly #openedSeries = new Map<string, SeriesSource>();
   /** Keyed by the host's segmentation id. */
   readonly #records = new Map<string, SegmentationRecord>();
+  /** Display set that a segmentation lies on; one may bear several. Keyed by the host's segmentation id. */
+  readonly #displaySetOf = new Map<string, string>();
   /** Which record is the current one of a display set. */
   readonly #currentRecord = new Map<string, string>();
   /** Revision that a record had when it was taken over from the host. */
@@ -71,7 +73,7 @@ export class RecordBook {
     if (active) {
       this.#currentRecord.set(uid, active.segmentationId);
       const known = this.#records.get(active.segmentationId);
-      return known ? this.#withHostSegments(known, active) : this.#adopt(active);
+      return known ? this.#withHostSegments(known, active) : this.#adopt(active, uid);
     }
     return this.#records.get(this.#currentRecord.get(uid) ?? "");
   }
@@ -85,12 +87,37 @@ export class RecordBook {
     return this.#records.get(segmentationId);
   }
 
+  /** Every known segmentation of a series, the current one first. */
+  allOf(series: SeriesSource): readonly SegmentationRecord[] {
+    const current = this.of(series);
+    const uid = series.displaySet.displaySetInstanceUID;
+    const others = [...this.#records.values()].filter(
+      (record) => record !== current && this.#displaySetOf.get(record.segmentationId) === uid,
+    );
+    return current ? [current, ...others] : others;
+  }
+
+  /** The segmentation that a model made of a series; a person may have gone on with another one since. */
+  ofModel(series: SeriesSource, modelId: string): SegmentationRecord | undefined {
+    return this.allOf(series).find((record) => record.modelId === modelId);
+  }
+
   seriesOf(record: SegmentationRecord): SeriesSource | undefined {
-    for (const [uid, id] of this.#currentRecord) {
-      const series = id === record.segmentationId ? this.#openedSeries.get(uid) : undefined;
-      if (series) return series;
+    return this.#openedSeries.get(this.#displaySetOf.get(record.segmentationId) ?? "");
+  }
+
+  /** Every known segmentation with the series that it lies on. */
+  *all(): Iterable<{ readonly series: SeriesSource; readonly record: SegmentationRecord }> {
+    for (const record of this.#records.values()) {
+      const series = this.seriesOf(record);
+      if (series) yield { series, record };
     }
-    return undefined;
+  }
+
+  /** Lets clicks, brushes and the list of segments be about this segmentation of a series. */
+  makeCurrent(series: SeriesSource, record: SegmentationRecord): void {
+    this.#currentRecord.set(series.displaySet.displaySetInstanceUID, record.segmentationId);
+    this.#write(() => this.#host.activateSegmentation(series.displaySet, record.segmentationId));
   }
 
   /** False for a segmentation that the host brought and nobody changed here. */
@@ -106,8 +133,11 @@ export class RecordBook {
     series: SeriesSource,
     model: { readonly id: string; readonly title: string; readonly labels: readonly SegmentInfo[] },
   ): Promise<SegmentationRecord> {
-    const current = this.of(series);
-    if (current?.modelId === model.id) return current;
+    const known = this.ofModel(series, model.id);
+    if (known) {
+      this.makeCurrent(series, known);
+      return known;
+    }
     return this.#create(series, model.title, model.labels, model.id);
   }
 
@@ -117,6 +147,7 @@ export class RecordBook {
     for (const id of this.#records.keys()) {
       if (this.#host.segmentation(id)) continue;
       this.#records.delete(id);
+      this.#displaySetOf.delete(id);
       gone.add(id);
     }
     return gone;
@@ -197,7 +228,9 @@ export class RecordBook {
       const id = await making;
       const imageIds = this.#host.segmentation(id)?.representationData.Labelmap?.imageIds ?? [];
       const record = new SegmentationRecord(id, hostLabelmap(id, imageIds), segments, modelId);
+      record.knowEmpty();
       this.#records.set(id, record);
+      this.#displaySetOf.set(id, series.displaySet.displaySetInstanceUID);
       this.#currentRecord.set(series.displaySet.displaySetInstanceUID, id);
       return record;
     } finally {
@@ -205,7 +238,7 @@ export class RecordBook {
     }
   }
 
-  #adopt(active: HostSegmentation): SegmentationRecord {
+  #adopt(active: HostSegmentation, displaySetUid: string): SegmentationRecord {
     const imageIds = active.representationData.Labelmap?.imageIds ?? [];
     const record = new SegmentationRecord(
       active.segmentationId,
@@ -225,6 +258,7 @@ export class RecordBook {
       if (hidden.length > 0) record.setHidden(slice, hidden);
     });
     this.#records.set(active.segmentationId, record);
+    this.#displaySetOf.set(active.segmentationId, displaySetUid);
     this.#withHostSegments(record, active);
     this.#adoptedAt.set(record, record.revision);
     return record;

@@ -26,9 +26,12 @@ export class SessionHolder {
     if (this.#held) this.panel(this.#held.session);
   }
 
+  /** While the host still holds the study: what is not stored is read from it at once, and kept. */
   async end(): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
     await held?.dispose();
+    // The same study may be open again already.
+    if (held) await this.current?.listWaiting();
   }
 }

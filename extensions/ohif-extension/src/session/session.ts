@@ -26,7 +26,14 @@ import { type SeriesSource, seriesTraits } from "../series/series-source.ts";
 import { type Gesture, promptOf } from "../tool/pending-edit.ts";
 import { Activity } from "./activity.ts";
 import { defaultSegment } from "./default-segment.ts";
-import { downloadFiles, type HandOver, type SegmentedSeries, storeSegs, whereListed } from "./hand-over.ts";
+import {
+  downloadFiles,
+  type HandOver,
+  keepForLater,
+  type SegmentedSeries,
+  storeSegs,
+  whereListed,
+} from "./hand-over.ts";
 import { initialPanelState, type PanelState } from "./panel-state.ts";
 import { buildPanelState, type StudyPart } from "./panel-view.ts";
 import { PreEncode, type SliceToEncode, slicesAround } from "./pre-encode.ts";
@@ -90,6 +97,10 @@ export class RefineSession {
   /** The slice to go to as soon as the host shows its series. */
   #destination: { readonly displaySet: HostDisplaySet; readonly slice: number } | undefined;
   #recountTimer: ReturnType<typeof setTimeout> | undefined;
+  /** What was said when the archive had taken everything. */
+  #storedReport: string | undefined;
+  /** The study is closed, and what was not stored is being kept. */
+  #isKeeping = false;
 
   constructor({ host, configuration, startRefinery, promptView, readSegOf }: SessionPorts) {
     this.#host = host;
@@ -138,16 +149,36 @@ export class RefineSession {
     });
   }
 
-  /** Ends everything; later calls do nothing. Finished slices stay in the host's label map. */
+  /** Whether closing the page now would lose something that a person would have to do again. */
+  get wouldLose(): boolean {
+    return this.hasPending || this.#isKeeping || this.#unsafe().length > 0;
+  }
+
+  /**
+   * Ends everything; later calls do nothing. What is not stored is read from the host's label maps before this returns its
+   * promise, and kept by the browser for when the study is opened again.
+   */
   async stop(): Promise<void> {
     if (this.#life.signal.aborted) return;
     this.#editing.dropSilently();
+    this.#isKeeping = true;
+    const keeping = keepForLater({ catalogue: this.#catalogue, segStore: this.#segStore }, this.#unsafe());
     const reason = new DOMException("The study was closed.", "AbortError");
     this.#life.abort(reason);
     this.#activity.cancel(reason);
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#promptView.show(undefined, 0, []);
-    await Promise.all([this.#preEncode.tasks.dispose(), this.#models.dispose()]);
+    await Promise.all([keeping, this.#preEncode.tasks.dispose(), this.#models.dispose()]);
+    this.#isKeeping = false;
+  }
+
+  /** Segmentations of the study that neither the archive nor this browser holds. */
+  #unsafe(): SegmentedSeries[] {
+    return [...this.#book.all()].filter(({ record }) => {
+      if (!this.#book.isTouched(record) || this.#segStore.isSafe(record)) return false;
+      record.recount(Number.POSITIVE_INFINITY);
+      return record.hasPixels;
+    });
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -217,6 +248,16 @@ export class RefineSession {
     this.#changed();
   }
 
+  /** Lists another segmentation of the series on screen; clicks and brushes then change that one. */
+  showSegmentation(segmentationId: string): void {
+    const series = this.#series;
+    const record = this.#book.byId(segmentationId);
+    if (!series || !record || !this.#activity.isIdle) return;
+    this.accept();
+    this.#book.makeCurrent(series, record);
+    this.#changed();
+  }
+
   editSegment(number: number, edit: SegmentEdit): void {
     const record = this.#record();
     if (record && this.#activity.isIdle) this.#book.editSegment(record, number, edit);
@@ -250,23 +291,57 @@ export class RefineSession {
     else this.#activity.say("No slice is flagged.");
   }
 
+  /** A person looked at the slice on screen and takes it for good, or no longer does; as one undoable step. */
+  markReviewed(): void {
+    const series = this.#series;
+    const record = this.#record();
+    if (!series || !this.#activity.isIdle) return;
+    this.accept();
+    if (!record) {
+      this.#activity.say("There is nothing to review yet: segment the slice first.", "warning");
+      return;
+    }
+    const slice = this.#host.visibleSlice(series.displaySet);
+    const before = record.state(slice);
+    const { isReviewed = false, segments = [] } = before.quality ?? {};
+    const isAsBefore = isReviewed && segments.length === 0;
+    record.setQuality(slice, isAsBefore ? undefined : { isReviewed: !isReviewed, segments });
+    const { history } = record;
+    const change = {
+      slices: [{ slice, before, after: record.state(slice) }],
+      historyBefore: history,
+      historyAfter: history,
+    };
+    const label = isReviewed ? "to be reviewed again" : "reviewed";
+    this.#book.pushStep(`mark the slice as ${label}`, [{ record, change }]);
+    this.#activity.say(`Marked as ${label}.`);
+  }
+
   cancel(): void {
     this.#activity.cancel(new DOMException("Cancelled.", "AbortError"));
   }
 
-  /** True when something of ours took the step back; otherwise the host's own undo is to be run. */
-  undoGesture(): boolean {
-    return this.#editing.undoGesture();
+  /**
+   * True when the host's own undo is not to be run: something of ours took a step back, or a run is writing slices, over which
+   * an undone step would come to lie.
+   */
+  takesUndo(): boolean {
+    return this.#editing.undoGesture() || !this.#activity.isIdle;
+  }
+
+  /** The same for redo, which a preview has not. */
+  takesRedo(): boolean {
+    return this.hasPending || !this.#activity.isIdle;
   }
 
   undo(): void {
-    if (this.undoGesture()) return;
+    if (this.takesUndo()) return;
     this.#host.history.undo();
     this.#changed();
   }
 
   redo(): void {
-    if (this.hasPending) return;
+    if (this.takesRedo()) return;
     this.#host.history.redo();
     this.#changed();
   }
@@ -400,9 +475,11 @@ export class RefineSession {
         catalogue: this.#catalogue,
         flagBelowDice: this.#configuration.flagBelowDice,
       };
-      this.#activity.say(await deliver(handOver, segmented, signal));
+      const report = await deliver(handOver, segmented, signal);
+      this.#activity.say(report);
+      if (deliver === storeSegs) this.#storedReport = report;
     });
-    await this.#listWaiting();
+    await this.listWaiting();
   }
 
   /** The chosen format where it fits: radiographs are no volume, volumes no PNG. */
@@ -420,7 +497,7 @@ export class RefineSession {
       const isListed = await this.#waitingSegs.store(entry, signal);
       this.#activity.say(`Stored and read back, identical. ${whereListed(1, isListed)}`);
     });
-    await this.#listWaiting();
+    await this.listWaiting();
   }
 
   async downloadWaiting(entry: OutboxEntry): Promise<void> {
@@ -430,28 +507,34 @@ export class RefineSession {
 
   async discardWaiting(entry: OutboxEntry): Promise<void> {
     await this.#waitingSegs.discard(entry.id);
-    await this.#listWaiting();
+    await this.listWaiting();
   }
 
   /** SEGs of this study that wait for the archive; those on screen are offered by "Store again". */
-  async #listWaiting(): Promise<void> {
+  async listWaiting(): Promise<void> {
     const studyUid = this.#series?.displaySet.StudyInstanceUID;
     if (studyUid === undefined || this.#life.signal.aborted) return;
     const entries = await this.#waitingSegs.of(studyUid);
-    const records = this.#studyParts().flatMap(({ record }) => record ?? []);
+    const records = [...this.#book.all()].map(({ record }) => record);
     this.#waiting = entries.filter(
       ({ sopInstanceUid }) => !records.some((record) => this.#segStore.isOnScreen(record, sopInstanceUid)),
     );
     this.#changed();
   }
 
-  /** The current segmentation, and those of the study's other series that are not yet in the archive. */
+  /** The current segmentation, and all others of the study that were made or changed here and are not yet in the archive. */
   #toHandOver(parts: readonly StudyPart[]): SegmentedSeries[] {
-    return parts.flatMap(({ series, record }) => {
-      if (!series || !record?.hasPixels) return [];
-      const isWanted = series === this.#series || (this.#book.isTouched(record) && !this.#segStore.isStored(record));
-      return isWanted ? [{ series, record }] : [];
+    return parts.flatMap(({ series, record: current, others }) => {
+      if (!series) return [];
+      return [...(current ? [current] : []), ...others]
+        .filter((record) => (record === current && series === this.#series) || this.#isUnstored(record))
+        .filter(({ hasPixels }) => hasPixels)
+        .map((record) => ({ series, record }));
     });
+  }
+
+  #isUnstored(record: SegmentationRecord): boolean {
+    return this.#book.isTouched(record) && !this.#segStore.isStored(record);
   }
 
   // --- models that the user brings ------------------------------------------------------------------------------------
@@ -558,7 +641,7 @@ export class RefineSession {
     try {
       const isSameStudy = this.#series?.displaySet.StudyInstanceUID === displaySet.StudyInstanceUID;
       this.#series = this.#book.open(displaySet);
-      if (!isSameStudy) void this.#listWaiting();
+      if (!isSameStudy) void this.listWaiting();
       if (!this.#activity.isIdle) return;
       this.#activity.forgetError();
       this.#chooseModel();
@@ -577,15 +660,14 @@ export class RefineSession {
     if (!current) return [];
     return this.#host.displaySetsOf(current.displaySet.StudyInstanceUID).flatMap((displaySet): StudyPart[] => {
       const uid = displaySet.displaySetInstanceUID;
-      if (displaySet === current.displaySet) {
-        return [{ displaySet, series: current, record: this.#record(), failedSlices: this.#failedSlices.get(uid) }];
-      }
-      if (this.#book.has(uid)) {
-        const series = this.#book.open(displaySet);
-        return [{ displaySet, series, record: this.#book.of(series), failedSlices: this.#failedSlices.get(uid) }];
+      if (displaySet === current.displaySet || this.#book.has(uid)) {
+        const series = displaySet === current.displaySet ? current : this.#book.open(displaySet);
+        const record = this.#book.of(series);
+        const others = this.#book.allOf(series).filter((other) => other !== record);
+        return [{ displaySet, series, record, others, failedSlices: this.#failedSlices.get(uid) }];
       }
       if (!toSegment.includes(displaySet)) return [];
-      return [{ displaySet, series: undefined, record: undefined, failedSlices: undefined }];
+      return [{ displaySet, series: undefined, record: undefined, others: [], failedSlices: undefined }];
     });
   }
 
@@ -687,15 +769,24 @@ export class RefineSession {
     this.#changed();
   }
 
-  /** Counts what the host changed, a few slices at a time. */
-  #countInBackground(record: SegmentationRecord): void {
+  /** Counts what the host changed, a few slices at a time, in whichever segmentation of the study it was. */
+  #countInBackground(): void {
     if (this.#recountTimer !== undefined) return;
     this.#recountTimer = setTimeout(() => {
       this.#recountTimer = undefined;
-      if (this.#life.signal.aborted || !this.#host.segmentation(record.segmentationId)) return;
-      if (!record.recount(RECOUNT_TURN_MS)) this.#countInBackground(record);
-      else this.#changed();
+      if (this.#life.signal.aborted) return;
+      const record = this.#uncounted();
+      if (!record) return;
+      if (record.recount(RECOUNT_TURN_MS)) this.#changed();
+      else this.#countInBackground();
     }, RECOUNT_PAUSE_MS);
+  }
+
+  #uncounted(): SegmentationRecord | undefined {
+    for (const { record } of this.#book.all()) {
+      if (record.hasUncounted && this.#host.segmentation(record.segmentationId)) return record;
+    }
+    return undefined;
   }
 
   /** Collects all changes of one turn, or of a moment while a run goes on, into one new state. */
@@ -732,7 +823,12 @@ export class RefineSession {
     const toSegment = this.#displaySetsToSegment();
     const parts = this.#studyParts(toSegment);
     const toHandOver = this.#toHandOver(parts);
-    if (record?.hasUncounted) this.#countInBackground(record);
+    if (this.#uncounted()) this.#countInBackground();
+    const isStored = toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record));
+    const isOutdated = this.#activity.status.text === this.#storedReport;
+    if (isOutdated && toHandOver.some(({ record }) => this.#isUnstored(record))) {
+      this.#activity.say("Changed since it was stored.");
+    }
     this.#state = buildPanelState({
       host: this.#host,
       series,
@@ -748,7 +844,8 @@ export class RefineSession {
       backendChoices: this.#models.choices,
       backendPreference: this.#models.preference,
       activity: this.#activity,
-      isStored: toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record)),
+      isInArchive: (other) => this.#segStore.isStored(other) || !this.#book.isTouched(other),
+      isStored,
       toHandOver: toHandOver.length,
       hasUnstoredSeg: toHandOver.some(({ record }) => this.#segStore.hasUnstored(record)),
       waiting: this.#waiting,

@@ -71,7 +71,7 @@ export function makeRun(client: Pick<RefineryClient, "request">, plan = "raw") {
   const steps: (readonly RecordChange[])[] = [];
   const written: string[] = [];
   const book = {
-    of: (series: SeriesSource) => records.get(series),
+    ofModel: (series: SeriesSource) => records.get(series),
     forModel: async (series: SeriesSource) => {
       const known = records.get(series);
       if (known) return known;

@@ -79,6 +79,31 @@ describe("segmentStudy", () => {
     );
   });
 
+  it("keeps what the host's brush drew, before a run and during one", async () => {
+    const drawn = Uint8Array.from({ length: 64 }, (_, i) => (i < 9 ? 1 : 0));
+    const series = seriesOf("a", 3);
+    const draw = (slice: number) => {
+      const record = records.get(series)!;
+      record.labelmap.write(slice, drawn);
+      record.invalidate([slice]);
+    };
+    let isSecondRun = false;
+    const { run, records, asked, steps } = answering((key) => {
+      if (isSecondRun && key === "a/2") draw(2);
+    });
+    await segmentStudy(run, [series], never);
+    isSecondRun = true;
+    draw(1);
+    asked.length = 0;
+    const outcome = await segmentStudy(run, [series], never);
+    expect(asked).toEqual(["a/0", "a/2"]);
+    const record = records.get(series)!;
+    expect([1, 2].map((slice) => [...record.labelmap.read(slice)])).toEqual([[...drawn], [...drawn]]);
+    expect(record.segmentQualities(1)).toHaveLength(1);
+    expect(steps[1]![0]!.change.slices.map(({ slice }) => slice)).toEqual([0]);
+    expect(runSummary(outcome, 0).text).toBe("1 of 3 slices segmented. 2 reviewed by you were left alone.");
+  });
+
   it("keeps what is finished when cancelled, and says of how many", async () => {
     const cancel = new AbortController();
     const { run, steps } = answering((key) => {

@@ -46,7 +46,7 @@ export interface StudyOutcome {
 interface SeriesTask {
   readonly series: SeriesSource;
   readonly order: readonly number[];
-  readonly reviewed: number;
+  reviewed: number;
   record: SegmentationRecord | undefined;
   /** From here on, since its first slice is on its way. */
   preparing: Promise<PreparedSeries> | undefined;
@@ -79,7 +79,8 @@ export async function segmentStudy(
   signal: AbortSignal,
 ): Promise<StudyOutcome> {
   const { activity, book, life, manifest, plan } = run;
-  const tasks = allSeries.map((series) => taskOf(run, series));
+  const tasks: SeriesTask[] = [];
+  for (const series of allSeries) tasks.push(await taskOf(run, series));
   const slices = tasks.flatMap((task) => task.order.map((slice): StudySlice => ({ task, slice })));
   const label = labelOf(allSeries);
   let completed = 0;
@@ -128,7 +129,13 @@ export async function segmentStudy(
           // Taking the result in, writing it and the host's answer are a task each, and none of them long.
           await nextTask();
           const [before, after] = [record.state(slice), stateOfResult(slice, result)];
+          if (before.quality?.isReviewed) {
+            // Drawn on while the models were at work.
+            task.reviewed++;
+            return;
+          }
           record.restore(slice, after);
+          record.plan = plan;
           task.applied.push({ slice, before, after });
           await nextTask();
           await book.announceInTurn(record, [slice]);
@@ -145,14 +152,15 @@ export async function segmentStudy(
     if (failed[0] && tasks.every(({ applied }) => applied.length === 0) && !signal.aborted) throw failed[0].error;
     return { series: tasks.map((task) => outcomeOf(task, failed)), isCancelled: signal.aborted };
   } finally {
-    const changes = tasks.flatMap((task) => changeOf(task, plan));
+    const changes = tasks.flatMap(changeOf);
     if (changes.length > 0 && !life.aborted) book.pushStep("auto-segment", changes);
   }
 }
 
-function taskOf({ book, manifest, visibleSlice }: StudyRun, series: SeriesSource): SeriesTask {
-  const existing = book.of(series);
-  const record = existing?.modelId === manifest.id ? existing : undefined;
+async function taskOf({ book, manifest, visibleSlice }: StudyRun, series: SeriesSource): Promise<SeriesTask> {
+  const record = book.ofModel(series, manifest.id);
+  // A stroke of the brush that is not counted yet is a person's work as well.
+  while (record?.recount(RECOUNT_TURN_MS) === false) await nextTask();
   const order = outwardOrder(series.sliceCount, visibleSlice(series)).filter(
     (slice) => !record?.quality(slice)?.isReviewed,
   );
@@ -182,13 +190,12 @@ async function prepareSeries(
 }
 
 /** What the run did to the series, to be undone; a series without a finished slice is as it was. */
-function changeOf({ record, historyBefore, applied }: SeriesTask, plan: RefinementPlan): RecordChange[] {
+function changeOf({ record, historyBefore, applied }: SeriesTask): RecordChange[] {
   if (!record || !historyBefore) return [];
   if (applied.length === 0) {
     record.restoreHistory(historyBefore);
     return [];
   }
-  record.plan = plan;
   return [{ record, change: { slices: applied, historyBefore, historyAfter: record.history } }];
 }
 
@@ -209,6 +216,7 @@ function isGivenUp(task: SeriesTask, failed: readonly FailedSlice<StudySlice>[])
 }
 
 const HOPELESS_AFTER = 3;
+const RECOUNT_TURN_MS = 10;
 
 function isFaultOfImage(error: unknown): boolean {
   return isRefineError(error, "unsupported-dicom");

@@ -17,7 +17,7 @@ export interface TrainingSeries {
 }
 
 export interface TrainingSetOptions {
-  /** Estimated Dice below which a mask is doubtful, as in the panel. */
+  /** Estimated Dice below which a mask is doubtful, as in the panel, where its plan names no limit of its own. */
   readonly flagBelowDice: number;
   /** Writes one case, off the main thread. */
   readonly writeCase: (task: TrainingCaseJob) => Promise<TrainingCase>;
@@ -92,7 +92,8 @@ export async function trainingSetFiles(
 }
 
 /** Segment numbers of the job, slice by slice, whose masks are doubtful and were not looked at. */
-function doubtfulMasks({ record, job }: TrainingSeries, flagBelowDice: number): readonly (readonly number[])[] {
+function doubtfulMasks({ record, job }: TrainingSeries, otherwise: number): readonly (readonly number[])[] {
+  const flagBelowDice = record.flagBelow(otherwise);
   return job.slices.map((_, slice) => {
     const quality = record.quality(slice);
     if (!quality || quality.isReviewed) return [];
@@ -125,6 +126,6 @@ function provenanceOf(entries: readonly TrainingSeries[], flagBelowDice: number)
     software: `SAM Refine ${VERSION}`,
     modelId: one(entries.map(({ record }) => record.modelId)),
     planId: one(entries.map(({ record }) => record.plan?.id)),
-    ignoreBelowEstimatedDice: flagBelowDice,
+    ignoreBelowEstimatedDice: one(entries.map(({ record }) => String(record.flagBelow(flagBelowDice)))),
   };
 }

@@ -44,6 +44,7 @@ export function parsePlan(value: unknown): RefinementPlan {
     ...plan.optional("priority", () => plan.numbers("priority", SEGMENT_NUMBER)),
     ...plan.optional("quality", () => plan.oneOf("quality", QUALITY_METHODS)),
     ...plan.optional("qualityModel", () => parseQualityModel(plan.take("qualityModel"), "qualityModel")),
+    ...plan.optional("flagBelow", () => plan.number("flagBelow", SHARE)),
     ...plan.optional("accept", () => parseAcceptance(plan.take("accept"), "accept")),
     ...plan.optional("exceptions", () => plan.list("exceptions", parseException)),
     ...plan.optional("volume", () => parseVolumeRule(plan.take("volume"), "volume")),

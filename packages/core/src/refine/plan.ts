@@ -129,6 +129,11 @@ export interface RefinementPlan {
   readonly quality?: QualityMethodId;
   /** What `quality: "calibrated"` computes; fitted on labelled cases. */
   readonly qualityModel?: QualityModel;
+  /**
+   * Masks of a lower estimate are to be looked at by a person; found on labelled cases, because what an estimate of 0.7 means
+   * differs from model to model. Default: left to whoever shows the result.
+   */
+  readonly flagBelow?: number;
   /** Which masks and pixels may teach. Default: all. */
   readonly accept?: AcceptanceRule;
   /**

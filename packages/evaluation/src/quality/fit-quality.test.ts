@@ -1,6 +1,6 @@
 import { createRandom, parsePlan, predictQuality, presetPlan } from "@samrefine/core";
 import { describe, expect, test } from "vitest";
-import { chooseQuality, fitQualityModel, type QualitySample } from "./fit-quality.ts";
+import { chooseQuality, fitQualityModel, flagLimit, type QualitySample } from "./fit-quality.ts";
 
 /** Masks whose Dice follows SAM's agreement; the network's soft Dice knows nothing. */
 function samples(count: number, seed = 7): QualitySample[] {
@@ -27,7 +27,7 @@ describe("fitQualityModel", () => {
 
   test("a plan with the model survives its parser", () => {
     const qualityModel = fitQualityModel(samples(40), "made up");
-    const plan = { ...presetPlan("ours"), quality: "calibrated", qualityModel };
+    const plan = { ...presetPlan("ours"), quality: "calibrated", qualityModel, flagBelow: 0.7 };
     expect(parsePlan(JSON.parse(JSON.stringify(plan)))).toEqual(plan);
   });
 
@@ -68,6 +68,7 @@ describe("chooseQuality", () => {
     const choice = chooseQuality(samples(80), "made up");
     expect(choice.method).toBe("calibrated");
     expect(choice.model).toBeDefined();
+    expect(choice.flagBelow).toBeGreaterThan(0);
     const [soft, calibrated] = choice.rankings;
     expect(Math.abs(soft?.spearman ?? 1)).toBeLessThan(0.3);
     expect(calibrated?.spearman).toBeGreaterThan(0.9);
@@ -88,5 +89,34 @@ describe("chooseQuality", () => {
     );
     expect(chooseQuality(noise, "x")).toMatchObject({ method: "soft-dice", model: undefined });
     expect(chooseQuality(samples(5), "x").rankings).toHaveLength(1);
+  });
+});
+
+describe("flagLimit", () => {
+  const dice = Array.from({ length: 40 }, (_, n) => n / 40);
+
+  test("lies where the worst quarter ends, whatever the estimates are worth", () => {
+    // All estimates are far too low, as those of a network that is never sure.
+    const limit = flagLimit(
+      dice.map((value) => 0.3 + value / 4),
+      dice,
+    );
+    expect(limit).toBeCloseTo(0.3 + 9.5 / 160, 2);
+  });
+
+  test("is not there for few masks, or for an estimate that tells nothing", () => {
+    expect(flagLimit(dice.slice(0, 19), dice.slice(0, 19))).toBeUndefined();
+    expect(
+      flagLimit(
+        dice.map(() => 0.9),
+        dice,
+      ),
+    ).toBeUndefined();
+    expect(
+      flagLimit(
+        dice.map((value) => 1 - value),
+        dice,
+      ),
+    ).toBeUndefined();
   });
 });

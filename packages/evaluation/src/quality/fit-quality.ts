@@ -100,6 +100,8 @@ export interface QualityChoice {
   readonly method: QualityMethodId;
   /** With `calibrated`. */
   readonly model: QualityModel | undefined;
+  /** See {@link flagLimit}. */
+  readonly flagBelow: number | undefined;
   readonly rankings: readonly QualityRanking[];
 }
 
@@ -112,16 +114,20 @@ const MINIMUM_GAIN = 0.02;
  * correlation. Too few masks or cases choose nothing.
  */
 export function chooseQuality(samples: readonly QualitySample[], id: string): QualityChoice {
-  const soft = rankingOf(
-    "soft-dice",
-    samples,
-    samples.map(({ features }) => features.softDice),
-  );
+  const softDices = samples.map(({ features }) => features.softDice);
+  const soft = rankingOf("soft-dice", samples, softDices);
   const agreements = samples.flatMap(({ features }) => features.augmentationAgreement ?? []);
   const isMeasured = agreements.length === samples.length && samples.length > 0;
   const agreement = isMeasured ? [rankingOf("augmentation-agreement", samples, agreements)] : [];
   const model = fitQualityModel(samples, id);
-  if (model === undefined) return { method: "soft-dice", model: undefined, rankings: [soft, ...agreement] };
+  const limitOf = (estimates: readonly number[]): number | undefined =>
+    flagLimit(
+      estimates,
+      samples.map(({ dice }) => dice),
+    );
+  if (model === undefined) {
+    return { method: "soft-dice", model, flagBelow: limitOf(softDices), rankings: [soft, ...agreement] };
+  }
   const estimates = samples.map((sample) => {
     const others = samples.filter(({ caseId }) => caseId !== sample.caseId);
     return predictQuality(fitAll(others, id) ?? model, sample.features);
@@ -130,8 +136,37 @@ export function chooseQuality(samples: readonly QualitySample[], id: string): Qu
   const rankings = [soft, ...agreement, calibrated];
   const worthy = rankings.filter(({ spearman }) => (spearman ?? 0) >= (soft.spearman ?? 0) + MINIMUM_GAIN);
   const { method } = worthy.toSorted((a, b) => (b.spearman ?? 0) - (a.spearman ?? 0))[0] ?? soft;
-  return { method, model: method === "calibrated" ? model : undefined, rankings };
+  const isCalibrated = method === "calibrated";
+  const chosen = isCalibrated ? estimates : method === "augmentation-agreement" ? agreements : softDices;
+  return { method, model: isCalibrated ? model : undefined, flagBelow: limitOf(chosen), rankings };
 }
+
+/**
+ * The estimate below which a mask is to be looked at: where the worst quarter by true Dice is told best from the rest, by the
+ * share of it that lies below less the share of the others that does (Youden's index). Of limits that are alike the lowest.
+ *
+ * @param estimates one per mask, in the order of `actual`, its true Dice.
+ * @returns undefined for fewer than 20 masks, and where no limit tells them apart by a quarter: such an estimate is no judge.
+ */
+export function flagLimit(estimates: readonly number[], actual: readonly number[]): number | undefined {
+  const quarter = quantile(actual, 0.25);
+  if (quarter === null || actual.length < MINIMUM_SAMPLES) return undefined;
+  const bad = estimates.filter((_, n) => actual[n]! <= quarter);
+  const good = estimates.filter((_, n) => actual[n]! > quarter);
+  const shareBelow = (values: readonly number[], limit: number): number =>
+    values.filter((value) => value < limit).length / Math.max(1, values.length);
+  const ascending = [...new Set(estimates)].sort((a, b) => a - b);
+  let best = { limit: 0, index: MINIMUM_SEPARATION };
+  for (const [n, value] of ascending.entries()) {
+    // Between two estimates, so that neither lies on the limit; short enough to be read.
+    const limit = Number(((value + (ascending[n + 1] ?? value)) / 2).toFixed(3));
+    const index = shareBelow(bad, limit) - shareBelow(good, limit);
+    if (index > best.index) best = { limit, index };
+  }
+  return best.limit > 0 ? best.limit : undefined;
+}
+
+const MINIMUM_SEPARATION = 0.25;
 
 function rankingOf(
   method: QualityMethodId,

@@ -1,0 +1,29 @@
+import type { ReactElement } from "react";
+import type { PanelPart } from "./refine-panel.tsx";
+
+/** Segmentations of the series on screen beside the listed one: they are drawn and stored as well. */
+export function OtherSegmentations({ state, session }: PanelPart): ReactElement | null {
+  const { otherSegmentations, phase } = state;
+  if (otherSegmentations.length === 0) return null;
+  const isBusy = phase === "loading" || phase === "running" || phase === "storing";
+  return (
+    <section aria-label="Also on this series">
+      {otherSegmentations.map(({ id, label, segments, isStored }) => (
+        <div key={id} className="samrefine-row samrefine-row--between" data-testid="samrefine-other-segmentation">
+          <span className="samrefine-muted">
+            Also on this series: {label} ({segments.join(", ")}), {isStored ? "in the archive" : "not stored yet"}.
+          </span>
+          <button
+            type="button"
+            className="samrefine-button samrefine-button--small"
+            disabled={isBusy}
+            title="Lists its segments; clicks and brushes then change them"
+            onClick={() => session.showSegmentation(id)}
+          >
+            Edit
+          </button>
+        </div>
+      ))}
+    </section>
+  );
+}

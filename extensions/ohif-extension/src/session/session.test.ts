@@ -1,0 +1,234 @@
+import { cache, metaData } from "@cornerstonejs/core";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { parseConfiguration } from "../configuration.ts";
+import type { OhifHost } from "../host/ohif-host.ts";
+import type { HostDisplaySet, HostSegmentation } from "../host-types.ts";
+import { decodeLabels } from "../labelmap/runs.ts";
+import type { SegJob } from "../seg/seg-job.ts";
+import { RecordBook } from "./record-book.ts";
+import { RefineSession } from "./session.ts";
+
+const SLICES = 2;
+const imageIds = Array.from({ length: SLICES }, (_, slice) => `made:image/${slice}`);
+const displaySet = {
+  displaySetInstanceUID: "series",
+  StudyInstanceUID: "1.2",
+  SeriesInstanceUID: "1.2.3",
+  Modality: "MR",
+  imageIds,
+} as unknown as HostDisplaySet;
+
+interface Memo {
+  restoreMemo(isUndo?: boolean): void;
+}
+
+/** One viewport that shows one series, with the host's own list of segmentations and its history. */
+class OneViewport {
+  readonly segmentations = new Map<string, HostSegmentation>();
+  readonly labels = new Map<string, Uint8Array[]>();
+  readonly done: Memo[] = [];
+  active: string | undefined;
+  readonly activeViewportId = "viewport";
+  visible = 0;
+  readonly history = {
+    canUndo: true,
+    canRedo: false,
+    push: (memo: Memo) => this.done.push(memo),
+    undo: () => this.done.pop()?.restoreMemo(true),
+    redo: () => {},
+  };
+
+  seriesOfViewport = () => displaySet;
+  displaySetsOf = () => [displaySet];
+  viewportIdsOf = () => ["viewport"];
+  visibleSlice = () => this.visible;
+  jumpTo = (_: HostDisplaySet, slice: number): void => {
+    this.visible = slice;
+  };
+  onLayoutChange = () => ({ unsubscribe: () => {} });
+  displaySet = () => displaySet;
+  segmentation = (id: string) => this.segmentations.get(id);
+  activeSegmentation = () => this.segmentations.get(this.active ?? "");
+  activateSegmentation = (_: HostDisplaySet, id: string): void => {
+    this.active = id;
+  };
+  activeSegment = () => 1;
+  segmentColor = () => [1, 2, 3];
+  isSegmentVisible = () => true;
+  showSegmentation = async () => {};
+
+  createSegmentation = async (_: HostDisplaySet, label: string): Promise<string> => {
+    const segmentationId = `segmentation ${this.segmentations.size + 1}`;
+    const made = imageIds.map(() => new Uint8Array(4));
+    const labelIds = made.map((data, slice) => {
+      const imageId = `made:${segmentationId}/${slice}`;
+      const image = { imageId, columns: 2, rows: 2, sizeInBytes: 4, voxelManager: { getScalarData: () => data } };
+      cache.putImageSync(imageId, image as never);
+      return imageId;
+    });
+    this.labels.set(segmentationId, made);
+    this.segmentations.set(segmentationId, {
+      segmentationId,
+      label,
+      segments: { 1: { segmentIndex: 1, label: `${label} 1` } },
+      representationData: { Labelmap: { imageIds: labelIds, referencedImageIds: imageIds } },
+    });
+    this.active = segmentationId;
+    return segmentationId;
+  };
+
+  /** What the host's brush does. */
+  draw(session: RefineSession, slice: number): void {
+    this.labels.get(this.active ?? "")![slice]!.fill(1, 0, 3);
+    session.hostEdited(this.active ?? "", [slice]);
+  }
+}
+
+const instance = () => ({
+  SOPClassUID: "1.2.840.10008.5.1.4.1.1.7",
+  SOPInstanceUID: "1.2.3.4",
+  SeriesInstanceUID: "1.2.3",
+  StudyInstanceUID: "1.2",
+  Rows: 2,
+  Columns: 2,
+});
+const provider = (type: string) => (type === "instance" ? instance() : undefined);
+beforeAll(() => {
+  metaData.addProvider(provider);
+  vi.stubGlobal("localStorage", { getItem: () => null });
+});
+afterAll(() => {
+  metaData.removeProvider(provider);
+  vi.unstubAllGlobals();
+});
+
+let host: OneViewport;
+let session: RefineSession;
+beforeEach(async () => {
+  cache.purgeCache();
+  host = new OneViewport();
+  session = new RefineSession({
+    host: host as unknown as OhifHost,
+    configuration: parseConfiguration({}),
+    startRefinery: () => {
+      throw new Error("no worker here");
+    },
+    promptView: { show: () => {} },
+    readSegOf: () => undefined,
+  });
+  await session.start();
+  return () => session.stop();
+});
+
+/** Lets the session count and tell. */
+async function state() {
+  await new Promise((resolve) => setTimeout(resolve, 60));
+  return session.getState();
+}
+
+describe("two segmentations of one series", () => {
+  it("are both to be stored, and the one that is not listed is named and can be listed again", async () => {
+    await session.addSegment();
+    const first = host.active!;
+    host.draw(session, 0);
+    await host.createSegmentation(displaySet, "Another");
+    session.sliceChanged();
+    await state();
+    host.draw(session, 1);
+    const both = await state();
+    expect(both.segsToStore).toBe(2);
+    expect(both.otherSegmentations).toEqual([
+      { id: first, label: "SAM Refine", segments: ["SAM Refine 1"], isStored: false },
+    ]);
+    session.showSegmentation(first);
+    const back = await state();
+    expect(host.active).toBe(first);
+    expect(back.segments.map(({ voxels }) => voxels)).toEqual([3]);
+    expect(back.otherSegmentations.map(({ label }) => label)).toEqual(["Another"]);
+  });
+
+  it("stay apart when a model runs that made one of them before: it goes on with its own", async () => {
+    const life = new AbortController();
+    const book = new RecordBook({
+      host: host as unknown as OhifHost,
+      readSegOf: () => undefined,
+      life: life.signal,
+      onChange: () => {},
+      onUndone: () => {},
+    });
+    const series = book.open(displaySet);
+    const model = { id: "a", title: "A", labels: [] };
+    const ofA = await book.forModel(series, model);
+    const ofB = await book.forModel(series, { ...model, id: "b", title: "B" });
+    expect(book.of(series)).toBe(ofB);
+    expect(await book.forModel(series, model)).toBe(ofA);
+    expect(book.allOf(series)).toEqual([ofA, ofB]);
+    expect([ofA, ofB].map((record) => book.seriesOf(record))).toEqual([series, series]);
+  });
+});
+
+describe("a slice on screen", () => {
+  it("is marked as reviewed and no longer, each an undoable step", async () => {
+    session.markReviewed();
+    expect((await state()).status.text).toMatch(/nothing to review/);
+    await session.addSegment();
+    const status = async () => (await state()).strips[0]!.cells[1]!.status;
+    host.visible = 1;
+    session.markReviewed();
+    expect(await status()).toBe("reviewed");
+    session.markReviewed();
+    expect(await status()).toBe("empty");
+    session.undo();
+    expect(await status()).toBe("reviewed");
+    session.undo();
+    expect(await status()).toBe("empty");
+  });
+});
+
+describe("undo and redo", () => {
+  it("are the host's while nothing runs, and nobody's during a run", async () => {
+    await session.addSegment();
+    session.markReviewed();
+    expect([session.takesUndo(), session.takesRedo()]).toEqual([false, false]);
+    // Begins with something to wait for; without a worker it then fails.
+    const busy = session.chooseBackend("automatic");
+    expect([session.takesUndo(), session.takesRedo()]).toEqual([true, true]);
+    session.undo();
+    expect(host.done).toHaveLength(1);
+    await busy;
+    session.undo();
+    expect(host.done).toHaveLength(0);
+  });
+});
+
+describe("work that is not stored", () => {
+  it("holds the page only while there is some", async () => {
+    expect(session.wouldLose).toBe(false);
+    await session.addSegment();
+    expect(session.wouldLose).toBe(false);
+    host.draw(session, 0);
+    expect(session.wouldLose).toBe(true);
+  });
+
+  it("is read when the study is left, before the host empties its label maps", async () => {
+    const written: SegJob[] = [];
+    // Takes comlink's calls and answers none.
+    class Recorder extends EventTarget {
+      terminate(): void {}
+      postMessage({ argumentList }: { readonly argumentList: readonly { readonly value: SegJob }[] }): void {
+        for (const { value } of argumentList) written.push(value);
+      }
+    }
+    vi.stubGlobal("Worker", Recorder);
+    await session.addSegment();
+    host.draw(session, 1);
+    void session.stop();
+    for (const slice of host.labels.get(host.active!)!) slice.fill(0);
+    cache.purgeCache();
+    await vi.waitFor(() => expect(written).toHaveLength(1));
+    expect(written[0]!.slices.map(({ labels }) => [...decodeLabels(labels)])).toEqual([
+      [0, 0, 0, 0],
+      [1, 1, 1, 0],
+    ]);
+  });
+});
