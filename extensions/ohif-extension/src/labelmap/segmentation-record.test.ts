@@ -163,6 +163,7 @@ describe("algorithmType", () => {
   it("does not take our own writing, or the host's drawing of what is there, for a person's work", () => {
     const record = new SegmentationRecord("id", memoryLabelmap([new Uint8Array(4)]), [segment(1)], undefined);
     record.knowEmpty();
+    expect(record.differsFromCounts()).toBe(false);
     record.writeLabels(0, Uint8Array.of(1, 0, 0, 0));
     record.invalidate();
     record.recount(Infinity);

@@ -224,8 +224,12 @@ export class SegmentationRecord {
 
   /** Says of a label map that was just made that it holds nothing, so that nobody has to look. */
   knowEmpty(): void {
-    const none = new Uint32Array(256);
-    for (let slice = 0; slice < this.labelmap.sliceCount; slice++) this.#counts.set(slice, none);
+    for (let slice = 0; slice < this.labelmap.sliceCount; slice++) {
+      const { columns, rows } = this.labelmap.geometry(slice);
+      const counts = new Uint32Array(256);
+      counts[0] = columns * rows;
+      this.#counts.set(slice, counts);
+    }
     this.#uncounted.clear();
   }
 
