@@ -81,7 +81,7 @@ function segmenterOfView({ crop, units }: EncodedView, { image, segmenter, grid 
   if (crop === undefined) return segmenter;
   const network = (segment: SegmentNumber): Float32Array =>
     uniteLogits([...units].filter((unit) => unit.segment === segment).map(({ logits }) => logits));
-  return cropSegmenter(segmenter, image, crop, (segment) => ({ geometry: grid, data: network(segment) }));
+  return cropSegmenter(segmenter, image.geometry, crop, (segment) => ({ geometry: grid, data: network(segment) }));
 }
 
 /** The image's embedding when it is first asked for; disposed here unless it was given. */

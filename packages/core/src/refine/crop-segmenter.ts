@@ -1,5 +1,4 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
-import type { Image2D } from "../image/image.ts";
 import { isSameGrid } from "../kernels/grid.ts";
 import { resizeBilinear } from "../kernels/resize.ts";
 import type { SegmentNumber } from "../mask/mask.ts";
@@ -19,17 +18,18 @@ import {
 } from "./logit-patch.ts";
 
 /**
- * A segmenter that is shown a part of `image` and asked in the frame of the whole: prompts are moved into the crop, and masks
+ * A segmenter that is shown a part of every image and asked in the frame of the whole: prompts are moved into the crop, and masks
  * and logits come back on the whole image. SAM has no opinion of what it does not see, so the network's logits stand outside of
  * the crop, and inside of its borders SAM's fade into them. Low-resolution logits stay in the crop's frame, where they are
  * mask prompts of the next pass.
  *
  * @param inner borrowed.
+ * @param image the grid of the whole.
  * @param network the network's logits of a segment, negative outside of the crop; on a grid over the extent of the image.
  */
 export function cropSegmenter(
   inner: PromptableSegmenter,
-  image: Image2D,
+  image: ImageGeometry,
   crop: Crop,
   network: (segment: SegmentNumber) => DenseLogits,
 ): PromptableSegmenter {
@@ -38,25 +38,21 @@ export function cropSegmenter(
     modelId,
     digest,
     capabilities,
-    async encode(_image, options) {
-      return await inner.encode(cutImage(image, crop), options);
+    async encode(whole, options) {
+      return await inner.encode(cutImage(whole, crop), options);
     },
     async decode(embedding, prompts, options = {}) {
-      const output = options.outputGeometry ?? image.geometry;
-      const outputGeometry = cropGeometry(image.geometry, crop);
-      const seen = prompts.map((prompt) => promptInCrop(prompt, image.geometry, crop));
+      const output = options.outputGeometry ?? image;
+      const outputGeometry = cropGeometry(image, crop);
+      const seen = prompts.map((prompt) => promptInCrop(prompt, image, crop));
       const answers = await inner.decode(embedding, seen, { ...options, outputGeometry, logits: "whole" });
       return answers.map((answer, index): MaskCandidate => {
         const around = network((prompts[index] as Prompt).segment);
         const wanted = wantedOf(options, index);
-        const logits = isSameGrid(image.geometry, output)
-          ? placeInImage(answer.logits.data, image.geometry, crop, around, wanted)
+        const logits = isSameGrid(image, output)
+          ? placeInImage(answer.logits.data, image, crop, around, wanted)
           : wholePatch(
-              resizeBilinear(
-                placeInImage(answer.logits.data, image.geometry, crop, around, WHOLE).data,
-                image.geometry,
-                output,
-              ),
+              resizeBilinear(placeInImage(answer.logits.data, image, crop, around, WHOLE).data, image, output),
               output,
             );
         return { ...answer, logits, mask: maskOfPatch(logits, output) };
