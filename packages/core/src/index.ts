@@ -27,6 +27,7 @@ export * from "./prompt/prompt.ts";
 export * from "./prompt/seed.ts";
 export * from "./random.ts";
 export * from "./refine/capabilities.ts";
+export * from "./refine/crop-rule.ts";
 export * from "./refine/derive-prompts.ts";
 export * from "./refine/exceptions.ts";
 export * from "./refine/logit-patch.ts";

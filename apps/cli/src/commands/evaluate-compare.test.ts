@@ -51,6 +51,24 @@ test("a missing and an oversized prediction are reported; the others are measure
   expect((await json(at("partial", "evaluation.json"))).summary[0].metrics.dice.count).toBe(1);
 });
 
+test("compare reports damaged cases, in the page as well, and compares the others", async () => {
+  await writeDiskDataset(at("damaged"), 2);
+  await writeFile(at("damaged", "imagesTr", "disk4_0000.png"), "not a PNG");
+  await rm(at("damaged", "labelsTr", "disk6.png"));
+  const run = await runCommand([
+    ...["compare", "--model", model, "--dataset", at("damaged"), "--presets", "raw,cleanup", "--out", at("rest")],
+  ]);
+  expect(run.exitCode).toBe(1);
+  expect(run.noted).toMatch(/2 of 3 cases failed[\s\S]*disk4[\s\S]*disk6/);
+  const { cases, failures, strategies } = await json(at("rest", "comparison.json"));
+  expect(failures.map(({ id }: { id: string }) => id)).toEqual(["disk4", "disk6"]);
+  expect(cases.map(({ caseId, planId }: { caseId: string; planId: string }) => [caseId, planId])).toEqual([
+    ["disk5", "raw"],
+    ["disk5", "cleanup"],
+  ]);
+  expect(strategies[0].overall.metrics.dice.count).toBe(1);
+});
+
 test("compare raw gives what predict and evaluate give, and pairs the strategies", async () => {
   await runCommand(["predict", "--model", model, "--dataset", at("volumes"), "--out", at("again")]);
   await runCommand(["evaluate", "--dataset", at("volumes"), "--pred", at("again"), "--out", at("measured")]);

@@ -63,6 +63,17 @@ describe("predict", () => {
     expect(run.exitCode).toBe(1);
     expect(run.noted).toMatch(/1 of 3 cases failed[\s\S]*disk5/);
     expect(existsSync(at("partial", "disk6.png"))).toBe(true);
+
+    await writeFile(at("damaged", "imagesTr", "disk2_0000.png"), "not a PNG");
+    const refined = await runCommand([
+      ...["refine", "--model", model, "--dataset", at("damaged"), "--preset", "raw", "--out", at("refined-rest")],
+    ]);
+    expect(refined.exitCode).toBe(1);
+    expect(refined.noted).toMatch(/1 of 2 cases failed[\s\S]*disk2/);
+    const report = JSON.parse(await readFile(at("refined-rest", "report.json"), "utf8"));
+    expect(report.failures).toMatchObject([{ id: "disk2" }]);
+    expect(report.cases.map(({ id }: { id: string }) => id)).toEqual(["disk3"]);
+    expect(existsSync(at("refined-rest", "disk3.png"))).toBe(true);
   });
 
   test("refuses a model of other labels, a wrong digest, an unknown option", async () => {

@@ -56,6 +56,31 @@ test("compare runs plans that go through the volume beside others, and a random 
   expect((await json(at("walked", "comparison.json"))).sam).toBeNull();
 });
 
+test("a plan may show SAM crops of the slices: in compare beside plans that share a slice's encoding, and in refine", async () => {
+  const encode = { kind: "crop", around: "object", marginFraction: 0.5, minimumSide: 8 };
+  await writeFile(at("cropped.json"), JSON.stringify({ ...presetPlan("msd-box"), id: "cropped", encode }));
+  const common = ["--dataset", at("volumes"), "--model", model, "--sam", sam, "--threads", "1"];
+  const compared = await runCommand([
+    ...["compare", ...common, "--presets", "raw,msd-box,ours", "--plan", at("cropped.json"), "--limit", "1"],
+    ...["--out", at("compared-crops")],
+  ]);
+  expect(compared).toMatchObject({ exitCode: 0, noted: "" });
+  const { strategies } = await json(at("compared-crops", "comparison.json"));
+  const diceOf = (id: string): number =>
+    strategies.find((s: { plan: { id: string } }) => s.plan.id === id).overall.metrics.dice.mean;
+  // This SAM answers on 64 x 64 pixels of what it is shown, so that a crop has the finer outline.
+  expect(diceOf("cropped")).toBeGreaterThan(diceOf("msd-box"));
+
+  const refined = await runCommand(["refine", ...common, "--plan", at("cropped.json"), "--out", at("cropped")]);
+  expect(refined).toMatchObject({ exitCode: 0, noted: "" });
+  const report = await json(at("cropped", "report.json"));
+  expect(report.plan.encode).toEqual(encode);
+  const outcomes = report.cases[0].slices.map(
+    ({ segments }: { segments: { outcome: string }[] }) => segments[0]?.outcome,
+  );
+  expect(outcomes).toEqual(["refined", "refined", "refined"]);
+});
+
 test("refine carries masks between slices and reports where, why it stopped and what the plan was", async () => {
   await writeTrustingPlan(at("trusting.json"));
   const run = await runCommand([

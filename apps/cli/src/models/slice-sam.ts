@@ -8,19 +8,30 @@ import type {
   PromptableSegmenter,
 } from "@samrefine/core";
 
+interface HeldEmbedding {
+  readonly image: Image2D;
+  readonly embedding: ImageEmbedding;
+  /** What is lent to the plans, which dispose what they asked for. */
+  readonly lent: ImageEmbedding;
+  /** Of encoding it, also where the engine remembered it. */
+  readonly encodeMs: number;
+}
+
 /**
- * Lets several plans refine one slice with one encoding, and knows what the encoding cost, so that every plan that asked
- * for it can be charged in full. One embedding is alive at a time.
+ * Lets several plans refine one slice with one encoding, and knows what an encoding costs, so that every plan that asks for
+ * one can be charged in full. One embedding is alive at a time: a plan that encodes crops lets go of the slice's, which the
+ * next plan finds in the engine's cache.
  */
 export class SliceSam implements PromptableSegmenter {
   readonly modelId: string;
   readonly digest: string;
   readonly capabilities: PromptableSegmenter["capabilities"];
   readonly #inner: PromptableSegmenter;
-  #held: ImageEmbedding | undefined;
+  #held: HeldEmbedding | undefined;
+  /** Of the last encoding that was computed; SAM takes the same time for every image. */
   #encodeMs = 0;
-  #wasAsked = false;
   #spentNowMs = 0;
+  #chargedNowMs = 0;
 
   /** @param inner borrowed; the caller disposes it. */
   constructor(inner: PromptableSegmenter) {
@@ -31,47 +42,57 @@ export class SliceSam implements PromptableSegmenter {
   }
 
   async encode(image: Image2D, options: EncodeOptions): Promise<ImageEmbedding> {
-    this.#wasAsked = true;
-    if (this.#held === undefined) {
-      const started = performance.now();
-      this.#held = await this.#inner.encode(image, options);
-      this.#encodeMs = performance.now() - started;
-      this.#spentNowMs = this.#encodeMs;
+    let held = this.#held;
+    if (held?.image !== image) {
+      await this.forgetSlice();
+      held = await this.#encode(image, options);
     }
-    const { geometry, origin } = this.#held;
-    return { geometry, origin, dispose: async () => {} };
+    this.#chargedNowMs += held.encodeMs;
+    return held.lent;
   }
 
   async decode(
-    _embedding: ImageEmbedding,
+    embedding: ImageEmbedding,
     prompts: readonly Prompt[],
     options?: DecodeOptions,
   ): Promise<readonly MaskCandidate[]> {
-    if (this.#held === undefined) throw new Error("decode before encode");
-    return await this.#inner.decode(this.#held, prompts, options);
+    if (this.#held?.lent !== embedding) throw new Error("The embedding was let go for another one.");
+    return await this.#inner.decode(this.#held.embedding, prompts, options);
   }
 
   /**
-   * Runs one plan's work on the current slice and returns its seconds as if it had been the only one: encoding is counted
-   * once when it asked for it, also when another plan's encoding was reused.
+   * Runs one plan's work on the current slice and returns its seconds as if it had been the only one: every encoding that it
+   * asked for is counted, also when another plan's was reused.
    */
   async charge<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly seconds: number }> {
-    this.#wasAsked = false;
     this.#spentNowMs = 0;
+    this.#chargedNowMs = 0;
     const started = performance.now();
     const value = await work();
     const own = performance.now() - started - this.#spentNowMs;
-    return { value, seconds: (own + (this.#wasAsked ? this.#encodeMs : 0)) / 1000 };
+    return { value, seconds: (own + this.#chargedNowMs) / 1000 };
   }
 
   /** To be called when a slice is done. */
   async forgetSlice(): Promise<void> {
     const held = this.#held;
     this.#held = undefined;
-    await held?.dispose();
+    await held?.embedding.dispose();
   }
 
   async dispose(): Promise<void> {
     await this.forgetSlice();
+  }
+
+  async #encode(image: Image2D, options: EncodeOptions): Promise<HeldEmbedding> {
+    const started = performance.now();
+    const embedding = await this.#inner.encode(image, options);
+    const ms = performance.now() - started;
+    this.#spentNowMs += ms;
+    if (embedding.origin === "encoded") this.#encodeMs = ms;
+    const { geometry, origin } = embedding;
+    const lent = { geometry, origin, dispose: async () => {} };
+    this.#held = { image, embedding, lent, encodeMs: Math.max(ms, this.#encodeMs) };
+    return this.#held;
   }
 }

@@ -27,6 +27,8 @@ export interface SamQuestions {
   /** Called when there is something to ask. The embedding is borrowed. */
   readonly embed: () => Promise<ImageEmbedding>;
   readonly source: PromptSource;
+  /** Those of the source that are asked about here; others may be asked about on another part of the image. */
+  readonly units: readonly PromptUnit[];
   readonly plan: RefinementPlan;
   readonly segmenter: PromptableSegmenter;
   /** Grid of the prompts; answers of all passes but the last are only needed there. */
@@ -54,12 +56,10 @@ const MOVED_PROMPTS = 4;
 
 /** Asks about all units, pass by pass, each pass in one call. The image is encoded only when there is a unit. */
 export async function askSam(questions: SamQuestions): Promise<readonly UnitAnswer[]> {
-  const { source, plan, options } = questions;
-  if (source.units.length === 0) return [];
+  const { units, plan, options } = questions;
+  if (units.length === 0) return [];
   const embedding = await questions.embed();
-  const states = source.units.map(
-    (unit): UnitState => ({ unit, prompts: [], clicks: [], answers: [], candidate: undefined }),
-  );
+  const states = units.map((unit): UnitState => ({ unit, prompts: [], clicks: [], answers: [], candidate: undefined }));
   const steps = plan.passes.flatMap((pass, index) => Array.from({ length: pass.repeat ?? 1 }, () => index));
   const task: SamQuestions = { ...questions, comparesPasses: steps.length > 1 && questions.comparesPasses };
   for (const [step, passIndex] of steps.entries()) {

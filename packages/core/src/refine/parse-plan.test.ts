@@ -55,6 +55,18 @@ describe("parsePlan", () => {
     expect(refusedAt({ ...plan, cleanUp: [{ kind: "random-walker", sigma: 0 }] })).toBe("cleanUp[0].sigma");
   });
 
+  test("a crop says around what, how wide and how large at least, and needs a plan that asks SAM", () => {
+    const plan = plain(presetPlan("ours-zoomed"));
+    const crop = plan.encode as Record<string, unknown>;
+    expect(refusedAt({ ...plan, encode: { ...crop, kind: "tile" } })).toBe("encode.kind");
+    expect(refusedAt({ ...plan, encode: { ...crop, around: "image" } })).toBe("encode.around");
+    expect(refusedAt({ ...plan, encode: { ...crop, marginFraction: -0.1 } })).toBe("encode.marginFraction");
+    expect(refusedAt({ ...plan, encode: { ...crop, minimumSide: 0.5 } })).toBe("encode.minimumSide");
+    expect(refusedAt({ ...plan, encode: { ...crop, margin: 4 } })).toBe("encode.margin");
+    expect(refusedAt({ ...plan, passes: [] })).toBe("encode");
+    expect(refusedAt({ ...plan, encode: { ...crop, around: "all-objects" } })).toBe("accepted");
+  });
+
   test("exceptions: each segment once, and nothing that the plan itself could not do", () => {
     const ours = plain(presetPlan("ours"));
     const refused = (...exceptions: readonly object[]): unknown => refusedAt({ ...ours, exceptions });

@@ -1,5 +1,6 @@
 import type { BoxRule } from "../prompt/box.ts";
 import { TEST_TIME_AUGMENTATIONS } from "../segmenter.ts";
+import type { CropRule } from "./crop-rule.ts";
 import type {
   AcceptanceRule,
   ArgMaxRule,
@@ -31,6 +32,7 @@ export function parsePlan(value: unknown): RefinementPlan {
     cleanUp: plan.list("cleanUp", parseCleanUpStep),
     ...plan.optional("target", () => plan.oneOf("target", TARGETS)),
     ...plan.optional("rings", () => plan.list("rings", parseRing)),
+    ...plan.optional("encode", () => parseCropRule(plan.take("encode"), "encode")),
     passes: plan.list("passes", parsePass),
     ...plan.optional("coordinates", () => plan.oneOf("coordinates", ["index", "pixel-centre"])),
     maskChoice: plan.oneOf("maskChoice", MASK_CHOICES),
@@ -60,6 +62,9 @@ export function parsePlan(value: unknown): RefinementPlan {
   }
   if (parsed.volume?.mode === "propagate" && parsed.passes.length === 0) {
     throw invalidPlan("volume.mode", "propagate", "a plan with passes, because without SAM nothing follows the image");
+  }
+  if (parsed.encode !== undefined && parsed.passes.length === 0) {
+    throw invalidPlan("encode", parsed.encode, "nothing, because the plan has no passes");
   }
   if (parsed.quality === "calibrated" && parsed.qualityModel === undefined) {
     throw invalidPlan("qualityModel", undefined, `a fitted model, because quality is "calibrated"`);
@@ -249,6 +254,18 @@ function parseRing(value: unknown, path: string): RingPair {
   pair.refuseOthers();
   if (ring === inner) throw invalidPlan(`${path}.inner`, inner, "another segment number than ring");
   return { ring, inner };
+}
+
+function parseCropRule(value: unknown, path: string): CropRule {
+  const rule = new RecordReader(value, path);
+  const parsed: CropRule = {
+    kind: rule.oneOf("kind", ["crop"]),
+    around: rule.oneOf("around", ["object", "all-objects"]),
+    marginFraction: rule.number("marginFraction", { minimum: 0 }),
+    minimumSide: rule.number("minimumSide", { minimum: 1, whole: true }),
+  };
+  rule.refuseOthers();
+  return parsed;
 }
 
 function parsePass(value: unknown, path: string): RefinementPass {

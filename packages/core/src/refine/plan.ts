@@ -2,6 +2,7 @@ import type { SegmentNumber } from "../mask/mask.ts";
 import type { MorphologyOperation, StructuringElement } from "../mask/morphology.ts";
 import type { BoxRule } from "../prompt/box.ts";
 import type { MaskChoice, TestTimeAugmentation } from "../segmenter.ts";
+import type { CropRule } from "./crop-rule.ts";
 import type { PlanEvidence } from "./plan-evidence.ts";
 import type { QualityModel } from "./quality-model.ts";
 import type { QualityMethodId } from "./result.ts";
@@ -101,6 +102,8 @@ export interface RefinementPlan {
   readonly target?: "class" | "component";
   /** For these pairs SAM is asked about both together, and the inner class's result is cut out afterwards. */
   readonly rings?: readonly RingPair[];
+  /** Default: SAM is shown the whole image, once for all classes. */
+  readonly encode?: CropRule;
   readonly passes: readonly RefinementPass[];
   /**
    * How a prompt coordinate of the network's grid becomes one of the image: `index` (default) scales pixel indices, as the

@@ -1,5 +1,6 @@
 import { RefineError } from "../errors.ts";
 import type { BoxRule } from "../prompt/box.ts";
+import type { CropRule } from "./crop-rule.ts";
 import type { ArgMaxRule, RefinementPass, RefinementPlan } from "./plan.ts";
 import { DEFAULT_PROPAGATION_STOP } from "./volume-rule.ts";
 
@@ -125,6 +126,9 @@ const OURS: RefinementPlan = {
   quality: "soft-dice",
 };
 
+/** Half an object's length around it, and never less than SAM's frame enlarges eightfold. */
+const CROP_AROUND_OBJECT: CropRule = { kind: "crop", around: "object", marginFraction: 0.25, minimumSide: 128 };
+
 const PRESETS: readonly RefinementPlan[] = [
   networkAlone("raw", "The network's own masks, untouched.", []),
   networkAlone("cleanup", "The largest component of every class. For classes that are one object.", [
@@ -150,6 +154,19 @@ const PRESETS: readonly RefinementPlan[] = [
     id: "ours-components",
     note: "As ours, for classes of several objects such as teeth: SAM is asked about every component by itself.",
     target: "component",
+  },
+  {
+    ...OURS,
+    id: "ours-zoomed",
+    note: "As ours, for classes that are small in the image: SAM is shown a crop around each. One encoding per class instead of one per image.",
+    encode: CROP_AROUND_OBJECT,
+  },
+  {
+    ...OURS,
+    id: "ours-components-zoomed",
+    note: "As ours-components, with a crop around every component. One encoding per component instead of one per image.",
+    target: "component",
+    encode: CROP_AROUND_OBJECT,
   },
   SCB,
   {

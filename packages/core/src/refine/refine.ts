@@ -5,8 +5,9 @@ import { logit } from "../kernels/scalar.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import { emptyMask } from "../mask/measure.ts";
 import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
-import type { ImageEmbedding, PromptableSegmenter } from "../segmenter.ts";
-import { askSam, type UnitAnswer } from "./ask-sam.ts";
+import type { PromptableSegmenter } from "../segmenter.ts";
+import { askOnViews } from "./ask-on-views.ts";
+import type { UnitAnswer } from "./ask-sam.ts";
 import { requireCapabilities } from "./capabilities.ts";
 import { createPromptSource, type PromptUnit } from "./derive-prompts.ts";
 import { planForSegment, planParts, withoutCleanUp } from "./exceptions.ts";
@@ -78,34 +79,22 @@ export async function refine(
   if (plan.passes.length > 0) {
     const segmenterOfPlan = requireSegmenter(plan, segmenter);
     requireCapabilities(plan, segmenterOfPlan);
-    const embedding = lazyEmbedding(image, segmenterOfPlan, options);
-    try {
-      let completed = 0;
-      for (const part of parts) {
-        if (part.plan.passes.length === 0) continue;
-        const source = createPromptSource(prepared, part.plan, image.geometry, part.segments);
-        unasked.push(...source.unasked);
-        const found = await askSam({
-          embed: embedding.get,
-          source,
-          plan: part.plan,
-          segmenter: segmenterOfPlan,
-          grid: initial.geometry,
-          output,
-          options,
-          level,
-          comparesPasses: options.measureAll === true || ["click-variance", "calibrated"].includes(plan.quality ?? ""),
-          onPassDone: () => {
-            completed += part.segments.size;
-            report(completed);
-          },
-        });
-        answers.push(...found);
-        options.signal?.throwIfAborted();
-      }
-    } finally {
-      await embedding.dispose();
-    }
+    const asked = parts
+      .filter((part) => part.plan.passes.length > 0)
+      .map((part) => ({ ...part, source: createPromptSource(prepared, part.plan, image.geometry, part.segments) }));
+    unasked.push(...asked.flatMap(({ source }) => source.unasked));
+    const found = await askOnViews({
+      image,
+      parts: asked,
+      plan,
+      segmenter: segmenterOfPlan,
+      grid: initial.geometry,
+      output,
+      options,
+      level,
+      onProgress: report,
+    });
+    answers.push(...found);
   }
 
   const decisions = decideAll({
@@ -208,23 +197,6 @@ function ignoredPixels(
 
 function probabilityOf(patch: LogitPatch | undefined, output: ImageGeometry): Float32Array {
   return patch === undefined ? new Float32Array(output.columns * output.rows) : probabilitiesOfPatch(patch, output);
-}
-
-/** The image's embedding when it is first asked for; disposed here unless it was given. */
-function lazyEmbedding(
-  image: Image2D,
-  segmenter: PromptableSegmenter,
-  { embedding, displayRange, signal, logger }: RefineOptions,
-): { readonly get: () => Promise<ImageEmbedding>; readonly dispose: () => Promise<void> } {
-  let own: ImageEmbedding | undefined;
-  return {
-    get: async () => {
-      if (embedding !== undefined) return embedding;
-      own ??= await segmenter.encode(image, { displayRange, signal, logger });
-      return own;
-    },
-    dispose: async () => await own?.dispose(),
-  };
 }
 
 function requireSegmenter(plan: RefinementPlan, segmenter: PromptableSegmenter | undefined): PromptableSegmenter {
