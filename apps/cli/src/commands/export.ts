@@ -30,11 +30,11 @@ export function registerExport(program: Command, context: CommandContext): void 
   const command = program
     .command("export")
     .description(
-      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm; .dcm also to .png, one per image), or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
+      "Convert a segmentation (.nii, .nii.gz, .nrrd, .seg.nrrd, .dcm; .dcm also to .png, one per image), or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
     )
     .requiredOption("--from <path>", "a segmentation file, or a folder that `predict` or `refine` wrote")
     .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
-    .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI label map", parseList)
+    .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI or NRRD label map", parseList)
     .option("--source <folder>", "with a DICOM SEG (.dcm) on either side: the study that it is drawn on")
     .option("--onto <uid>", "with a DICOM SEG to read: the series to lay it on, resampled if its voxels are others")
     .option("--dataset <folder>", "with a folder: the data set that the images come from")
@@ -42,7 +42,7 @@ export function registerExport(program: Command, context: CommandContext): void 
     .addOption(
       new Option(
         "--on-overlap <rule>",
-        "to a label map (NIfTI, PNG): refuse overlapping segments, or which lies on top",
+        "to a label map (NIfTI, NRRD, PNG): refuse overlapping segments, or which lies on top",
       )
         .choices(["error", "lowest-number", "highest-number"])
         .default("error"),
@@ -99,7 +99,7 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   for (const path of [options.from, options.to]) {
     if (formatOf(path) !== undefined) continue;
     throw new RefineError("configuration", `The format of ${path} is not known by its name.`, {
-      hint: "Files end in .nii, .nii.gz, .seg.nrrd, .dcm or .png.",
+      hint: "Files end in .nii, .nii.gz, .nrrd, .seg.nrrd, .dcm or .png.",
     });
   }
   if (formatOf(options.from) === "png" || (formatOf(options.to) === "png" && formatOf(options.from) !== "dicom")) {
