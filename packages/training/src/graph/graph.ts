@@ -86,7 +86,7 @@ export class Graph {
 
   /**
    * Bytes of the values that are alive at once at most, as float32, when the nodes run in their order and a value is given
-   * up after its last use. A runtime that reuses buffers in place needs a little less, its work space a little more.
+   * up after its last use. What a runtime takes for its arena and work space comes on top.
    */
   get peakBytes(): number {
     const lastUse = new Map<string, number>();

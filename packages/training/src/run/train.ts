@@ -115,14 +115,21 @@ export async function train(options: TrainingOptions): Promise<TrainingResult> {
   }
 }
 
+/**
+ * Memory of the process per byte of `TrainingStep.peakBytes`, the runtime's arena and work space included: from `samrefine train`
+ * on grids of 128 x 320 and 512 x 512 with batch 4 and one thread, peak resident memory grew 1.6 times as fast.
+ */
+const RUNTIME_SHARE = 1.6;
+
 /** Before the session is made: a machine that runs out of memory takes other work down with it. */
 function requireMemory({ peakBytes }: TrainingStep, { memoryLimitBytes, configuration }: TrainingOptions): void {
-  if (memoryLimitBytes === undefined || peakBytes <= memoryLimitBytes) return;
+  const neededBytes = RUNTIME_SHARE * peakBytes;
+  if (memoryLimitBytes === undefined || neededBytes <= memoryLimitBytes) return;
   const { grid, batchSize } = configuration;
   const gibibytes = (bytes: number): string => `${(bytes / 2 ** 30).toPrecision(3)} GiB`;
   throw new RefineError(
     "out-of-memory",
-    `A step on ${grid.rows} x ${grid.columns} with batch ${batchSize} takes about ${gibibytes(peakBytes)}; the limit is ` +
+    `A step on ${grid.rows} x ${grid.columns} with batch ${batchSize} takes about ${gibibytes(neededBytes)}; the limit is ` +
       `${gibibytes(memoryLimitBytes)}.`,
     { hint: "Use a smaller grid, a smaller batch or a narrower network, or raise the memory limit." },
   );

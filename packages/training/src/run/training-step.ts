@@ -56,7 +56,7 @@ export interface TrainingStep {
   readonly hasAverage: boolean;
   /** Bytes of the largest tensor, which a GPU must be able to bind. */
   readonly largestTensorBytes: number;
-  /** Estimate of the memory that one step takes: its activations, gradients and state, see `Graph.peakBytes`. */
+  /** Bytes of activations, gradients and state alive at once at most, see `Graph.peakBytes`. */
   readonly peakBytes: number;
   /** Length of the first network's part of the vectors, which is the part that is exported. */
   readonly deployedLength: number;
