@@ -75,6 +75,13 @@ function storeReport(failureReason?: number): string {
   return JSON.stringify({ "00081198": { vr: "SQ", Value: [failed] } });
 }
 
+/** Announces the whole body, sends half of it and drops the connection. */
+function cutInHalf(response: ServerResponse, body: string): void {
+  response.writeHead(200, { "Content-Type": "application/dicom+json", "Content-Length": body.length });
+  response.write(body.slice(0, body.length / 2));
+  setTimeout(() => response.destroy(), 5);
+}
+
 describe("store", () => {
   test("sends the file as it is and reports it stored", async () => {
     let received: Uint8Array | undefined;
@@ -137,6 +144,29 @@ describe("store", () => {
       else response.writeHead(409, { "Content-Type": "application/dicom+json" }).end(storeReport(0x0111));
     });
     expect((await client.storeInstances([file]))[0]?.outcome).toBe("already-stored");
+  });
+
+  test("an answer cut in half is no success: the repetition is a duplicate, which counts as stored", async () => {
+    let calls = 0;
+    const client = await clientFor(async (request, response) => {
+      calls++;
+      await bodyOf(request);
+      if (calls === 1) cutInHalf(response, storeReport());
+      else response.writeHead(409, { "Content-Type": "application/dicom+json" }).end(storeReport(0x0111));
+    });
+    expect((await client.storeInstances([file]))[0]?.outcome).toBe("already-stored");
+    expect(calls).toBe(2);
+  });
+
+  test("a report cut in half each time is given up on", async () => {
+    let calls = 0;
+    const client = await clientFor(async (request, response) => {
+      calls++;
+      await bodyOf(request);
+      cutInHalf(response, storeReport());
+    });
+    await errorOf(client.storeInstances([file]));
+    expect(calls).toBe(3);
   });
 
   test("409 without a word: the server is asked whether it has the instance", async () => {

@@ -24,3 +24,4 @@ export { readSegNrrd, type SegmentVoxels, type SegNrrd, segNrrdFromLabelmap, wri
 export { writeNrrd } from "./nrrd/write-nrrd.ts";
 export { type GreyImage, writeGreyPng } from "./png/write-png.ts";
 export { reorderingBetween, reorderVoxels, type VoxelReordering } from "./reorient.ts";
+export { niftiOfSlices, pngOfImage } from "./training/case-images.ts";

@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, extname, join } from "node:path";
 import { RefineError } from "@samrefine/core";
 import type { AlgorithmType } from "@samrefine/dicom";
 import type { OnOverlap } from "@samrefine/formats";
@@ -7,8 +7,10 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { reportFailures } from "../cases/run-cases.ts";
 import { addCommonOptions, type CommandContext, type CommonOptions, parseList, writeJson } from "../command-context.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
+import { writeDatasetSegs } from "../export/dataset-segs.ts";
 import { openDicomSegmentation, volumeOfSegmentation, writeDicomSegmentation } from "../export/dicom-segmentation.ts";
 import { writeLabelPngs } from "../export/label-pngs.ts";
+import { segPathsOf, writeSegDataset } from "../export/seg-dataset.ts";
 import { formatOf, readSegmentation, writeSegmentation } from "../export/segmentation-file.ts";
 import { type DatasetLayout, writeTrainingDataset } from "../export/write-training-dataset.ts";
 
@@ -30,11 +32,14 @@ export function registerExport(program: Command, context: CommandContext): void 
   const command = program
     .command("export")
     .description(
-      "Convert a segmentation (.nii, .nii.gz, .seg.nrrd, .dcm; .dcm also to .png, one per image), or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
+      "Convert a segmentation (.nii, .nii.gz, .nrrd, .seg.nrrd, .dcm; .dcm also to .png, one per image), make a data set for nnU-Net of DICOM SEGs and their images, or join pseudo labels and images to a data set for nnU-Net or in the layout of the Decathlon.",
     )
-    .requiredOption("--from <path>", "a segmentation file, or a folder that `predict` or `refine` wrote")
+    .requiredOption(
+      "--from <path>",
+      "a segmentation file, a folder of DICOM SEGs, a data set for nnU-Net, or a folder that `predict` or `refine` wrote",
+    )
     .requiredOption("--to <path>", "target file (its ending says the format), or folder of the new data set")
-    .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI label map", parseList)
+    .option("--labels <names>", "names of the labels 1, 2, ... of a NIfTI or NRRD label map", parseList)
     .option("--source <folder>", "with a DICOM SEG (.dcm) on either side: the study that it is drawn on")
     .option("--onto <uid>", "with a DICOM SEG to read: the series to lay it on, resampled if its voxels are others")
     .option("--dataset <folder>", "with a folder: the data set that the images come from")
@@ -42,7 +47,7 @@ export function registerExport(program: Command, context: CommandContext): void 
     .addOption(
       new Option(
         "--on-overlap <rule>",
-        "to a label map (NIfTI, PNG): refuse overlapping segments, or which lies on top",
+        "to a label map (NIfTI, NRRD, PNG): refuse overlapping segments, or which lies on top",
       )
         .choices(["error", "lowest-number", "highest-number"])
         .default("error"),
@@ -70,6 +75,14 @@ export function registerExport(program: Command, context: CommandContext): void 
 
 async function exportSegmentation(options: ExportOptions, context: CommandContext): Promise<void> {
   const { terminal } = context;
+  if (await isSegDataset(options)) {
+    await exportSegDataset(options, context);
+    return;
+  }
+  if (options.dataset === undefined && (await isFile(join(options.from, "dataset.json")))) {
+    await exportDatasetSegs(options, context);
+    return;
+  }
   if (await isFolder(options.from)) {
     if (options.dataset === undefined) {
       throw new RefineError("configuration", `${options.from} is a folder; --dataset is needed to find its images.`, {
@@ -99,7 +112,7 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   for (const path of [options.from, options.to]) {
     if (formatOf(path) !== undefined) continue;
     throw new RefineError("configuration", `The format of ${path} is not known by its name.`, {
-      hint: "Files end in .nii, .nii.gz, .seg.nrrd, .dcm or .png.",
+      hint: "Files end in .nii, .nii.gz, .nrrd, .seg.nrrd, .dcm or .png.",
     });
   }
   if (formatOf(options.from) === "png" || (formatOf(options.to) === "png" && formatOf(options.from) !== "dicom")) {
@@ -137,6 +150,50 @@ async function exportSegmentation(options: ExportOptions, context: CommandContex
   }
 }
 
+/** A SEG to a path without an ending, or a folder of SEGs: what becomes a data set of its own. */
+async function isSegDataset({ from, to, dataset }: ExportOptions): Promise<boolean> {
+  if (dataset !== undefined) return false;
+  if (await isFolder(from)) return (await segPathsOf(from)).length > 0;
+  return formatOf(from) === "dicom" && extname(to) === "";
+}
+
+async function exportSegDataset(options: ExportOptions, context: CommandContext): Promise<void> {
+  if (options.layout !== "nnunet" || options.ignoreBelow !== undefined || options.onto !== undefined) {
+    throw new RefineError("configuration", "DICOM SEG becomes a data set for nnU-Net, on the series it was drawn on.", {
+      hint: "Leave out --layout msd, --ignore-below (a SEG states no quality that could be compared) and --onto.",
+    });
+  }
+  const result = await writeSegDataset(
+    {
+      segPaths: await segPathsOf(options.from),
+      source: requireSource(options),
+      target: options.to,
+      name: options.name ?? basename(options.to),
+      onOverlap: options.onOverlap,
+    },
+    context,
+  );
+  context.terminal.print(
+    `${result.cases.length} cases in ${options.to}, labels ${result.labels.join(", ")}. Research use only.`,
+  );
+  if (options.json !== undefined) await writeJson(options.json, { command: "export", ...result });
+}
+
+async function exportDatasetSegs(options: ExportOptions, context: CommandContext): Promise<void> {
+  const { results, failures } = await writeDatasetSegs(
+    {
+      dataset: options.from,
+      source: requireSource(options),
+      target: options.to,
+      algorithmType: options.algorithmType,
+    },
+    context,
+  );
+  context.terminal.print(`${results.length} DICOM SEGs in ${options.to}. Research use only.`);
+  if (options.json !== undefined) await writeJson(options.json, { command: "export", cases: results, failures });
+  reportFailures(failures, results.length + failures.length, context);
+}
+
 function parseAlgorithmType(text: string): AlgorithmType {
   const type = text.toUpperCase();
   if (type === "MANUAL" || type === "SEMIAUTOMATIC" || type === "AUTOMATIC") return type;
@@ -155,6 +212,13 @@ function requireSource({ source }: ExportOptions): string {
   throw new RefineError("configuration", "A DICOM SEG lies on the images of a study; --source is needed.", {
     hint: "Give the folder with the DICOM files of the series.",
   });
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return await stat(path).then(
+    (found) => found.isFile(),
+    () => false,
+  );
 }
 
 async function isFolder(path: string): Promise<boolean> {

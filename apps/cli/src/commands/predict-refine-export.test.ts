@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { readNifti, readSegNrrd } from "@samrefine/formats";
+import { readNifti, readNrrd, readSegNrrd } from "@samrefine/formats";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { writeDiskDataset, writeThresholdModel } from "../testing/bright-disks.ts";
@@ -172,6 +172,17 @@ describe("refine without SAM, then export", () => {
     expect(geometry).toEqual(original.geometry);
     expect(segments[0]).toMatchObject({ description: { label: "Disk", number: 1 }, data: original.data });
     const back = at("back.nii.gz");
+    expect(await runCommand(["export", "--from", to, "--to", back])).toMatchObject({ exitCode: 0 });
+    expect(readNifti(await readFile(back)).volume).toEqual(original);
+  });
+
+  test("a label map becomes a plain NRRD and comes back voxel for voxel", async () => {
+    const source = at("volumes", "labelsTr", "disk1.nii.gz");
+    const to = at("disk1.nrrd");
+    expect(await runCommand(["export", "--from", source, "--to", to])).toMatchObject({ exitCode: 0 });
+    const original = readNifti(await readFile(source)).volume;
+    expect(readNrrd(await readFile(to))).toMatchObject({ geometry: original.geometry, data: original.data });
+    const back = at("back-from-nrrd.nii.gz");
     expect(await runCommand(["export", "--from", to, "--to", back])).toMatchObject({ exitCode: 0 });
     expect(readNifti(await readFile(back)).volume).toEqual(original);
   });

@@ -73,9 +73,12 @@ describe("samrefine train", () => {
     [["--recipe", "magic"], "configuration"],
     [["--describe", "/does/not/exist.json"], "configuration"],
     [["--grid", "33x32"], "configuration"],
+    [["--memory-limit", "0.0001"], "out-of-memory"],
   ])("refuses %j", async (words, code) => {
     const run = samrefine("train", ...dataset(), ...small, "--steps", "1", ...words, "--out", join(folder, "refused"));
-    await expect(run).rejects.toSatisfy((error: unknown) => isRefineError(error, code as "configuration"));
+    await expect(run).rejects.toSatisfy((error: unknown) =>
+      isRefineError(error, code as "configuration" | "out-of-memory"),
+    );
   });
 
   // /dev/full answers every write as a full disk does.

@@ -58,7 +58,8 @@ export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask)
   return { series, stacks, outcomes };
 }
 
-async function readImages(
+/** The images of a series in the order of `sources`, in modality units. */
+export async function readImages(
   found: StudySeries,
   sources: readonly SourceInstance[],
   signal: AbortSignal,

@@ -15,7 +15,7 @@ import {
 } from "@samrefine/dicom";
 import { reorderingBetween, reorderVoxels, type SegmentVoxels, type SegNrrd } from "@samrefine/formats";
 import { type CommandContext, writeOutput } from "../command-context.ts";
-import { readStudy } from "../dicom/read-study.ts";
+import { readStudy, type StudySeries } from "../dicom/read-study.ts";
 import { classColor } from "../report/class-colors.ts";
 
 type VolumeSeries = Extract<Series, { readonly kind: "volume" }>;
@@ -23,6 +23,8 @@ type VolumeSeries = Extract<Series, { readonly kind: "volume" }>;
 /** A DICOM SEG laid over a series. */
 export interface LaidSegmentation {
   readonly seg: DecodedSeg;
+  /** The series on disk. */
+  readonly found: StudySeries;
   readonly series: Series;
   readonly match: SegMatch;
 }
@@ -58,7 +60,7 @@ export async function openDicomSegmentation(
   if (match.differences.length > 0) {
     terminal.note(`Resampled onto the series: ${match.differences.map(({ message }) => message).join(" ")}`);
   }
-  return { seg, series, match };
+  return { seg, found, series, match };
 }
 
 /**
@@ -79,7 +81,7 @@ export function volumeOfSegmentation({ seg, series: found, match }: LaidSegmenta
 /**
  * Writes segments as DICOM SEG on the series of a study whose voxels they label; axes that run another way, as those of RAS
  * files do, are turned.
- * @throws RefineError `configuration` when no series has these voxels.
+ * @throws RefineError `configuration` when no series has these voxels, or several have.
  */
 export async function writeDicomSegmentation(
   path: string,
@@ -91,9 +93,17 @@ export async function writeDicomSegmentation(
   const volumes = series
     .map(({ instances }) => seriesFromInstances(instances.map(({ source }) => source)))
     .filter((entry) => entry.kind === "volume");
-  const target = volumes
+  const fitting = volumes
     .map((entry) => ({ ...entry, reordering: reorderingBetween(segmentation.geometry, entry.volume) }))
-    .find(({ reordering }) => reordering !== undefined);
+    .filter(({ reordering }) => reordering !== undefined);
+  if (fitting.length > 1) {
+    throw new RefineError(
+      "configuration",
+      `${fitting.length} series in ${studyFolder} have the voxels of the segmentation (${describeGrid(segmentation.geometry)}).`,
+      { hint: "Give the folder of the one series that it labels to --source." },
+    );
+  }
+  const [target] = fitting;
   if (target?.reordering === undefined) {
     throw new RefineError(
       "configuration",
@@ -125,7 +135,7 @@ export async function writeDicomSegmentation(
   await writeOutput(path, seg.bytes);
 }
 
-function requireVolume(series: Series): VolumeSeries {
+export function requireVolume(series: Series): VolumeSeries {
   if (series.kind === "volume") return series;
   throw new RefineError(
     "unsupported-dicom",

@@ -2,8 +2,10 @@ import { readFile } from "node:fs/promises";
 import { RefineError, type SegmentDescription, type Volume } from "@samrefine/core";
 import {
   niftiOfSegmentation,
+  nrrdOfSegmentation,
   type OnOverlap,
   readNifti,
+  readNrrd,
   readSegNrrd,
   type SegNrrd,
   type SliceSegmentation,
@@ -13,11 +15,12 @@ import { writeOutput } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
 import { classColor } from "../report/class-colors.ts";
 
-export type SegmentationFormat = "nifti" | "seg.nrrd" | "dicom" | "png";
+export type SegmentationFormat = "nifti" | "seg.nrrd" | "nrrd" | "dicom" | "png";
 
 /** Format by the end of the name; undefined for anything else. */
 export function formatOf(path: string): SegmentationFormat | undefined {
   if (/\.seg\.nrrd$/i.test(path)) return "seg.nrrd";
+  if (/\.nrrd$/i.test(path)) return "nrrd";
   if (/\.nii(\.gz)?$/i.test(path)) return "nifti";
   if (/\.dcm$/i.test(path)) return "dicom";
   if (/\.png$/i.test(path)) return "png";
@@ -25,7 +28,7 @@ export function formatOf(path: string): SegmentationFormat | undefined {
 }
 
 /**
- * Reads segments from a label map (NIfTI) or a segmentation (seg.nrrd).
+ * Reads segments from a label map (NIfTI, NRRD) or a segmentation (seg.nrrd).
  * @param names of the labels 1, 2, ... where the format has none.
  * @throws RefineError `invalid-format`, or `configuration` when the file cannot be read.
  */
@@ -39,11 +42,12 @@ export async function readSegmentation(path: string, names: readonly string[]): 
       cause,
     });
   }
-  return formatOf(path) === "seg.nrrd" ? readSegNrrd(bytes) : segmentsOfLabelMap(readNifti(bytes).volume, names, path);
+  if (formatOf(path) === "seg.nrrd") return readSegNrrd(bytes);
+  return segmentsOfLabelMap(formatOf(path) === "nrrd" ? nrrdVolume(bytes, path) : readNifti(bytes).volume, names, path);
 }
 
 /**
- * Writes segments as seg.nrrd, or as a NIfTI label map. Label maps cannot hold overlaps.
+ * Writes segments as seg.nrrd, or as a NIfTI or NRRD label map. Label maps cannot hold overlaps.
  * @throws RefineError `configuration` when segments overlap, the target is a label map and `onOverlap` is "error".
  */
 export async function writeSegmentation(path: string, segmentation: SegNrrd, onOverlap: OnOverlap): Promise<void> {
@@ -56,7 +60,19 @@ export async function writeSegmentation(path: string, segmentation: SegNrrd, onO
     segments: segments.map(({ description }) => description),
     masks: (number, k) => voxelsOf.get(number)?.subarray(k * area, (k + 1) * area),
   };
-  await writeOutput(path, niftiOfSegmentation(slices, { onOverlap, gzip: path.endsWith(".gz") }));
+  const bytes =
+    formatOf(path) === "nrrd"
+      ? nrrdOfSegmentation(slices, { onOverlap })
+      : niftiOfSegmentation(slices, { onOverlap, gzip: path.endsWith(".gz") });
+  await writeOutput(path, bytes);
+}
+
+function nrrdVolume(bytes: Uint8Array, path: string): Volume {
+  const { geometry, components, data } = readNrrd(bytes);
+  if (components === 1) return { geometry, data };
+  throw new RefineError("invalid-format", `${path} has ${components} values per voxel; a label map has one.`, {
+    hint: "Segments in layers are read from a file that ends in .seg.nrrd.",
+  });
 }
 
 function segmentsOfLabelMap(volume: Volume, names: readonly string[], path: string): SegNrrd {

@@ -1,5 +1,5 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { availableParallelism, totalmem } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan, type Releasable } from "@samrefine/core";
 import type {
@@ -68,6 +68,7 @@ export async function trainToFolder(
       session: { threads: options.threads ?? availableParallelism(), provider: options.provider },
       store: folderStore(options.out),
       resume: options.resume ?? false,
+      memoryLimitBytes: options.memoryLimit === undefined ? machineMemoryBytes() : options.memoryLimit * 2 ** 30,
       modelMetadata: {
         title: description.title,
         licence: description.licence,
@@ -124,6 +125,13 @@ async function openGuide(
     await engine.dispose();
     throw error;
   }
+}
+
+/** Of the machine, or of the container where that has less. */
+function machineMemoryBytes(): number {
+  // 0 where the container has no limit of its own, or none is known.
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
 }
 
 async function askedPlan({ preset, plan }: TrainOptions): Promise<RefinementPlan | undefined> {

@@ -30,6 +30,7 @@ export interface MethodChoices extends CommonOptions {
   readonly augment?: AugmentationProfile;
   readonly flip?: "none" | "horizontal" | "both";
   readonly validateEvery?: number;
+  readonly memoryLimit?: number;
 }
 
 /** The data set, its split and grid, and {@link addMethodOptions}. */
@@ -70,6 +71,11 @@ export function addMethodOptions(command: Command): Command {
       parsePositive,
     )
     .option("--learning-rate <number>", "initial learning rate", parsePositive)
+    .option(
+      "--memory-limit <GiB>",
+      "refuse a run whose step is estimated to take more; default: the memory of the machine or container",
+      parsePositive,
+    )
     .option("--average <decay>", "keep and export a moving average of the weights, e.g. 0.99", parsePositive)
     .addOption(
       new Option("--augment <profile>", "augmentation; default by the data set's dimension").choices([

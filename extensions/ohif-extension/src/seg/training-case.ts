@@ -1,6 +1,6 @@
-import { type PixelArray, RefineError, type VolumeGeometry } from "@samrefine/core";
+import { type PixelArray, RefineError } from "@samrefine/core";
 import { seriesFromInstances } from "@samrefine/dicom";
-import { type GreyImage, writeGreyPng, writeNifti } from "@samrefine/formats";
+import { niftiOfSlices, pngOfImage, writeGreyPng } from "@samrefine/formats";
 import { decodeLabels } from "../labelmap/runs.ts";
 import { ownBytes } from "./own-bytes.ts";
 import type { SegJob } from "./seg-job.ts";
@@ -34,7 +34,7 @@ export function writeTrainingCase(task: TrainingCaseJob): TrainingCase {
   if (sources.length === 1) {
     const { columns, rows } = first;
     return {
-      image: ownBytes(writeGreyPng({ columns, rows, data: greyValues(task.images[0]!) })),
+      image: ownBytes(pngOfImage(columns, rows, task.images[0]!)),
       label: ownBytes(writeGreyPng({ columns, rows, data: labelsOn(task, 0) })),
       fileEnding: ".png",
     };
@@ -50,8 +50,8 @@ export function writeTrainingCase(task: TrainingCaseJob): TrainingCase {
   const labels = slices.map((slice) => labelsOn(task, slice));
   const images = slices.map((slice) => task.images[slice]!);
   return {
-    image: ownBytes(volumeFile(series.volume, images)),
-    label: ownBytes(volumeFile(series.volume, labels)),
+    image: ownBytes(niftiOfSlices(series.volume, images)),
+    label: ownBytes(niftiOfSlices(series.volume, labels)),
     fileEnding: ".nii.gz",
   };
 }
@@ -63,33 +63,4 @@ function labelsOn({ job, values, ignore }: TrainingCaseJob, slice: number): Uint
     table[labelValue] = ignore && doubtful.has(number) ? ignore.value : (values.get(number) ?? 0);
   }
   return decodeLabels(job.slices[slice]!.labels).map((label) => table[label]!);
-}
-
-/** In the slices' own type where they share one, otherwise in float32. */
-function volumeFile(geometry: VolumeGeometry, slices: readonly PixelArray[]): Uint8Array {
-  const area = geometry.size[0] * geometry.size[1];
-  const first = slices[0]!;
-  const isShared = slices.every((slice) => slice.constructor === first.constructor);
-  const Values = isShared ? (first.constructor as new (length: number) => PixelArray) : Float32Array;
-  const data = new Values(area * slices.length);
-  slices.forEach((slice, k) => {
-    data.set(slice, k * area);
-  });
-  return writeNifti({ geometry, data });
-}
-
-/** PNG holds no fractions and no negative values: rounded, and moved up where the darkest is below 0. */
-function greyValues(image: PixelArray): GreyImage["data"] {
-  let [low, high] = [0, 0];
-  for (const value of image) {
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  const isWide = high - low > 255;
-  if (high - low > 65535) {
-    throw new RefineError("unsupported-dicom", `The image spans ${high - low} grey values; PNG holds 65536.`);
-  }
-  const grey = isWide ? new Uint16Array(image.length) : new Uint8Array(image.length);
-  for (let i = 0; i < grey.length; i++) grey[i] = Math.round(image[i]! - low);
-  return grey;
 }

@@ -68,7 +68,7 @@ export class Graph {
   private readonly scopes: string[] = [];
   private recording = true;
   private nextValue = 0;
-  private largest = 0;
+  private readonly bytesOf = new Map<string, number>();
 
   constructor({ isTraining }: { readonly isTraining: boolean } = { isTraining: false }) {
     this.isTraining = isTraining;
@@ -81,13 +81,33 @@ export class Graph {
 
   /** Bytes of the largest input or value, as float32. */
   get largestTensorBytes(): number {
-    return this.largest;
+    return [...this.bytesOf.values()].reduce((largest, bytes) => Math.max(largest, bytes), 0);
+  }
+
+  /**
+   * Bytes of the values that are alive at once at most, as float32, when the nodes run in their order and a value is given
+   * up after its last use. What a runtime takes for its arena and work space comes on top.
+   */
+  get peakBytes(): number {
+    const lastUse = new Map<string, number>();
+    for (const [index, { inputs }] of this.nodes.entries()) for (const name of inputs) lastUse.set(name, index);
+    const held = new Set(this.inputs.map(({ name }) => name));
+    let alive = [...held].reduce((sum, name) => sum + (this.bytesOf.get(name) ?? 0), 0);
+    let peak = alive;
+    for (const [index, { inputs, outputs }] of this.nodes.entries()) {
+      for (const name of outputs) alive += this.bytesOf.get(name) ?? 0;
+      peak = Math.max(peak, alive);
+      for (const name of new Set([...inputs, ...outputs])) {
+        if (!held.has(name) && (lastUse.get(name) ?? index) === index) alive -= this.bytesOf.get(name) ?? 0;
+      }
+    }
+    return peak;
   }
 
   /** Declares a float32 graph input. Symbolic dimensions (`"N"`) are written to the file; `shape` is what operators see. */
   input(name: string, shape: Shape, declared: Dimensions = shape): Tensor {
     this.inputs.push({ name, dataType: "float32", dims: declared });
-    this.noteSize(shape);
+    this.bytesOf.set(name, 4 * elementCount(shape));
     return { name, shape };
   }
 
@@ -118,7 +138,7 @@ export class Graph {
     attributes: Attributes = {},
   ): readonly Tensor[] {
     const values = shapes.map((shape) => ({ name: shape ? `t${this.nextValue++}` : "", shape: shape ?? [] }));
-    for (const { shape } of values) this.noteSize(shape);
+    for (const { name, shape } of values) if (name !== "") this.bytesOf.set(name, 4 * elementCount(shape));
     this.nodes.push({
       op: operator,
       inputs: inputs.map((tensor) => tensor?.name ?? ""),
@@ -218,10 +238,6 @@ export class Graph {
       metadata,
       graphName: name,
     });
-  }
-
-  private noteSize(shape: Shape): void {
-    this.largest = Math.max(this.largest, 4 * elementCount(shape));
   }
 
   private share(constant: UnnamedConstant, key?: string): Tensor {

@@ -56,6 +56,8 @@ export interface TrainingStep {
   readonly hasAverage: boolean;
   /** Bytes of the largest tensor, which a GPU must be able to bind. */
   readonly largestTensorBytes: number;
+  /** Bytes of activations, gradients and state alive at once at most, see `Graph.peakBytes`. */
+  readonly peakBytes: number;
   /** Length of the first network's part of the vectors, which is the part that is exported. */
   readonly deployedLength: number;
 }
@@ -130,6 +132,7 @@ export function buildTrainingStep(spec: TrainingStepSpec): TrainingStep {
       randomMasks: graph.randomMasks,
       hasAverage: average !== undefined,
       largestTensorBytes: graph.largestTensorBytes,
+      peakBytes: graph.peakBytes,
       deployedLength: layouts.parts[0]!.length,
     };
   });

@@ -20,6 +20,8 @@ export interface TrainingHost {
   createSessions(wasmPaths: WasmPaths | undefined): RawSessionFactory;
   /** Absent in a worker whose script leaves WebGPU out. */
   readonly createGpuSessions?: (options: WebgpuSessionsOptions) => RawSessionFactory;
+  /** Memory that a step may take, see `TrainingOptions`. */
+  readonly memoryLimitBytes?: number;
   openStore(runId: string): Promise<RemovableRunStore>;
   post(event: TrainingEvent): void;
 }
@@ -116,6 +118,7 @@ export class TrainingServer {
       session: { ...(run.threads && { threads: run.threads }) },
       store,
       resume: run.resume,
+      memoryLimitBytes: this.#host.memoryLimitBytes,
       signal,
       onStep: (report) => this.#host.post({ kind: "step", report }),
     });
