@@ -8,8 +8,8 @@ const gzipAsync = promisify(gzip);
 
 /** ONNX Runtime's own JavaScript comes with its WebAssembly. */
 const runtimeFile = /^ort[.-]/;
-/** The ONNX editor, which is loaded only for a SAM decoder that was not cut before. */
-const onDemandFile = /^onnx-/;
+/** The ONNX editor, which is loaded only for a SAM decoder that was not cut before, and the writer of training sets. */
+const onDemandFile = /^(onnx|training-set)-/;
 
 /** Kilobytes of 1000 bytes, gzip -9. */
 export const mostBundleKilobytes = 250;

@@ -6,7 +6,7 @@ import { writeTrainingCaseInWorker } from "../seg/seg-in-worker.ts";
 import type { DownloadFormat, SegDeliveryReport, SegDeliveryRequest, SegStore } from "../seg/seg-store.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { Activity } from "./activity.ts";
-import { type TrainingSeries, trainingSetFiles } from "./training-set.ts";
+import type { TrainingSeries } from "./training-set.ts";
 
 /** A series with the segmentation of it that is to leave. */
 export interface SegmentedSeries {
@@ -76,6 +76,8 @@ export async function downloadFiles(
   const { activity, format, segStore, flagBelowDice } = handOver;
   if (format === "nnunet" || format === "msd") {
     activity.show("Writing the data set", { completed: 0, total: undefined });
+    // Read when it is asked for: few who open a study write a data set.
+    const { trainingSetFiles } = await import("./training-set.ts");
     const entries: TrainingSeries[] = [];
     for (const entry of segmented) {
       // A case has one label map: of the segmentations of a series the current one, which comes first.
