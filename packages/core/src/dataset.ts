@@ -4,14 +4,16 @@ import type { Image2D } from "./image/image.ts";
 /** One case of a data set, as slices. A 2D image is a volume of one slice. */
 export interface DatasetCase {
   readonly id: string;
-  /** For 2D images without spacing: identity affine. */
+  /** For 2D images without spacing: identity affine. Volumes are the way up that `displayFlips` describes. */
   readonly geometry: VolumeGeometry;
+  /** Geometry of the volume's file, which may count its axes the other way; what is written beside it must do the same. */
+  readonly storedGeometry?: VolumeGeometry;
   readonly hasSpacing: boolean;
   /** `geometry.size[2]` single-channel images in modality units, ascending k. */
   readonly slices: readonly Image2D[];
 }
 
-/** Exclusive integer labels of a case, one array per slice, same grid as the image, 0 = background. */
+/** Exclusive integer labels of a case, one array per slice, same grid as the case's image, 0 = background. */
 export interface DatasetLabels {
   readonly id: string;
   readonly slices: readonly Uint8Array[];

@@ -1,5 +1,6 @@
 export * from "./dataset.ts";
 export * from "./errors.ts";
+export { type AxisFlips, displayFlips, flipVolume, flipVoxels } from "./geometry/display-orientation.ts";
 export * from "./geometry/geometry.ts";
 export * from "./image/image.ts";
 export * from "./image/intensity.ts";

@@ -1,10 +1,12 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { isRefineError, type RefineError } from "@samrefine/core";
+import { readNifti, writeNifti } from "@samrefine/formats";
 import sharp from "sharp";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { openDataset } from "./open-dataset.ts";
+import { writeLabelMap } from "./write-case.ts";
 
 const description = {
   channel_names: { 0: "radiograph" },
@@ -146,5 +148,46 @@ describe("bad data sets are named", () => {
       .png({ palette: true })
       .toFile(join(root, "labelsTr/a.png"));
     expect((await failure((await openDataset(root)).readLabels("a"))).message).toMatch(/palette/);
+  });
+});
+
+describe("a volume whose file counts to the right and to anterior, as NIfTI mostly does", () => {
+  const geometry = {
+    size: [2, 2, 2] as const,
+    indexToPatient: [-1, 0, 0, 5, 0, -1, 0, 7, 0, 0, 3, 9, 0, 0, 0, 1] as const,
+  };
+  const labels = Uint8Array.of(0, 1, 2, 0, 0, 2, 1, 1);
+  const nifti = (name: string, data: Uint8Array | Int16Array) =>
+    writeFile(join(root, name), writeNifti({ geometry, data }));
+  beforeEach(async () => {
+    await json("dataset.json", { ...description, file_ending: ".nii.gz" });
+    await nifti("imagesTr/a_0000.nii.gz", Int16Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+    await nifti("labelsTr/a.nii.gz", labels);
+    await nifti("imagesTr/b_0000.nii.gz", Int16Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+    await nifti("imagesTs/c_0000.nii.gz", Int16Array.of(1, 2, 3, 4, 5, 6, 7, 8));
+  });
+
+  test("is read the way up that a viewer shows it, its labels alike", async () => {
+    const dataset = await openDataset(root);
+    const image = await dataset.readCase("a");
+    expect(image.slices.map(({ data }) => [...data])).toEqual([
+      [4, 3, 2, 1],
+      [8, 7, 6, 5],
+    ]);
+    expect(image.geometry.indexToPatient).toEqual([1, 0, 0, 4, 0, 1, 0, 6, 0, 0, 3, 9, 0, 0, 0, 1]);
+    const { slices } = await dataset.readLabels("a");
+    expect(slices.map((slice) => [...slice])).toEqual([
+      [0, 2, 1, 0],
+      [1, 1, 2, 0],
+    ]);
+  });
+
+  test("gets its label maps in the order of its own file", async () => {
+    const dataset = await openDataset(root);
+    const { slices } = await dataset.readLabels("a");
+    const path = await writeLabelMap(dataset, await dataset.readCase("a"), slices, join(root, "out"));
+    const { volume } = readNifti(await readFile(path));
+    expect([...volume.data]).toEqual([...labels]);
+    expect(volume.geometry.indexToPatient).toEqual(geometry.indexToPatient);
   });
 });

@@ -1,7 +1,19 @@
 import { open, readdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { constants, gunzipSync } from "node:zlib";
-import type { DatasetCase, DatasetLabels, DatasetSource, Image2D, PixelArray, SplitName } from "@samrefine/core";
+import {
+  type Affine3D,
+  type DatasetCase,
+  type DatasetLabels,
+  type DatasetSource,
+  displayFlips,
+  flipVolume,
+  flipVoxels,
+  type Image2D,
+  type PixelArray,
+  type SplitName,
+  type VolumeGeometry,
+} from "@samrefine/core";
 import { type NiftiFile, parseNiftiHeader, readNifti } from "@samrefine/formats";
 import {
   type DatasetDescription,
@@ -93,7 +105,8 @@ class FolderDataset implements OpenedDataset {
       );
     }
     if (this.dimension === 2) return await readPngCase(id, imagePath);
-    const { volume } = await readNiftiOfCase(id, imagePath);
+    const { volume: stored } = await readNiftiOfCase(id, imagePath);
+    const volume = flipVolume(stored, displayFlips(stored.geometry));
     const [columns, rows, count] = volume.geometry.size;
     const m = volume.geometry.indexToPatient;
     const spacingMm = { x: Math.hypot(m[0], m[4], m[8]), y: Math.hypot(m[1], m[5], m[9]) };
@@ -105,7 +118,7 @@ class FolderDataset implements OpenedDataset {
         data: volume.data.subarray(k * columns * rows, (k + 1) * columns * rows),
       }),
     );
-    return { id, geometry: volume.geometry, hasSpacing: true, slices };
+    return { id, geometry: volume.geometry, storedGeometry: stored.geometry, hasSpacing: true, slices };
   }
 
   async readLabels(id: string): Promise<DatasetLabels> {
@@ -126,16 +139,16 @@ class FolderDataset implements OpenedDataset {
 export async function readLabelsFrom(dataset: OpenedDataset, id: string, path: string): Promise<DatasetLabels> {
   const { imagePath } = dataset.caseFiles(id);
   const found = await readLabelFile(id, path, dataset.dimension);
-  if (imagePath !== undefined) {
-    const expected = await readSize(id, imagePath, dataset.dimension);
-    if (expected.some((n, axis) => n !== found.size[axis])) {
-      throw datasetError(
-        `The label map of case ${id} is ${found.size.join(" x ")}, its image is ${expected.join(" x ")}.`,
-        { hint: "Image and label map must share one grid; resample the label map.", caseId: id },
-      );
-    }
+  const image = imagePath === undefined ? found : await readImageGrid(id, imagePath, dataset.dimension);
+  if (image.size.some((n, axis) => n !== found.size[axis])) {
+    throw datasetError(
+      `The label map of case ${id} is ${found.size.join(" x ")}, its image is ${image.size.join(" x ")}.`,
+      { hint: "Image and label map must share one grid; resample the label map.", caseId: id },
+    );
   }
-  return { id, slices: checkedSlices(dataset, id, found) };
+  // Voxel for voxel with the image, whatever the label map's own header says: that is nnU-Net's rule.
+  const data = dataset.dimension === 2 ? found.data : flipVoxels(found.data, found.size, displayFlips(image));
+  return { id, slices: checkedSlices(dataset, id, { ...found, data }) };
 }
 
 function checkedSlices(dataset: OpenedDataset, id: string, { size, data }: LabelFile): readonly Uint8Array[] {
@@ -158,15 +171,17 @@ function checkedSlices(dataset: OpenedDataset, id: string, { size, data }: Label
   return Array.from({ length: size[2] }, (_, k) => labels.subarray(k * area, (k + 1) * area));
 }
 
-interface LabelFile {
-  readonly size: readonly [number, number, number];
+interface LabelFile extends VolumeGeometry {
   readonly data: PixelArray;
 }
+
+/** Of a PNG, which has no place in a patient. */
+const noPlace: Affine3D = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 
 async function readLabelFile(id: string, path: string, dimension: 2 | 3): Promise<LabelFile> {
   if (dimension === 3) {
     const { volume } = await readNiftiOfCase(id, path);
-    return { size: volume.geometry.size, data: volume.data };
+    return { ...volume.geometry, data: volume.data };
   }
   const png = await readPng(id, path);
   if (png.isPalette || png.isColour) {
@@ -178,14 +193,14 @@ async function readLabelFile(id: string, path: string, dimension: 2 | 3): Promis
       },
     );
   }
-  return { size: [png.columns, png.rows, 1], data: png.data };
+  return { size: [png.columns, png.rows, 1], indexToPatient: noPlace, data: png.data };
 }
 
 async function readPngCase(id: string, path: string): Promise<DatasetCase> {
   const { columns, rows, data } = await readPng(id, path);
   return {
     id,
-    geometry: { size: [columns, rows, 1], indexToPatient: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1] },
+    geometry: { size: [columns, rows, 1], indexToPatient: noPlace },
     hasSpacing: false,
     slices: [{ geometry: { columns, rows }, channels: 1, data }],
   };
@@ -207,13 +222,13 @@ async function readNiftiOfCase(id: string, path: string): Promise<NiftiFile> {
   }
 }
 
-async function readSize(id: string, path: string, dimension: 2 | 3): Promise<readonly [number, number, number]> {
+async function readImageGrid(id: string, path: string, dimension: 2 | 3): Promise<VolumeGeometry> {
   try {
     if (dimension === 2) {
       const { columns, rows } = await readPngSize(path);
-      return [columns, rows, 1];
+      return { size: [columns, rows, 1], indexToPatient: noPlace };
     }
-    return parseNiftiHeader(await readFirstBytes(path)).size;
+    return parseNiftiHeader(await readFirstBytes(path));
   } catch (cause) {
     throw unreadable(id, path, cause);
   }

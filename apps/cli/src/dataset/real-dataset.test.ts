@@ -15,8 +15,9 @@ test.skipIf(!isThere)("every validation case of the hippocampus set reads with i
     expect(labels.slices.length).toBe(image.geometry.size[2]);
     expect(labels.slices[0]!.length).toBe(image.geometry.size[0] * image.geometry.size[1]);
     expect(new Set(labels.slices.flatMap((slice) => [...new Set(slice)]))).toEqual(new Set([0, 1, 2]));
-    // NIfTI is RAS with positive diagonal in this set, so LPS has two negative axes and unit spacing.
-    expect(image.geometry.indexToPatient[0]).toBe(-1);
+    // NIfTI is RAS with positive diagonal in this set; slices are read the way up that DICOM has them, in LPS.
+    expect(image.storedGeometry?.indexToPatient[0]).toBe(-1);
+    expect([0, 5, 10].map((n) => image.geometry.indexToPatient[n])).toEqual([1, 1, 1]);
     expect(image.slices[0]!.geometry.spacingMm).toEqual({ x: 1, y: 1 });
   }
 });

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { DatasetCase, ImageGeometry, PixelArray } from "@samrefine/core";
+import { type DatasetCase, displayFlips, flipVoxels, type ImageGeometry, type PixelArray } from "@samrefine/core";
 import { writeNifti } from "@samrefine/formats";
 import sharp from "sharp";
 import { writeOutput } from "../command-context.ts";
@@ -35,7 +35,9 @@ export async function writeProbabilityMap(
 
 async function encode(dataset: OpenedDataset, image: DatasetCase, data: PixelArray): Promise<Uint8Array> {
   if (dataset.dimension === 2) return await encodeGreyPng(data as Uint8Array | Uint16Array, image.slices[0]!.geometry);
-  return writeNifti({ geometry: image.geometry, data }, { gzip: dataset.fileEnding === ".nii.gz" });
+  const { geometry, storedGeometry = geometry } = image;
+  const volume = { geometry: storedGeometry, data: flipVoxels(data, geometry.size, displayFlips(storedGeometry)) };
+  return writeNifti(volume, { gzip: dataset.fileEnding === ".nii.gz" });
 }
 
 /** One-channel PNG, 8 or 16 bits by the array's type. */
