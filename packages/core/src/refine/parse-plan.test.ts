@@ -118,6 +118,9 @@ describe("parsePlan", () => {
     expect(
       refusedAt({ ...plan, passes: [{ maskInput: "none", maskScale: 1, foreground: "centroid", foregroundCount: 3 }] }),
     ).toBe("passes[0].foregroundCount");
+    expect(
+      refusedAt({ ...plan, passes: [{ maskInput: "none", maskScale: 1, box: { ...box, pixelFrame: "image" } }] }),
+    ).toBe("passes[0].box.pixelFrame");
   });
 
   test("evidence survives JSON unchanged, and what is wrong in it is named", () => {

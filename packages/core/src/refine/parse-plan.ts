@@ -302,6 +302,7 @@ function parseBoxRule(value: unknown, path: string): BoxRule {
     ...box.optional("edges", () => box.oneOf("edges", ["inclusive", "exclusive"])),
     ...box.optional("minimumSide", () => box.number("minimumSide", { minimum: 1 })),
     ...box.optional("jitterPixels", () => box.number("jitterPixels", { minimum: 0, maximum: 1024, whole: true })),
+    ...box.optional("pixelFrame", () => box.oneOf("pixelFrame", ["grid", "sam"])),
   };
   box.refuseOthers();
   return parsed;

@@ -220,8 +220,8 @@ const PRESETS: readonly RefinementPlan[] = [
     foreground: "distance-transform-maximum",
   }),
   {
-    ...msd("msd-boxJitter", "a box with every side moved outwards by up to 20 px", {
-      box: { ...TIGHT_BOX, jitterPixels: 20 },
+    ...msd("msd-boxJitter", "a box with every side moved outwards by up to 20 of SAM's 1024 px", {
+      box: { ...TIGHT_BOX, jitterPixels: 20, pixelFrame: "sam" },
     }),
   },
   msdPoints(1),
@@ -232,7 +232,7 @@ const PRESETS: readonly RefinementPlan[] = [
     ...samAlone(
       "propagate-medsam",
       `MedSAM's way through a volume: the network marks one slice per class, boxes travel from slice to slice, with stop rules. ${FROZEN_SAM_WARNING}`,
-      [{ box: { marginPixels: 5, marginFraction: 0 }, maskInput: "none", maskScale: 1 }],
+      [{ box: { marginPixels: 5, marginFraction: 0, pixelFrame: "sam" }, maskInput: "none", maskScale: 1 }],
     ),
     quality: "predicted-iou-as-dice",
     volume: { mode: "propagate", from: "key-slice", stop: DEFAULT_PROPAGATION_STOP },
