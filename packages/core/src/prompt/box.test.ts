@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { anyMask, rectangleMask } from "../mask/masks.fixture.ts";
 import { emptyMask, maskBox } from "../mask/measure.ts";
+import { createRandom } from "../random.ts";
 import { boxOfMask } from "./box.ts";
 
 const tight = { marginPixels: 0, marginFraction: 0 };
@@ -37,6 +38,42 @@ describe("boxOfMask", () => {
   test("a single pixel is widened symmetrically", () => {
     const mask = rectangleMask({ columns: 9, rows: 9 }, { xMin: 4, yMin: 4, xMax: 4, yMax: 4 });
     expect(boxOfMask(mask, { ...tight, minimumSide: 3 })).toEqual({ xMin: 3, yMin: 3, xMax: 5, yMax: 5 });
+  });
+
+  test.each([128, 256])("pixels of SAM's frame are the same part of the image on a grid of %d", (side) => {
+    const geometry = { columns: side, rows: side };
+    const quarter = side / 4;
+    const mask = rectangleMask(geometry, {
+      xMin: quarter,
+      yMin: quarter,
+      xMax: 2 * quarter - 1,
+      yMax: 2 * quarter - 1,
+    });
+    // 1024 pixels are the longer side: 2 of the image's per pixel, and the grid squeezes x to half of y.
+    const image = { columns: 2048, rows: 1024 };
+    const box = boxOfMask(mask, { ...tight, marginPixels: 16, pixelFrame: "sam" }, { image });
+    const [dx, dy] = [(32 * side) / 2048, (32 * side) / 1024];
+    expect(box).toEqual({
+      xMin: quarter - dx,
+      yMin: quarter - dy,
+      xMax: 2 * quarter - 1 + dx,
+      yMax: 2 * quarter - 1 + dy,
+    });
+  });
+
+  test.each([128, 256])("jitter draws whole pixels of SAM's frame on a grid of %d", (side) => {
+    const quarter = side / 4;
+    const square = { xMin: quarter, yMin: quarter, xMax: 2 * quarter, yMax: 2 * quarter };
+    const mask = rectangleMask({ columns: side, rows: side }, square);
+    const rule = { ...tight, jitterPixels: 20, pixelFrame: "sam" } as const;
+    const random = createRandom(1);
+    const [left, right, top, bottom] = [21, 21, 21, 21].map((bound) => (random.integer(bound) * side) / 1024);
+    expect(boxOfMask(mask, rule, { random: createRandom(1) })).toEqual({
+      xMin: square.xMin - left!,
+      xMax: square.xMax + right!,
+      yMin: square.yMin - top!,
+      yMax: square.yMax + bottom!,
+    });
   });
 
   test("contains the tight box and stays in the image", () => {

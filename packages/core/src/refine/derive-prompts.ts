@@ -140,7 +140,8 @@ export function createPromptSource(
         ...backgroundOf(unit, pass).map(({ x, y }) => ({ x, y, label: "background" as const })),
         ...(pass.errorClicks === undefined ? [] : pass.errorClicks === "all" ? clicks : clicks.slice(-1)),
       ];
-      const box = pass.box && boxOfMask(unit.target, pass.box, random.fork(`box ${passIndex} ${unit.name}`));
+      const box =
+        pass.box && boxOfMask(unit.target, pass.box, { image, random: random.fork(`box ${passIndex} ${unit.name}`) });
       const maskInput = maskInputOf(unit, pass, previous);
       const prompt: Prompt = {
         segment: unit.segment,

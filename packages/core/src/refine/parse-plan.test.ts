@@ -52,6 +52,16 @@ describe("parsePlan", () => {
     const volume = plain(presetPlan("propagate-medsam")).volume as Record<string, unknown>;
     expect(refusedAt({ ...plan, volume: { ...volume, stop: {} } })).toBe("volume.stop.minimumArea");
     expect(refusedAt({ ...plan, volume: { mode: "three-planes", from: "key-slice" } })).toBe("volume.from");
+    const component = { keep: "largest", minimumVoxels: 9, connectivity: 18 };
+    for (const rule of [volume, { mode: "three-planes" }, { mode: "slice-wise" }]) {
+      expect(parsePlan({ ...plan, volume: { ...rule, component } }).volume).toEqual({ ...rule, component });
+    }
+    expect(refusedAt({ ...plan, volume: { ...volume, component: { ...component, connectivity: 8 } } })).toBe(
+      "volume.component.connectivity",
+    );
+    expect(refusedAt({ ...plan, volume: { ...volume, component: { keep: "all" } } })).toBe(
+      "volume.component.minimumVoxels",
+    );
     expect(refusedAt({ ...plan, cleanUp: [{ kind: "random-walker", sigma: 0 }] })).toBe("cleanUp[0].sigma");
   });
 
@@ -118,6 +128,9 @@ describe("parsePlan", () => {
     expect(
       refusedAt({ ...plan, passes: [{ maskInput: "none", maskScale: 1, foreground: "centroid", foregroundCount: 3 }] }),
     ).toBe("passes[0].foregroundCount");
+    expect(
+      refusedAt({ ...plan, passes: [{ maskInput: "none", maskScale: 1, box: { ...box, pixelFrame: "image" } }] }),
+    ).toBe("passes[0].box.pixelFrame");
   });
 
   test("evidence survives JSON unchanged, and what is wrong in it is named", () => {

@@ -13,7 +13,7 @@ import type {
 import type { EvidenceInterval, PlanEvidence, PlanEvidenceArm, PlanEvidenceClass } from "./plan-evidence.ts";
 import { QUALITY_FEATURES, type QualityModel, type QualityTerm } from "./quality-model.ts";
 import { invalidPlan, RecordReader } from "./record-reader.ts";
-import type { PropagationStop, VolumeRule } from "./volume-rule.ts";
+import type { PropagationStop, VolumeComponentRule, VolumeRule } from "./volume-rule.ts";
 
 /**
  * Checks a value from outside (a file, a form, a message) and returns it as a plan. Unknown keys are refused: a misspelt
@@ -147,17 +147,30 @@ function parseVolumeRule(value: unknown, path: string): VolumeRule {
   const mode = rule.oneOf("mode", ["slice-wise", "propagate", "three-planes"]);
   const median = (): { readonly medianOverSlices?: true } =>
     rule.take("medianOverSlices") === undefined ? {} : { medianOverSlices: rule.only("medianOverSlices", true) };
+  const component = rule.optional("component", () => parseVolumeComponent(rule.take("component"), `${path}.component`));
   const parsed: VolumeRule =
     mode === "three-planes"
-      ? { mode }
+      ? { mode, ...component }
       : mode === "slice-wise"
-        ? { mode, ...median() }
+        ? { mode, ...median(), ...component }
         : {
             mode,
             from: rule.oneOf("from", ["key-slice", "every-slice"]),
             stop: parseStop(rule.take("stop"), `${path}.stop`),
             ...median(),
+            ...component,
           };
+  rule.refuseOthers();
+  return parsed;
+}
+
+function parseVolumeComponent(value: unknown, path: string): VolumeComponentRule {
+  const rule = new RecordReader(value, path);
+  const parsed: VolumeComponentRule = {
+    keep: rule.oneOf("keep", ["largest", "all"]),
+    minimumVoxels: rule.number("minimumVoxels", { minimum: 0 }),
+    ...rule.optional("connectivity", () => rule.oneOf("connectivity", [6, 18, 26])),
+  };
   rule.refuseOthers();
   return parsed;
 }
@@ -302,6 +315,7 @@ function parseBoxRule(value: unknown, path: string): BoxRule {
     ...box.optional("edges", () => box.oneOf("edges", ["inclusive", "exclusive"])),
     ...box.optional("minimumSide", () => box.number("minimumSide", { minimum: 1 })),
     ...box.optional("jitterPixels", () => box.number("jitterPixels", { minimum: 0, maximum: 1024, whole: true })),
+    ...box.optional("pixelFrame", () => box.oneOf("pixelFrame", ["grid", "sam"])),
   };
   box.refuseOthers();
   return parsed;

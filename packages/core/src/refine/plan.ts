@@ -85,6 +85,9 @@ export interface RefinementPass {
 /**
  * The method as data (JSON): source mask -> clean-up -> prompts -> passes -> blend -> accept. methods.md section 8.
  * An empty `passes` list means that SAM is not used, in no exception either, and the cleaned mask is the result.
+ *
+ * A class that is absent after clean-up is skipped and stays empty under every plan: none of the four systems has a prompt for
+ * it, and where one asks SAM nevertheless (SAM-Match, with a box outside of the image) methods.md 3.6 decides for skipping.
  */
 export interface RefinementPlan {
   readonly schema: "samrefine-plan/1";

@@ -65,6 +65,8 @@ function samMatch(
   };
 }
 
+const SAMATCH_ACDC: RefinementPlan = samMatch("samatch-fix-acdc", "ACDC with FixMatch", 10);
+
 function msd(id: string, note: string, pass: Omit<RefinementPass, "maskInput" | "maskScale">): RefinementPlan {
   return {
     ...samAlone(id, `Annotation of CT slices by SAM: ${note}. ${FROZEN_SAM_WARNING}`, [
@@ -184,7 +186,7 @@ const PRESETS: readonly RefinementPlan[] = [
   {
     ...samAlone(
       "scb-agreement",
-      "The agreement test of SAM Carries the Burden: the network's mask stays, SAM only scores it. Accept images of 0.85 and more.",
+      "The agreement test of SAM Carries the Burden: the network's mask stays, SAM only scores it. Masks of 0.85 and more are accepted, every class by itself; the reference accepts images by the mean of their classes.",
       [
         {
           foreground: "arg-max-probability",
@@ -196,6 +198,7 @@ const PRESETS: readonly RefinementPlan[] = [
     ),
     samWeight: 0,
     quality: "agreement",
+    accept: { minimumQuality: 0.85 },
   },
   RANDOM_WALKER,
   {
@@ -208,7 +211,13 @@ const PRESETS: readonly RefinementPlan[] = [
     ],
   },
   SEMISAM,
-  samMatch("samatch-fix-acdc", "ACDC with FixMatch", 10),
+  SAMATCH_ACDC,
+  {
+    ...SAMATCH_ACDC,
+    id: "samatch-asRun",
+    note: `${SAMATCH_ACDC.note} Classes are fused as its code does: the background's logit is 1 minus the mean of theirs.`,
+    fusion: "arg-max-mean-background",
+  },
   samMatch("samatch-uni-acdc", "ACDC with UniMatch", 5, UNIMATCH_GATE),
   samMatch("samatch-busi", "BUSI", 30),
   samMatch("samatch-mrliver", "MR liver", 30),
@@ -220,8 +229,8 @@ const PRESETS: readonly RefinementPlan[] = [
     foreground: "distance-transform-maximum",
   }),
   {
-    ...msd("msd-boxJitter", "a box with every side moved outwards by up to 20 px", {
-      box: { ...TIGHT_BOX, jitterPixels: 20 },
+    ...msd("msd-boxJitter", "a box with every side moved outwards by up to 20 of SAM's 1024 px", {
+      box: { ...TIGHT_BOX, jitterPixels: 20, pixelFrame: "sam" },
     }),
   },
   msdPoints(1),
@@ -232,7 +241,7 @@ const PRESETS: readonly RefinementPlan[] = [
     ...samAlone(
       "propagate-medsam",
       `MedSAM's way through a volume: the network marks one slice per class, boxes travel from slice to slice, with stop rules. ${FROZEN_SAM_WARNING}`,
-      [{ box: { marginPixels: 5, marginFraction: 0 }, maskInput: "none", maskScale: 1 }],
+      [{ box: { marginPixels: 5, marginFraction: 0, pixelFrame: "sam" }, maskInput: "none", maskScale: 1 }],
     ),
     quality: "predicted-iou-as-dice",
     volume: { mode: "propagate", from: "key-slice", stop: DEFAULT_PROPAGATION_STOP },

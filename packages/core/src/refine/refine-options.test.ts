@@ -143,6 +143,21 @@ describe("boxes, masks and classes", () => {
     expect(new Set(boxes.map((box) => JSON.stringify(box))).size).toBeGreaterThan(5);
   });
 
+  test.each([16, 64])("MedSAM's margin and jitter are of 1024 pixels on a grid of %d", (side) => {
+    const [low, high] = [side / 4, side / 2];
+    const mask = rectangleMask({ columns: side, rows: side }, { xMin: low, yMin: low, xMax: high, yMax: high });
+    const stack = { geometry: mask.geometry, segments: [{ number: 1, mask }] };
+    const boxOf = (preset: string) => derivePrompts(stack, presetPlan(preset), { columns: 512, rows: 512 })[0]?.box;
+    const pixel = side / 1024;
+    const grown = { xMin: low - 5 * pixel, yMin: low - 5 * pixel, xMax: high + 5 * pixel, yMax: high + 5 * pixel };
+    expect(boxOf("propagate-medsam")).toEqual(grown);
+    const jittered = boxOf("msd-boxJitter");
+    const moves = [low - jittered!.xMin, low - jittered!.yMin, jittered!.xMax - high, jittered!.yMax - high];
+    expect(Math.max(...moves) / pixel).toBeLessThanOrEqual(20);
+    expect(Math.min(...moves)).toBeGreaterThanOrEqual(0);
+    expect(new Set(moves).size).toBeGreaterThan(1);
+  });
+
   test("of two masks the one that agrees more with the proposal", async () => {
     const sam = recordingSegmenter(boxAnswer());
     const large = recordingSegmenter(boxAnswer(4));

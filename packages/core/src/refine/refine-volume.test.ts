@@ -11,6 +11,7 @@ import { presetPlan } from "./presets.ts";
 import { recordingSegmenter } from "./recording-segmenter.fixture.ts";
 import { refineVolume } from "./refine-volume.ts";
 import type { VolumeSlice, VolumeToRefine } from "./volume.ts";
+import type { VolumeComponentRule } from "./volume-rule.ts";
 
 const grid: ImageGeometry = { columns: 16, rows: 16 };
 const displayRange = { lower: 0, upper: 255 };
@@ -240,6 +241,81 @@ describe("three planes", () => {
   test("one slice has no other planes", async () => {
     const slices = await collect(refineVolume(volumeOf([block]), plan, undefined, { displayRange }));
     expect(areas(slices)).toEqual([36]);
+  });
+});
+
+describe("components of a volume", () => {
+  const keep = (
+    component: VolumeComponentRule,
+    mode: "slice-wise" | "three-planes" = "slice-wise",
+  ): RefinementPlan => ({
+    ...presetPlan("raw"),
+    volume: { mode, component },
+  });
+  const areasWith = async (component: VolumeComponentRule, ...masks: readonly Mask[]) =>
+    areas(await collect(refineVolume(volumeOf(masks), keep(component), undefined, { displayRange })));
+  const speck = rectangle(13, 1, 14, 2);
+  /** Meets the block of the slice beside it in a corner of a voxel only. */
+  const diagonal = rectangle(10, 10, 11, 11);
+  const both = rectangleMask(grid, { xMin: 4, yMin: 4, xMax: 9, yMax: 9 }, { xMin: 13, yMin: 1, xMax: 14, yMax: 2 });
+
+  test("the largest of the volume stays, which need not be the largest of a slice", async () => {
+    expect(await areasWith({ keep: "largest", minimumVoxels: 0 }, both, block, nothing, speck)).toEqual([36, 36, 0, 0]);
+    const tall = rectangle(1, 1, 3, 6);
+    expect(await areasWith({ keep: "largest", minimumVoxels: 0 }, tall, tall, tall, nothing, block)).toEqual([
+      18, 18, 18, 0, 0,
+    ]);
+  });
+
+  test("26 neighbours by default, fewer where a plan says so", async () => {
+    expect(await areasWith({ keep: "largest", minimumVoxels: 0 }, block, diagonal)).toEqual([36, 4]);
+    expect(await areasWith({ keep: "largest", minimumVoxels: 0, connectivity: 18 }, block, diagonal)).toEqual([36, 0]);
+    const beside = rectangle(10, 4, 11, 5);
+    expect(await areasWith({ keep: "largest", minimumVoxels: 0, connectivity: 18 }, block, beside)).toEqual([36, 4]);
+    expect(await areasWith({ keep: "largest", minimumVoxels: 0, connectivity: 6 }, block, beside)).toEqual([36, 0]);
+  });
+
+  test("all of at least so many voxels, or none", async () => {
+    expect(await areasWith({ keep: "all", minimumVoxels: 8 }, both, speck, nothing, speck)).toEqual([40, 4, 0, 0]);
+    expect(await areasWith({ keep: "largest", minimumVoxels: 37 }, block)).toEqual([0]);
+  });
+
+  test("per class; what is taken away is absent, and its probability is 0", async () => {
+    const volume = volumeOf([block, nothing, speck], [speck, speck, speck]);
+    const plan = keep({ keep: "largest", minimumVoxels: 0 });
+    const slices = await collect(refineVolume(volume, plan, undefined, { displayRange }));
+    expect(areas(slices, 1)).toEqual([36, 0, 0]);
+    expect(areas(slices, 2)).toEqual([4, 4, 4]);
+    expect(slices[2]?.result.outcomes.get(1)).toEqual({ kind: "absent" });
+    expect(slices[2]?.result.outcomes.get(2)?.kind).toBe("kept-initial");
+    const [taken] = slices[2]?.result.stack.segments ?? [];
+    expect(taken?.probability?.[16 + 13]).toBe(0);
+    expect(taken?.probability?.[0]).toBeCloseTo(0.1, 5);
+  });
+
+  test("after propagation, in its order, and progress is told slice by slice", async () => {
+    const component = { keep: "largest", minimumVoxels: 0 } as const;
+    const stop = { minimumArea: 4, minimumPredictedIou: 0, minimumNeighbourDice: 0, maximumCentroidShift: 9 };
+    const plan: RefinementPlan = { ...tight, volume: { mode: "propagate", from: "every-slice", stop, component } };
+    const sam = recordingSegmenter((prompt, x, y) => (x === 0 && y === 0 ? 4 : boxAnswer(prompt, x, y)));
+    const completed: number[] = [];
+    const slices: VolumeSlice[] = [];
+    for await (const slice of refineVolume(volumeOf([block, block, block]), plan, sam, {
+      displayRange,
+      onProgress: (progress) => completed.push(progress.completed),
+    })) {
+      slices.push(slice);
+      expect(completed).toEqual([0, 1, 2, 3]);
+    }
+    expect(slices.map(({ k }) => k)).toEqual([2, 1, 0]);
+    // The pixel in the corner, which hangs together with itself only, is gone.
+    expect(areas(slices)).toEqual([36, 36, 36]);
+  });
+
+  test("after three planes", async () => {
+    const plan = keep({ keep: "largest", minimumVoxels: 0 }, "three-planes");
+    const volume = volumeOf([both, both, both, both]);
+    expect(areas(await collect(refineVolume(volume, plan, undefined, { displayRange })))).toEqual([36, 36, 36, 36]);
   });
 });
 

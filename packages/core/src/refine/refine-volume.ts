@@ -8,11 +8,13 @@ import { propagateSlices } from "./propagate-slices.ts";
 import { refine } from "./refine.ts";
 import { refineThreePlanes } from "./three-planes.ts";
 import type { RefineVolumeOptions, VolumeSlice, VolumeToRefine } from "./volume.ts";
+import { keepVolumeComponents } from "./volume-components.ts";
 
 /**
  * Runs a plan on a volume as its `volume` rule says, and yields every slice once: ascending k, or descending k where masks
  * are propagated. One embedding is alive at a time. What is held besides: with `propagate` the masks of the slices that
- * wait for the way down (with `medianOverSlices` their probabilities too), with `three-planes` two bytes per voxel and class.
+ * wait for the way down (with `medianOverSlices` their probabilities too), with `three-planes` two bytes per voxel and class, with `component` the results of
+ * all slices, none of which is yielded before the last is refined.
  *
  * @throws RefineError `shape-mismatch` when slices and proposals do not fit together, and what {@link refine} throws.
  *   Aborting rejects with the signal's reason.
@@ -24,7 +26,6 @@ export async function* refineVolume(
   options: RefineVolumeOptions,
 ): AsyncGenerator<VolumeSlice> {
   requireVolume(volume);
-  const total = volume.slices.length;
   const rule = plan.volume ?? { mode: "slice-wise" };
   const isFiltered = rule.mode !== "three-planes" && rule.medianOverSlices === true;
   const { onProgress, ...others } = options;
@@ -36,9 +37,19 @@ export async function* refineVolume(
       : rule.mode === "three-planes"
         ? refineThreePlanes(volume, plan, segmenter, inner)
         : refineSlices(volume, plan, segmenter, inner);
+  const finished = isFiltered ? medianOverSlices(slices, plan, options.probabilities !== false) : slices;
+  const counted = countSlices(finished, volume.slices.length, onProgress);
+  yield* rule.component === undefined ? counted : keepVolumeComponents(counted, rule.component);
+}
+
+async function* countSlices(
+  slices: AsyncIterable<VolumeSlice>,
+  total: number,
+  onProgress: RefineVolumeOptions["onProgress"],
+): AsyncGenerator<VolumeSlice> {
   let completed = 0;
   onProgress?.({ stage: "refine", completed, total, unit: "slice" });
-  for await (const slice of isFiltered ? medianOverSlices(slices, plan, options.probabilities !== false) : slices) {
+  for await (const slice of slices) {
     onProgress?.({ stage: "refine", completed: ++completed, total, unit: "slice" });
     yield slice;
   }

@@ -1,3 +1,5 @@
+import type { VolumeConnectivity } from "../kernels/components.ts";
+
 /** When a class's way from slice to slice ends (methods 7). Without such rules a finished object comes back to life. */
 export interface PropagationStop {
   /** Fewer pixels of the image than this. */
@@ -18,7 +20,7 @@ export interface PropagationStop {
  *   nowhere else. `every-slice`: the network is believed wherever it sees the class; only gaps and ends are propagated.
  * - `three-planes`: slice by slice along each of the three axes; the mean of the three probabilities decides.
  */
-export type VolumeRule =
+export type VolumeRule = (
   | { readonly mode: "slice-wise"; readonly medianOverSlices?: true }
   | {
       readonly mode: "propagate";
@@ -27,7 +29,20 @@ export type VolumeRule =
       /** The median of the probabilities of three neighbouring slices decides, against flicker between slices. */
       readonly medianOverSlices?: true;
     }
-  | { readonly mode: "three-planes" };
+  | { readonly mode: "three-planes" }
+) & {
+  /** Applied after the last slice, and after a median over slices. Default: everything stays. */
+  readonly component?: VolumeComponentRule;
+};
+
+/** Which connected components of a class are kept in a volume. */
+export interface VolumeComponentRule {
+  readonly keep: "largest" | "all";
+  /** Smaller components are dropped, even the largest. */
+  readonly minimumVoxels: number;
+  /** 26 (default): voxels that share a face, an edge or a corner hang together; 18: a face or an edge; 6: a face. */
+  readonly connectivity?: VolumeConnectivity;
+}
 
 /** The defaults of methods 7. */
 export const DEFAULT_PROPAGATION_STOP: PropagationStop = {

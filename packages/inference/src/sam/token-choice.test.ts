@@ -6,7 +6,8 @@ const all = [0, 1, 2, 3];
 const geometry = { rows: 9, columns: 9 };
 const point = { x: 1, y: 1, label: "foreground" as const };
 
-// methods.md section 9, vector 13: the single-mask export's rule.
+// For clicks as the single-mask export of segment-anything does (methods.md section 9, vector 13). Not for a box alone: there
+// that export takes the best of the three, and methods.md 4.2 asks for token 0 on purpose.
 test("auto answers like the single-mask export for clicks, and by token 0 for a box", () => {
   const click = { segment: 1, geometry, points: [point] };
   expect(chooseToken("auto", click, ious, all)).toBe(2);
