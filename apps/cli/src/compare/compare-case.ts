@@ -100,18 +100,30 @@ interface PictureTask {
   readonly run: PlanRun;
 }
 
-/** Image, reference, what the U-Net proposed, what the strategy made of it with its prompts. */
-async function drawPicture(picture: PictureTask, { dataset, out, signal }: CompareTask): Promise<string> {
+/**
+ * Image, reference, what was proposed, what the strategy made of it with its prompts; the reference lies over the last two
+ * as an outline, because two filled areas side by side do not show where they differ.
+ */
+async function drawPicture(picture: PictureTask, { dataset, out, signal, initial }: CompareTask): Promise<string> {
   const slice = picture.image.slices[picture.shown]!;
   const common = { image: slice, displayRange: displayRangeOf(picture.image, dataset.channelName) };
   const prompts = describeOutcomes(picture.run.outcomes[picture.shown]!, slice.geometry).flatMap((segment) =>
     segment.prompts.map((prompt) => ({ labelValue: segment.number, prompt })),
   );
   const panels: readonly PanelSource[] = [
-    common,
-    { ...common, labels: picture.reference },
-    { ...common, labels: exclusiveLabels(await toNativeGrid(picture.initial, slice, signal)) },
-    { ...common, labels: picture.run.labels[picture.shown], prompts },
+    { ...common, title: "image" },
+    { ...common, title: "reference", labels: picture.reference },
+    {
+      ...{ ...common, outlined: picture.reference },
+      title: initial === "reference" ? "simulated annotator" : "U-Net",
+      labels: exclusiveLabels(await toNativeGrid(picture.initial, slice, signal)),
+    },
+    {
+      ...{ ...common, outlined: picture.reference },
+      title: `${picture.run.plan.id}: result${prompts.length > 0 ? " and prompts" : ""}`,
+      labels: picture.run.labels[picture.shown],
+      prompts,
+    },
   ];
   const name = `pictures/${picture.id}-${picture.run.plan.id}.png`;
   await writeOutput(join(out, name), await renderPanels(panels));

@@ -133,7 +133,7 @@ ${classTable(strategies, distanceUnit(report.cases.flatMap(({ scores }) => score
 <p>Every mask (class on a slice) with the Dice that the strategy estimated without a reference, against its true Dice. Spearman: 1 = orders perfectly. AUC: how well a low estimate finds the worst quarter of the masks, 0.5 = chance.</p>
 ${reliabilityTables(strategies)}
 <h2>Pictures</h2>
-<p>In reading order: image, reference, what the U-Net proposed, result of the strategy with SAM's prompts (dashed: box; green: foreground point; red: background point). Best, median and worst case by change of Dice against ${escapeHtml(strategies[0]!.plan.id)}. All cases are in the folder <code>pictures</code> beside this page.</p>
+<p>In reading order: image, reference, what the U-Net proposed, result of the strategy. Filled colour: the mask of the panel. Dashed white outline, over the last two: the reference; colour outside it is marked too much (false positive), no colour inside it is missed (false negative). SAM's prompts, in the last panel: dashed box in the colour of the class, green dot for foreground, red dot for background. Best, median and worst case by change of Dice against ${escapeHtml(strategies[0]!.plan.id)}. All cases are in the folder <code>pictures</code> beside this page.</p>
 <p>${report.labels.map(({ name, value }) => `<span class="key" style="background:rgb(${classColor(value).join(",")})"></span>${escapeHtml(name)}`).join("")}</p>
 ${pictures.join("\n")}`,
   );
