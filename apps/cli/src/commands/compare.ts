@@ -18,6 +18,7 @@ import { openDataset } from "../dataset/open-dataset.ts";
 import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { requireSameLabels } from "../models/propose.ts";
+import { shownPath } from "../report/shown-path.ts";
 import { formatTable } from "../terminal/table.ts";
 
 interface CompareOptions extends CommonOptions, SamOptions {
@@ -180,14 +181,15 @@ function planOfModel({ id, plan }: SegmentationManifest): RefinementPlan {
   });
 }
 
-/** How to make the report again. Data and results by name only, so that no path of this machine enters a model card. */
+/** How to make the report again. Data and results by name only, other files by {@link shownPath}: cards are read elsewhere. */
 function commandLine(options: CompareOptions): string {
-  const own = options.plan.flatMap((file) => ["--plan", file]);
+  const own = options.plan.flatMap((file) => ["--plan", shownPath(file)]);
   const presets = options.presets === undefined ? [] : ["--presets", options.presets.join(",")];
   return [
-    ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", options.model, ...presets, ...own],
-    ...(options.sam === undefined ? [] : ["--sam", options.sam]),
-    ...(options.split === undefined ? [] : ["--split", options.split]),
+    ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", shownPath(options.model)],
+    ...[...presets, ...own],
+    ...(options.sam === undefined ? [] : ["--sam", shownPath(options.sam)]),
+    ...(options.split === undefined ? [] : ["--split", shownPath(options.split)]),
     ...["--cases", options.cases],
     ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
     ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),

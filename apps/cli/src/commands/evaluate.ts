@@ -12,6 +12,7 @@ import {
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { evaluationCsv, evaluationHtml, evaluationTable, summariseScores } from "../evaluation/evaluation-report.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
+import { shownPath } from "../report/shown-path.ts";
 
 interface EvaluateOptions extends CommonOptions {
   readonly dataset: string;
@@ -48,7 +49,7 @@ async function evaluate(options: EvaluateOptions, context: CommandContext): Prom
     researchUseOnly: true,
     dataset: dataset.name,
     cases: options.cases,
-    predictions: options.pred,
+    predictions: shownPath(options.pred),
     seed: options.seed,
     summary: summariseScores(scores, options.seed),
     scores,
