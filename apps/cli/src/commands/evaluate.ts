@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { RefineError } from "@samrefine/core";
 import type { Command } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
 import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
@@ -9,6 +10,7 @@ import {
   writeJson,
   writeOutput,
 } from "../command-context.ts";
+import { listFolder } from "../dataset/list-folder.ts";
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { evaluationCsv, evaluationHtml, evaluationTable, summariseScores } from "../evaluation/evaluation-report.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
@@ -37,6 +39,7 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
 async function evaluate(options: EvaluateOptions, context: CommandContext): Promise<void> {
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases);
+  await requireSomePrediction(options.pred, ids, dataset.fileEnding);
   const { results, failures } = await runCases("Measuring", ids, context, async (id) => {
     const image = await dataset.readCase(id);
     const reference = await dataset.readLabels(id);
@@ -62,4 +65,15 @@ async function evaluate(options: EvaluateOptions, context: CommandContext): Prom
   context.terminal.print(evaluationTable(report));
   context.terminal.print(`\n${results.length} cases; ${join(options.out, "evaluation.html")}. Research use only.`);
   reportFailures(failures, ids.length, context);
+}
+
+/** A wrong folder is one mistake, not one per case. @throws RefineError `configuration`. */
+async function requireSomePrediction(folder: string, ids: readonly string[], fileEnding: string): Promise<void> {
+  const names = new Set(await listFolder(folder, { hint: "Give the folder of the label maps with --pred." }));
+  if (ids.some((id) => names.has(`${id}${fileEnding}`))) return;
+  throw new RefineError(
+    "configuration",
+    `${folder} holds no label map of the ${ids.length} cases, such as ${ids[0]}${fileEnding}.`,
+    { hint: "Give the folder of the label maps with --pred, or other --cases." },
+  );
 }

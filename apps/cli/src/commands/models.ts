@@ -1,10 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { RefineError } from "@samrefine/core";
 import { type ModelManifest, verifyFile } from "@samrefine/models";
 import { type Command, Option } from "commander";
 import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
+import { listFolder } from "../dataset/list-folder.ts";
 import { describeFiles } from "../models/describe-files.ts";
 import { fetchModels } from "../models/fetch-models.ts";
 import { loadManifest } from "../models/load-manifest.ts";
@@ -192,15 +192,7 @@ async function verifyModels(
 }
 
 async function findManifests(folder: string): Promise<readonly string[]> {
-  let entries: readonly string[];
-  try {
-    entries = await readdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new RefineError("configuration", `The folder ${resolve(folder)} cannot be listed: ${reasonOf(cause)}`, {
-      hint: "Give the folder of the models with --folder.",
-      cause,
-    });
-  }
+  const entries = await listFolder(folder, { recursive: true, hint: "Give the folder of the models with --folder." });
   return entries
     .filter((name) => /(^|[\\/])manifest\.json$/.test(name))
     .sort()

@@ -1,7 +1,15 @@
 import { open, readdir, readFile } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { constants, gunzipSync } from "node:zlib";
-import type { DatasetCase, DatasetLabels, DatasetSource, Image2D, PixelArray, SplitName } from "@samrefine/core";
+import {
+  type DatasetCase,
+  type DatasetLabels,
+  type DatasetSource,
+  type Image2D,
+  type PixelArray,
+  RefineError,
+  type SplitName,
+} from "@samrefine/core";
 import { type NiftiFile, parseNiftiHeader, readNifti } from "@samrefine/formats";
 import {
   type DatasetDescription,
@@ -37,7 +45,8 @@ export interface OpenDatasetOptions {
 /**
  * Opens an nnU-Net v2 raw data set: dataset.json, `imagesTr|Ts/<case>_0000.<ext>`, `labelsTr|Ts/<case>.<ext>`, split.json.
  * Only names are read here; pixels are read case by case.
- * @throws RefineError `dataset` for an invalid description or split, or a split that names unknown cases.
+ * @throws RefineError `configuration` when dataset.json or the split cannot be read, `dataset` for an invalid description or
+ * split, or a split that names unknown cases.
  */
 export async function openDataset(directory: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
   const root = resolve(directory);
@@ -240,7 +249,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw datasetError(`${path} cannot be read.`, {
+    throw new RefineError("configuration", `${path} cannot be read: ${reasonOf(cause)}`, {
       hint: "Give the folder of an nnU-Net v2 raw data set (with dataset.json, imagesTr, labelsTr).",
       cause,
     });
