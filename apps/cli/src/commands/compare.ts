@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
+import type { Table } from "@samrefine/evaluation";
 import type { SegmentationManifest } from "@samrefine/models";
 import { type Command, Option } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
@@ -19,7 +20,8 @@ import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { requireSameLabels } from "../models/propose.ts";
 import { shownPath } from "../report/shown-path.ts";
-import { formatTable } from "../terminal/table.ts";
+import { fittingColumns, formatTable } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 interface CompareOptions extends CommonOptions, SamOptions {
   readonly model: string;
@@ -129,13 +131,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     await writeOutput(join(options.out, "comparison.md"), markdown);
     await writeOutput(join(options.out, "comparison.html"), await reports.comparisonHtml(report, options.out));
     if (options.json !== undefined) await writeJson(options.json, { command: "compare", report });
-    const table = reports.comparisonTable(report, true);
-    terminal.print(
-      formatTable(
-        table.columns.map(({ header }) => header),
-        table.rows.map((row) => row.map(String)),
-      ),
-    );
+    printTable(reports.comparisonTable(report, true), terminal);
     terminal.print(`\n${join(options.out, "comparison.html")}. Research use only.`);
     if (options.card === true) {
       const card = await writeModelCard(
@@ -148,6 +144,21 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   } finally {
     await engine.dispose();
   }
+}
+
+/** The leading columns that a terminal has room for; what is left out stands in the files. */
+function printTable({ columns, rows }: Table, terminal: Terminal): void {
+  const head = columns.map(({ header }) => header);
+  const text = rows.map((row) => row.map(String));
+  const count = fittingColumns(head, text, terminal.columns);
+  terminal.print(
+    formatTable(
+      head.slice(0, count),
+      text.map((row) => row.slice(0, count)),
+    ),
+  );
+  if (count < head.length)
+    terminal.print(`${head.length - count} more columns in the files: ${head.slice(count).join(", ")}.`);
 }
 
 async function chosenPlans(

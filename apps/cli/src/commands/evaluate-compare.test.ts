@@ -136,6 +136,14 @@ test("compare raw gives what predict and evaluate give, and pairs the strategies
   expect(card).toMatch(/measured:start[\s\S]*\| cleanup \|[\s\S]*samrefine compare[\s\S]*measured:end/);
 });
 
+test("a narrow terminal shows what strategies are judged by and names the columns that stand in the files", async () => {
+  const words = ["compare", "--model", model, "--dataset", at("volumes"), "--presets", "raw,cleanup", "--limit", "1"];
+  const { printed } = await runCommand([...words, "--out", at("narrow")], undefined, 80);
+  expect(printed).toMatch(/^strategy +Dice % +Δ Dice to raw +p \(Bonferroni\) +s per case/);
+  expect(printed).toMatch(/more columns in the files: .*HD95 mm, ASSD mm\./);
+  for (const line of printed.split("\n").slice(0, 4)) expect(line.length).toBeLessThanOrEqual(80);
+});
+
 test("compare runs the plan that a trial chose for the model, and others of a trial's menu", async () => {
   const chosen = join(at("chosen"), "manifest.json");
   await writeThresholdModel(at("chosen"));

@@ -153,13 +153,23 @@ async function listModels(options: ModelsOptions, { terminal }: CommandContext):
   const rows = found.map(({ path, manifest }) => [
     manifest.id,
     manifest.version,
-    manifest.task === "semantic-segmentation" ? manifest.labels.map(({ label }) => label).join(", ") : "prompts",
-    `${(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6).toFixed(1)} MB`,
-    manifest.licence,
     path,
+    `${(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6).toFixed(1)} MB`,
+    manifest.licence.replace(/\s*[(:;].*$/s, " …"),
+    manifest.task === "semantic-segmentation" ? nameSome(manifest.labels.map(({ label }) => label)) : "prompts",
   ]);
-  terminal.print(formatTable(["id", "version", "segments", "size", "licence", "manifest"], rows));
+  terminal.print(formatTable(["id", "version", "manifest", "size", "licence", "segments"], rows));
+  if (rows.some((row) => row.some((cell) => cell.endsWith("…"))))
+    terminal.print("\n…: conditions of the licence stand in the manifest.");
   if (options.json !== undefined) await writeJson(options.json, { command: "models list", models: found });
+}
+
+/** As many names as a line has room for, and how many more there are. */
+function nameSome(names: readonly string[]): string {
+  const widest = 44;
+  const count = names.findLastIndex((_, n) => names.slice(0, n + 1).join(", ").length <= widest) + 1;
+  const shown = names.slice(0, Math.max(1, count)).join(", ");
+  return count >= names.length ? shown : `${shown} and ${names.length - Math.max(1, count)} more`;
 }
 
 async function verifyModels(

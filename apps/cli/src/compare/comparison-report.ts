@@ -37,7 +37,10 @@ export interface ComparisonReport {
   readonly failures: readonly CaseFailure[];
 }
 
-/** The measured table as data: for the terminal, for Markdown and for model cards. `withClasses` adds a column per class. */
+/**
+ * The measured table as data: for the terminal, for Markdown and for model cards. `withClasses` adds a column per class.
+ * What a strategy is judged by comes first, where a narrow window shows it.
+ */
 export function comparisonTable({ strategies, cases, ...report }: ComparisonReport, withClasses: boolean): Table {
   const unit = distanceUnit(cases.flatMap(({ scores }) => scores));
   const count = new Set(cases.map(({ caseId }) => caseId)).size;
@@ -47,32 +50,32 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
     columns: [
       { header: "strategy" },
       { header: "Dice %" },
-      ...classNames.map((name) => ({ header: `${name}, Dice %` })),
-      { header: `HD95 ${unit}` },
-      { header: `ASSD ${unit}` },
       { header: `Δ Dice to ${strategies[0]?.plan.id ?? "first"}` },
-      { header: "better / equal / worse" },
       { header: "p (Bonferroni)" },
+      { header: "s per case" },
+      { header: "better / equal / worse" },
       { header: "SAM used" },
       { header: "accepted %" },
-      { header: "s per case" },
+      { header: `HD95 ${unit}` },
+      { header: `ASSD ${unit}` },
+      ...classNames.map((name) => ({ header: `${name}, Dice %` })),
     ],
     rows: strategies.map((strategy) => [
       strategy.plan.id,
       formatPercent(strategy.overall.metrics.dice),
-      ...classNames.map((_, index) => formatPercent(strategy.classes[index]?.metrics.dice)),
-      formatDistance(strategy.overall.metrics.hd95),
-      formatDistance(strategy.overall.metrics.assd),
       describeDifference(strategy),
       strategy.difference === undefined
         ? "–"
-        : `${strategy.difference.better} / ${strategy.difference.equal} / ${strategy.difference.worse}`,
+        : `${formatPValue(strategy.difference.test.pValue)} (${formatPValue(strategy.difference.adjustedPValue)})`,
+      strategy.secondsPerCase.mean.toFixed(2),
       strategy.difference === undefined
         ? "–"
-        : `${formatPValue(strategy.difference.test.pValue)} (${formatPValue(strategy.difference.adjustedPValue)})`,
+        : `${strategy.difference.better} / ${strategy.difference.equal} / ${strategy.difference.worse}`,
       `${(100 * strategy.samUsedFraction).toFixed(0)} %`,
       formatNumber(strategy.acceptedFraction === null ? null : 100 * strategy.acceptedFraction, 0),
-      strategy.secondsPerCase.mean.toFixed(2),
+      formatDistance(strategy.overall.metrics.hd95),
+      formatDistance(strategy.overall.metrics.assd),
+      ...classNames.map((_, index) => formatPercent(strategy.classes[index]?.metrics.dice)),
     ]),
     notes: [
       "Mean over cases of the mean over classes; 95 % bootstrap interval over cases in brackets.",
