@@ -205,12 +205,16 @@ function reliabilityTables(strategies: readonly StrategySummary[]): string {
     [
       { title: "strategy" },
       { title: "estimate" },
-      ...["masks", "Spearman", "AUC worst quarter", "mean abs. error"].map((title) => ({ title, isNumber: true })),
+      ...["masks", "mean estimated", "Spearman", "AUC worst quarter", "mean abs. error"].map((title) => ({
+        title,
+        isNumber: true,
+      })),
     ],
     strategies.map(({ plan, quality }) => [
       plan.id,
       plan.quality ?? "soft-dice",
       String(quality.masks),
+      formatNumber(quality.meanEstimated, 3),
       formatRanking(quality.spearman, quality.masks),
       formatRanking(quality.areaUnderCurveWorstQuarter, quality.masks),
       formatNumber(quality.meanAbsoluteError, 3),
