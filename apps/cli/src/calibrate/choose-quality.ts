@@ -1,7 +1,7 @@
 import type { RefinementPlan } from "@samrefine/core";
 import type { QualityChoice, QualitySample, Table } from "@samrefine/evaluation";
 import type { PlanRun } from "../compare/run-plans.ts";
-import { formatNumber } from "../evaluation/format-summary.ts";
+import { formatNumber, formatRanking } from "../evaluation/format-summary.ts";
 import { maskDice } from "../evaluation/mask-dice.ts";
 
 /** Every mask that a plan made of a case, with what was measured of it and its true Dice on the slice. */
@@ -37,8 +37,8 @@ export function qualityTable({ rankings, method }: QualityChoice): Table {
     rows: rankings.map((ranking) => [
       ranking.method,
       String(ranking.masks),
-      formatNumber(ranking.spearman, 2),
-      formatNumber(ranking.areaUnderCurveWorstQuarter, 2),
+      formatRanking(ranking.spearman, ranking.masks),
+      formatRanking(ranking.areaUnderCurveWorstQuarter, ranking.masks),
       formatNumber(ranking.meanAbsoluteError, 3),
       ranking.method === method ? "yes" : "",
     ]),

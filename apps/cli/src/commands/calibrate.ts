@@ -17,6 +17,7 @@ import { type OpenedDataset, openDataset } from "../dataset/open-dataset.ts";
 import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { requireSameLabels } from "../models/propose.ts";
+import { shownPath } from "../report/shown-path.ts";
 import { formatTable } from "../terminal/table.ts";
 
 interface CalibrateOptions extends CommonOptions, SamOptions {
@@ -320,14 +321,14 @@ function parseRing(text: string): RingPair {
 function commandLine(options: CalibrateOptions, plans: readonly RefinementPlan[]): string {
   const named = plans.slice(0, plans.length - options.plan.length).map(({ id }) => id);
   return [
-    ...["samrefine", "calibrate", "--dataset", basename(options.dataset), "--model", options.model],
-    ...options.fold.flatMap((fold) => ["--fold", fold]),
+    ...["samrefine", "calibrate", "--dataset", basename(options.dataset), "--model", shownPath(options.model)],
+    ...options.fold.flatMap((fold) => ["--fold", shownPath(fold)]),
     ...(options.folds === undefined ? [] : ["--folds", String(options.folds)]),
     ...["--presets", named.join(",")],
-    ...options.plan.flatMap((file) => ["--plan", file]),
+    ...options.plan.flatMap((file) => ["--plan", shownPath(file)]),
     ...options.ring.flatMap(({ ring, inner }) => ["--ring", `${ring}:${inner}`]),
-    ...(options.sam === undefined ? [] : ["--sam", options.sam]),
-    ...(options.split === undefined ? [] : ["--split", options.split]),
+    ...(options.sam === undefined ? [] : ["--sam", shownPath(options.sam)]),
+    ...(options.split === undefined ? [] : ["--split", shownPath(options.split)]),
     ...(options.folds === undefined ? ["--cases", options.cases] : []),
     ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
     ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),

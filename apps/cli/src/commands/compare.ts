@@ -1,5 +1,6 @@
 import { basename, join } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan } from "@samrefine/core";
+import type { Table } from "@samrefine/evaluation";
 import type { SegmentationManifest } from "@samrefine/models";
 import { type Command, Option } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
@@ -18,7 +19,9 @@ import { openDataset } from "../dataset/open-dataset.ts";
 import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { requireSameLabels } from "../models/propose.ts";
-import { formatTable } from "../terminal/table.ts";
+import { shownPath } from "../report/shown-path.ts";
+import { fittingColumns, formatTable } from "../terminal/table.ts";
+import type { Terminal } from "../terminal/terminal.ts";
 
 interface CompareOptions extends CommonOptions, SamOptions {
   readonly model: string;
@@ -128,13 +131,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     await writeOutput(join(options.out, "comparison.md"), markdown);
     await writeOutput(join(options.out, "comparison.html"), await reports.comparisonHtml(report, options.out));
     if (options.json !== undefined) await writeJson(options.json, { command: "compare", report });
-    const table = reports.comparisonTable(report, true);
-    terminal.print(
-      formatTable(
-        table.columns.map(({ header }) => header),
-        table.rows.map((row) => row.map(String)),
-      ),
-    );
+    printTable(reports.comparisonTable(report, true), terminal);
     terminal.print(`\n${join(options.out, "comparison.html")}. Research use only.`);
     if (options.card === true) {
       const card = await writeModelCard(
@@ -147,6 +144,21 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   } finally {
     await engine.dispose();
   }
+}
+
+/** The leading columns that a terminal has room for; what is left out stands in the files. */
+function printTable({ columns, rows }: Table, terminal: Terminal): void {
+  const head = columns.map(({ header }) => header);
+  const text = rows.map((row) => row.map(String));
+  const count = fittingColumns(head, text, terminal.columns);
+  terminal.print(
+    formatTable(
+      head.slice(0, count),
+      text.map((row) => row.slice(0, count)),
+    ),
+  );
+  if (count < head.length)
+    terminal.print(`${head.length - count} more columns in the files: ${head.slice(count).join(", ")}.`);
 }
 
 async function chosenPlans(
@@ -180,14 +192,15 @@ function planOfModel({ id, plan }: SegmentationManifest): RefinementPlan {
   });
 }
 
-/** How to make the report again. Data and results by name only, so that no path of this machine enters a model card. */
+/** How to make the report again. Data and results by name only, other files by {@link shownPath}: cards are read elsewhere. */
 function commandLine(options: CompareOptions): string {
-  const own = options.plan.flatMap((file) => ["--plan", file]);
+  const own = options.plan.flatMap((file) => ["--plan", shownPath(file)]);
   const presets = options.presets === undefined ? [] : ["--presets", options.presets.join(",")];
   return [
-    ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", options.model, ...presets, ...own],
-    ...(options.sam === undefined ? [] : ["--sam", options.sam]),
-    ...(options.split === undefined ? [] : ["--split", options.split]),
+    ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", shownPath(options.model)],
+    ...[...presets, ...own],
+    ...(options.sam === undefined ? [] : ["--sam", shownPath(options.sam)]),
+    ...(options.split === undefined ? [] : ["--split", shownPath(options.split)]),
     ...["--cases", options.cases],
     ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
     ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),

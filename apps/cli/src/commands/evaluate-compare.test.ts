@@ -69,6 +69,47 @@ test("compare reports damaged cases, in the page as well, and compares the other
   expect(strategies[0].overall.metrics.dice.count).toBe(1);
 });
 
+test("paths that are not there are one sentence and the code of a wrong command line", async () => {
+  const dataset = ["--dataset", at("volumes")];
+  const out = ["--out", at("nowhere")];
+  const noPredictions = await runCommand(["evaluate", ...dataset, "--pred", at("nope"), ...out]);
+  expect(noPredictions.exitCode).toBe(2);
+  expect(noPredictions.noted).toMatch(/^Error: The folder .*nope cannot be listed: .*\nGive the folder .*--pred\.$/);
+  const others = await runCommand(["evaluate", ...dataset, "--pred", root, ...out]);
+  expect(others).toMatchObject({ exitCode: 2, printed: "" });
+  expect(others.noted).toContain("holds no label map of the 3 cases, such as disk4.nii.gz");
+  for (const args of [
+    ["--model", model, "--dataset", at("nope")],
+    ["--model", at("nope", "manifest.json"), ...dataset],
+    ["--model", model, ...dataset, "--split", at("nope.json")],
+  ]) {
+    const run = await runCommand(["compare", "--presets", "raw", ...args, ...out]);
+    expect(run.exitCode).toBe(2);
+    expect(run.noted).toMatch(/nope.* cannot be read/);
+  }
+});
+
+test("masks that the plan's rule accepts are counted, with volume error and estimate, in JSON and CSV", async () => {
+  const plan = { ...presetPlan("cleanup"), id: "strict", accept: { minimumQuality: 1 } };
+  await writeFile(at("strict.json"), JSON.stringify(plan));
+  const run = await runCommand([
+    ...["compare", "--model", model, "--dataset", at("volumes"), "--presets", "raw", "--plan", at("strict.json")],
+    ...["--limit", "1", "--out", at("judged")],
+  ]);
+  expect(run.exitCode).toBe(0);
+  const { strategies, cases } = await json(at("judged", "comparison.json"));
+  expect(strategies.map((strategy: { acceptedFraction: number }) => strategy.acceptedFraction)).toEqual([null, 0]);
+  expect(strategies[1].quality.meanEstimated).toBeLessThan(1);
+  expect(strategies[1].overall.metrics.relativeVolumeError.mean).toBeCloseTo(
+    cases[1].scores[0].metrics.relativeVolumeError,
+  );
+  const [head = "", , strict = ""] = (await readFile(at("judged", "comparison.csv"), "utf8")).split("\r\n");
+  const cell = (name: string) => strict.split(",")[head.split(",").indexOf(name)];
+  expect([cell("strategy"), cell("case_kept_masks"), cell("case_accepted_masks")]).toEqual(["strict", "3", "0"]);
+  expect(Number(cell("case_mean_estimated_dice"))).toBeCloseTo(strategies[1].quality.meanEstimated);
+  expect(cell("relative_volume_error")).not.toBe("");
+});
+
 test("compare raw gives what predict and evaluate give, and pairs the strategies", async () => {
   await runCommand(["predict", "--model", model, "--dataset", at("volumes"), "--out", at("again")]);
   await runCommand(["evaluate", "--dataset", at("volumes"), "--pred", at("again"), "--out", at("measured")]);
@@ -84,14 +125,23 @@ test("compare raw gives what predict and evaluate give, and pairs the strategies
   // The network finds one disk per slice, so that cleaning changes nothing.
   expect(report.strategies[1]).toMatchObject({
     plan: { id: "cleanup" },
-    acceptedFraction: 0,
+    ...{ samUsedFraction: 0, acceptedFraction: null, masks: { refined: 0, kept: 9, skipped: 0, absent: 6 } },
     difference: { meanDifference: 0, equal: 3, adjustedPValue: 1 },
   });
-  expect(report.strategies[0].quality.masks).toBe(9);
+  expect(report.strategies[0].quality).toMatchObject({ masks: 9, spearman: null });
+  expect(report.command).not.toContain(root);
   expect(existsSync(at("compared", "pictures", "disk4-cleanup.png"))).toBe(true);
   expect((await readFile(at("compared", "comparison.html"), "utf8")).match(/data:image\/png/g)).toHaveLength(6);
   const card = await readFile(at("model", "README.md"), "utf8");
   expect(card).toMatch(/measured:start[\s\S]*\| cleanup \|[\s\S]*samrefine compare[\s\S]*measured:end/);
+});
+
+test("a narrow terminal shows what strategies are judged by and names the columns that stand in the files", async () => {
+  const words = ["compare", "--model", model, "--dataset", at("volumes"), "--presets", "raw,cleanup", "--limit", "1"];
+  const { printed } = await runCommand([...words, "--out", at("narrow")], undefined, 80);
+  expect(printed).toMatch(/^strategy +Dice % +Δ Dice to raw +p \(Bonferroni\) +s per case/);
+  expect(printed).toMatch(/more columns in the files: .*HD95 mm, ASSD mm\./);
+  for (const line of printed.split("\n").slice(0, 4)) expect(line.length).toBeLessThanOrEqual(80);
 });
 
 test("compare runs the plan that a trial chose for the model, and others of a trial's menu", async () => {

@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { RefineError } from "@samrefine/core";
 import type { Command } from "commander";
 import { reportFailures, runCases } from "../cases/run-cases.ts";
 import { type CaseSelection, casesOption, selectCases } from "../cases/select-cases.ts";
@@ -9,9 +10,11 @@ import {
   writeJson,
   writeOutput,
 } from "../command-context.ts";
+import { listFolder } from "../dataset/list-folder.ts";
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { evaluationCsv, evaluationHtml, evaluationTable, summariseScores } from "../evaluation/evaluation-report.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
+import { shownPath } from "../report/shown-path.ts";
 
 interface EvaluateOptions extends CommonOptions {
   readonly dataset: string;
@@ -36,6 +39,7 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
 async function evaluate(options: EvaluateOptions, context: CommandContext): Promise<void> {
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases);
+  await requireSomePrediction(options.pred, ids, dataset.fileEnding);
   const { results, failures } = await runCases("Measuring", ids, context, async (id) => {
     const image = await dataset.readCase(id);
     const reference = await dataset.readLabels(id);
@@ -48,7 +52,7 @@ async function evaluate(options: EvaluateOptions, context: CommandContext): Prom
     researchUseOnly: true,
     dataset: dataset.name,
     cases: options.cases,
-    predictions: options.pred,
+    predictions: shownPath(options.pred),
     seed: options.seed,
     summary: summariseScores(scores, options.seed),
     scores,
@@ -61,4 +65,15 @@ async function evaluate(options: EvaluateOptions, context: CommandContext): Prom
   context.terminal.print(evaluationTable(report));
   context.terminal.print(`\n${results.length} cases; ${join(options.out, "evaluation.html")}. Research use only.`);
   reportFailures(failures, ids.length, context);
+}
+
+/** A wrong folder is one mistake, not one per case. @throws RefineError `configuration`. */
+async function requireSomePrediction(folder: string, ids: readonly string[], fileEnding: string): Promise<void> {
+  const names = new Set(await listFolder(folder, { hint: "Give the folder of the label maps with --pred." }));
+  if (ids.some((id) => names.has(`${id}${fileEnding}`))) return;
+  throw new RefineError(
+    "configuration",
+    `${folder} holds no label map of the ${ids.length} cases, such as ${ids[0]}${fileEnding}.`,
+    { hint: "Give the folder of the label maps with --pred, or other --cases." },
+  );
 }

@@ -67,6 +67,19 @@ const fetchTo = (url: string) =>
   runCommand(["models", "fetch", url, "--folder", at("models"), "--json", at("fetch.json")]);
 const fetchedPath = () => at("models", "threshold", "weights", "model.onnx");
 
+test("models list names a few classes and the licence, in lines that a terminal has room for", async () => {
+  const { exitCode, printed } = await runCommand([
+    "models",
+    "list",
+    "--folder",
+    join(import.meta.dirname, "../../../../models"),
+  ]);
+  expect(exitCode).toBe(0);
+  expect(printed).toMatch(/unet-phantom-ct .*Apache-2\.0 +Liver, Spleen, Right kidney, Left kidney and 6 more$/m);
+  expect(printed).toMatch(/unet-chest .*CC BY-NC-SA 4\.0 … +right lung, left lung, heart$/m);
+  expect(printed).toMatch(/unet-tooth .*GPL-3\.0 … +tooth$/m);
+});
+
 describe("models fetch", () => {
   test("brings the files of an index, verified, and asks for nothing the second time", async () => {
     expect(await fetchTo(`${base}/index.json`)).toMatchObject({ exitCode: 0 });

@@ -1,10 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { RefineError } from "@samrefine/core";
 import { type ModelManifest, verifyFile } from "@samrefine/models";
 import { type Command, Option } from "commander";
 import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
 import { reasonOf } from "../dataset/dataset-error.ts";
+import { listFolder } from "../dataset/list-folder.ts";
 import { describeFiles } from "../models/describe-files.ts";
 import { fetchModels } from "../models/fetch-models.ts";
 import { loadManifest } from "../models/load-manifest.ts";
@@ -153,13 +153,23 @@ async function listModels(options: ModelsOptions, { terminal }: CommandContext):
   const rows = found.map(({ path, manifest }) => [
     manifest.id,
     manifest.version,
-    manifest.task === "semantic-segmentation" ? manifest.labels.map(({ label }) => label).join(", ") : "prompts",
-    `${(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6).toFixed(1)} MB`,
-    manifest.licence,
     path,
+    `${(manifest.files.reduce((sum, { bytes }) => sum + bytes, 0) / 1e6).toFixed(1)} MB`,
+    manifest.licence.replace(/\s*[(:;].*$/s, " …"),
+    manifest.task === "semantic-segmentation" ? nameSome(manifest.labels.map(({ label }) => label)) : "prompts",
   ]);
-  terminal.print(formatTable(["id", "version", "segments", "size", "licence", "manifest"], rows));
+  terminal.print(formatTable(["id", "version", "manifest", "size", "licence", "segments"], rows));
+  if (rows.some((row) => row.some((cell) => cell.endsWith("…"))))
+    terminal.print("\n…: conditions of the licence stand in the manifest.");
   if (options.json !== undefined) await writeJson(options.json, { command: "models list", models: found });
+}
+
+/** As many names as a line has room for, and how many more there are. */
+function nameSome(names: readonly string[]): string {
+  const widest = 44;
+  const count = names.findLastIndex((_, n) => names.slice(0, n + 1).join(", ").length <= widest) + 1;
+  const shown = names.slice(0, Math.max(1, count)).join(", ");
+  return count >= names.length ? shown : `${shown} and ${names.length - Math.max(1, count)} more`;
 }
 
 async function verifyModels(
@@ -192,15 +202,7 @@ async function verifyModels(
 }
 
 async function findManifests(folder: string): Promise<readonly string[]> {
-  let entries: readonly string[];
-  try {
-    entries = await readdir(folder, { recursive: true });
-  } catch (cause) {
-    throw new RefineError("configuration", `The folder ${resolve(folder)} cannot be listed: ${reasonOf(cause)}`, {
-      hint: "Give the folder of the models with --folder.",
-      cause,
-    });
-  }
+  const entries = await listFolder(folder, { recursive: true, hint: "Give the folder of the models with --folder." });
   return entries
     .filter((name) => /(^|[\\/])manifest\.json$/.test(name))
     .sort()

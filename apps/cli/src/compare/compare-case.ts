@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { DatasetCase, SegmentStack } from "@samrefine/core";
+import type { DatasetCase, SegmentOutcome, SegmentStack } from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import { writeOutput } from "../command-context.ts";
 import { maskDice } from "../evaluation/mask-dice.ts";
@@ -20,6 +20,12 @@ export interface StrategyCase {
   /** Masks (class and slice) that SAM made, and those that stayed as the network's. */
   readonly refinedMasks: number;
   readonly keptMasks: number;
+  /** Of the kept ones, those for which no prompt could be made. */
+  readonly skippedMasks: number;
+  /** Classes that were not proposed, counted once per slice. */
+  readonly absentMasks: number;
+  /** Masks that pass the plan's acceptance rule; null where the plan has none. */
+  readonly acceptedMasks: number | null;
   /** Per mask: the estimated Dice and the true one on that slice. */
   readonly estimates: readonly QualityPair[];
   /** Relative to the report's folder. */
@@ -44,7 +50,7 @@ export async function compareCase(id: string, task: CompareTask): Promise<readon
   const initial = proposals.get(runs[0]!.plan.testTimeAugmentation)!.stacks[shown]!;
   const scored: StrategyCase[] = [];
   for (const run of runs) {
-    const counts = countOutcomes(run.outcomes);
+    const counts = countOutcomes(run);
     scored.push({
       caseId: id,
       planId: run.plan.id,
@@ -59,15 +65,21 @@ export async function compareCase(id: string, task: CompareTask): Promise<readon
   return scored;
 }
 
-function countOutcomes(results: readonly SliceOutcomes[]): { refinedMasks: number; keptMasks: number } {
-  const counts = { refinedMasks: 0, keptMasks: 0 };
-  for (const { outcomes } of results) {
-    for (const { kind } of outcomes.values()) {
-      if (kind === "refined") counts.refinedMasks++;
-      else if (kind === "kept-initial") counts.keptMasks++;
-    }
-  }
-  return counts;
+type OutcomeCounts = Pick<
+  StrategyCase,
+  "refinedMasks" | "keptMasks" | "skippedMasks" | "absentMasks" | "acceptedMasks"
+>;
+
+function countOutcomes({ plan, outcomes: slices }: PlanRun): OutcomeCounts {
+  const outcomes = slices.flatMap((slice) => [...slice.outcomes.values()]);
+  const count = (isCounted: (outcome: SegmentOutcome) => boolean): number => outcomes.filter(isCounted).length;
+  return {
+    refinedMasks: count(({ kind }) => kind === "refined"),
+    keptMasks: count(({ kind }) => kind === "kept-initial"),
+    skippedMasks: count((outcome) => outcome.kind === "kept-initial" && outcome.reason === "no-prompt"),
+    absentMasks: count(({ kind }) => kind === "absent"),
+    acceptedMasks: plan.accept === undefined ? null : count((outcome) => outcome.kind !== "absent" && outcome.accepted),
+  };
 }
 
 /**
@@ -100,18 +112,30 @@ interface PictureTask {
   readonly run: PlanRun;
 }
 
-/** Image, reference, what the U-Net proposed, what the strategy made of it with its prompts. */
-async function drawPicture(picture: PictureTask, { dataset, out, signal }: CompareTask): Promise<string> {
+/**
+ * Image, reference, what was proposed, what the strategy made of it with its prompts; the reference lies over the last two
+ * as an outline, because two filled areas side by side do not show where they differ.
+ */
+async function drawPicture(picture: PictureTask, { dataset, out, signal, initial }: CompareTask): Promise<string> {
   const slice = picture.image.slices[picture.shown]!;
   const common = { image: slice, displayRange: displayRangeOf(picture.image, dataset.channelName) };
   const prompts = describeOutcomes(picture.run.outcomes[picture.shown]!, slice.geometry).flatMap((segment) =>
     segment.prompts.map((prompt) => ({ labelValue: segment.number, prompt })),
   );
   const panels: readonly PanelSource[] = [
-    common,
-    { ...common, labels: picture.reference },
-    { ...common, labels: exclusiveLabels(await toNativeGrid(picture.initial, slice, signal)) },
-    { ...common, labels: picture.run.labels[picture.shown], prompts },
+    { ...common, title: "image" },
+    { ...common, title: "reference", labels: picture.reference },
+    {
+      ...{ ...common, outlined: picture.reference },
+      title: `${initial === "reference" ? "simulated annotator" : "U-Net"} (dashed: reference)`,
+      labels: exclusiveLabels(await toNativeGrid(picture.initial, slice, signal)),
+    },
+    {
+      ...{ ...common, outlined: picture.reference },
+      title: `${picture.run.plan.id}${prompts.length > 0 ? " with prompts" : ""} (dashed: reference)`,
+      labels: picture.run.labels[picture.shown],
+      prompts,
+    },
   ];
   const name = `pictures/${picture.id}-${picture.run.plan.id}.png`;
   await writeOutput(join(out, name), await renderPanels(panels));

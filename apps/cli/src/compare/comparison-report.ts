@@ -1,10 +1,16 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { formatPoints, type Table, toCsv, toMarkdown } from "@samrefine/evaluation";
+import { formatPoints, MINIMUM_RANKED_MASKS, mean, type Table, toCsv, toMarkdown } from "@samrefine/evaluation";
 import type { BackendReport } from "@samrefine/inference/node";
 import type { CaseFailure } from "../cases/run-cases.ts";
 import { distanceUnit, explainFailures, failureList } from "../evaluation/evaluation-report.ts";
-import { formatDistance, formatNumber, formatPercent, formatPValue } from "../evaluation/format-summary.ts";
+import {
+  formatDistance,
+  formatNumber,
+  formatPercent,
+  formatPValue,
+  formatRanking,
+} from "../evaluation/format-summary.ts";
 import { classColor } from "../report/class-colors.ts";
 import { escapeHtml, type HtmlColumn, htmlPage, htmlTable } from "../report/html-page.ts";
 import type { StrategyCase } from "./compare-case.ts";
@@ -31,7 +37,10 @@ export interface ComparisonReport {
   readonly failures: readonly CaseFailure[];
 }
 
-/** The measured table as data: for the terminal, for Markdown and for model cards. `withClasses` adds a column per class. */
+/**
+ * The measured table as data: for the terminal, for Markdown and for model cards. `withClasses` adds a column per class.
+ * What a strategy is judged by comes first, where a narrow window shows it.
+ */
 export function comparisonTable({ strategies, cases, ...report }: ComparisonReport, withClasses: boolean): Table {
   const unit = distanceUnit(cases.flatMap(({ scores }) => scores));
   const count = new Set(cases.map(({ caseId }) => caseId)).size;
@@ -41,30 +50,32 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
     columns: [
       { header: "strategy" },
       { header: "Dice %" },
-      ...classNames.map((name) => ({ header: `${name}, Dice %` })),
+      { header: `Δ Dice to ${strategies[0]?.plan.id ?? "first"}` },
+      { header: "p (Bonferroni)" },
+      { header: "s per case" },
+      { header: "better / equal / worse" },
+      { header: "SAM used" },
+      { header: "accepted %" },
       { header: `HD95 ${unit}` },
       { header: `ASSD ${unit}` },
-      { header: `Δ Dice to ${strategies[0]?.plan.id ?? "first"}` },
-      { header: "better / equal / worse" },
-      { header: "p (Bonferroni)" },
-      { header: "SAM used" },
-      { header: "s per case" },
+      ...classNames.map((name) => ({ header: `${name}, Dice %` })),
     ],
     rows: strategies.map((strategy) => [
       strategy.plan.id,
       formatPercent(strategy.overall.metrics.dice),
-      ...classNames.map((_, index) => formatPercent(strategy.classes[index]?.metrics.dice)),
-      formatDistance(strategy.overall.metrics.hd95),
-      formatDistance(strategy.overall.metrics.assd),
       describeDifference(strategy),
       strategy.difference === undefined
         ? "–"
-        : `${strategy.difference.better} / ${strategy.difference.equal} / ${strategy.difference.worse}`,
+        : `${formatPValue(strategy.difference.test.pValue)} (${formatPValue(strategy.difference.adjustedPValue)})`,
+      strategy.secondsPerCase.mean.toFixed(2),
       strategy.difference === undefined
         ? "–"
-        : `${formatPValue(strategy.difference.test.pValue)} (${formatPValue(strategy.difference.adjustedPValue)})`,
-      `${(100 * strategy.acceptedFraction).toFixed(0)} %`,
-      strategy.secondsPerCase.mean.toFixed(2),
+        : `${strategy.difference.better} / ${strategy.difference.equal} / ${strategy.difference.worse}`,
+      `${(100 * strategy.samUsedFraction).toFixed(0)} %`,
+      formatNumber(strategy.acceptedFraction === null ? null : 100 * strategy.acceptedFraction, 0),
+      formatDistance(strategy.overall.metrics.hd95),
+      formatDistance(strategy.overall.metrics.assd),
+      ...classNames.map((_, index) => formatPercent(strategy.classes[index]?.metrics.dice)),
     ]),
     notes: [
       "Mean over cases of the mean over classes; 95 % bootstrap interval over cases in brackets.",
@@ -73,7 +84,7 @@ export function comparisonTable({ strategies, cases, ...report }: ComparisonRepo
         ? ["Prompts were made of the reference itself (simulated annotator): upper bounds, not results."]
         : []),
       ...(report.slicesEvery > 1 ? [`One of ${report.slicesEvery} slices was looked at; Dice is over those.`] : []),
-      `SAM used: masks that SAM's answer replaced. s per case: ${report.backend.description}.`,
+      `SAM used: masks that SAM's answer replaced. Accepted: masks that the plan's rule lets teach; – where it has none. s per case: ${report.backend.description}.`,
       "Research use only.",
     ],
   };
@@ -88,14 +99,23 @@ export function comparisonCsv({ cases }: ComparisonReport): string {
   return toCsv({
     title: "comparison",
     columns: [
-      ...["case", "strategy", "class", "status", "dice", "iou", "hd95", "assd", "surface_dice", "distance_unit"],
+      ...["case", "strategy", "class", "status", "dice", "iou", "hd95", "assd", "surface_dice"],
+      ...["relative_volume_error", "distance_unit"],
       ...["reference_voxels", "prediction_voxels", "case_seconds", "case_refined_masks", "case_kept_masks"],
+      ...["case_skipped_masks", "case_absent_masks", "case_accepted_masks", "case_mean_estimated_dice"],
     ].map((header) => ({ header })),
     rows: cases.flatMap((entry) =>
       entry.scores.map(({ label, metrics }) => [
         ...[entry.caseId, entry.planId, label, metrics.status, metrics.dice, metrics.iou, metrics.hd95, metrics.assd],
-        ...[metrics.surfaceDice, metrics.distanceUnit, metrics.referenceVoxels, metrics.predictionVoxels],
-        ...[entry.seconds, entry.refinedMasks, entry.keptMasks],
+        ...[
+          metrics.surfaceDice,
+          metrics.relativeVolumeError,
+          metrics.distanceUnit,
+          metrics.referenceVoxels,
+          metrics.predictionVoxels,
+        ],
+        ...[entry.seconds, entry.refinedMasks, entry.keptMasks, entry.skippedMasks, entry.absentMasks],
+        ...[entry.acceptedMasks, mean(entry.estimates.map(({ estimated }) => estimated))],
       ]),
     ),
     notes: [],
@@ -130,10 +150,10 @@ ${htmlTable(
 <h2>By class</h2>
 ${classTable(strategies, distanceUnit(report.cases.flatMap(({ scores }) => scores)))}
 <h2>Estimated against true quality</h2>
-<p>Every mask (class on a slice) with the Dice that the strategy estimated without a reference, against its true Dice. Spearman: 1 = orders perfectly. AUC: how well a low estimate finds the worst quarter of the masks, 0.5 = chance.</p>
+<p>Every mask (class on a slice) with the Dice that the strategy estimated without a reference, against its true Dice. Spearman: 1 = orders perfectly. AUC: how well a low estimate finds the worst quarter of the masks, 0.5 = chance. Fewer than ${MINIMUM_RANKED_MASKS} masks cannot tell.</p>
 ${reliabilityTables(strategies)}
 <h2>Pictures</h2>
-<p>In reading order: image, reference, what the U-Net proposed, result of the strategy with SAM's prompts (dashed: box; green: foreground point; red: background point). Best, median and worst case by change of Dice against ${escapeHtml(strategies[0]!.plan.id)}. All cases are in the folder <code>pictures</code> beside this page.</p>
+<p>In reading order: image, reference, what the U-Net proposed, result of the strategy. Filled colour: the mask of the panel. Dashed white outline, over the last two: the reference; colour outside it is marked too much (false positive), no colour inside it is missed (false negative). SAM's prompts, in the last panel: dashed box in the colour of the class, green dot for foreground, red dot for background. Best, median and worst case by change of Dice against ${escapeHtml(strategies[0]!.plan.id)}. All cases are in the folder <code>pictures</code> beside this page.</p>
 <p>${report.labels.map(({ name, value }) => `<span class="key" style="background:rgb(${classColor(value).join(",")})"></span>${escapeHtml(name)}`).join("")}</p>
 ${pictures.join("\n")}`,
   );
@@ -185,14 +205,18 @@ function reliabilityTables(strategies: readonly StrategySummary[]): string {
     [
       { title: "strategy" },
       { title: "estimate" },
-      ...["masks", "Spearman", "AUC worst quarter", "mean abs. error"].map((title) => ({ title, isNumber: true })),
+      ...["masks", "mean estimated", "Spearman", "AUC worst quarter", "mean abs. error"].map((title) => ({
+        title,
+        isNumber: true,
+      })),
     ],
     strategies.map(({ plan, quality }) => [
       plan.id,
       plan.quality ?? "soft-dice",
       String(quality.masks),
-      formatNumber(quality.spearman, 2),
-      formatNumber(quality.areaUnderCurveWorstQuarter, 2),
+      formatNumber(quality.meanEstimated, 3),
+      formatRanking(quality.spearman, quality.masks),
+      formatRanking(quality.areaUnderCurveWorstQuarter, quality.masks),
       formatNumber(quality.meanAbsoluteError, 3),
     ]),
   );

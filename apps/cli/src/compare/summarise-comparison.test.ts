@@ -18,9 +18,16 @@ test("every mask lies in one bin, and no bin is empty", () => {
   );
 });
 
+const masks = Array.from({ length: 10 }, (_, n) => ({ estimated: (n + 1) / 10, actual: (n + 1) / 10 }));
+
 test("a perfect estimate ranks perfectly and has no error; a reversed one finds nothing", () => {
-  const pairs = [0.2, 0.5, 0.7, 0.9].map((value) => ({ estimated: value, actual: value }));
-  expect(measureReliability(pairs)).toMatchObject({ spearman: 1, areaUnderCurveWorstQuarter: 1, meanAbsoluteError: 0 });
-  const reversed = pairs.map(({ actual }) => ({ estimated: 1 - actual, actual }));
+  expect(measureReliability(masks)).toMatchObject({ spearman: 1, areaUnderCurveWorstQuarter: 1, meanAbsoluteError: 0 });
+  const reversed = masks.map(({ actual }) => ({ estimated: 1.1 - actual, actual }));
   expect(measureReliability(reversed)).toMatchObject({ spearman: -1, areaUnderCurveWorstQuarter: 0 });
+});
+
+test("fewer than ten masks rank nothing, but have their mean and error", () => {
+  const few = measureReliability(masks.slice(0, 9));
+  expect(few).toMatchObject({ masks: 9, spearman: null, areaUnderCurveWorstQuarter: null, meanAbsoluteError: 0 });
+  expect(few.meanEstimated).toBeCloseTo(0.5, 12);
 });

@@ -4,6 +4,8 @@ import {
   type CaseScore,
   caseValues,
   compareWithBaseline,
+  MINIMUM_RANKED_MASKS,
+  mean,
   type PairedComparison,
   quantile,
   spearman,
@@ -14,12 +16,13 @@ import type { QualityPair, StrategyCase } from "./compare-case.ts";
 /** How far the estimated Dice of single masks can be trusted. */
 export interface QualityReliability {
   readonly masks: number;
-  /** Rank correlation of estimated and true Dice; null when it does not exist. */
+  /** Rank correlation of estimated and true Dice; null when it does not exist, or for fewer than 10 masks. */
   readonly spearman: number | null;
-  /** How well a low estimate points to the masks in the worst quarter by true Dice; 0.5 = not at all. */
+  /** How well a low estimate points to the masks in the worst quarter by true Dice; 0.5 = not at all. Null as above. */
   readonly areaUnderCurveWorstQuarter: number | null;
   /** Mean absolute difference of estimated and true Dice. */
   readonly meanAbsoluteError: number | null;
+  readonly meanEstimated: number | null;
   readonly bins: readonly ReliabilityBin[];
 }
 
@@ -40,8 +43,17 @@ export interface StrategySummary {
   /** Dice against the first strategy; undefined for the first itself. */
   readonly difference: PairedComparison | undefined;
   readonly differencePerClass: readonly PairedComparison[];
+  /** Masks over all cases, counted as in {@link StrategyCase}. */
+  readonly masks: {
+    readonly refined: number;
+    readonly kept: number;
+    readonly skipped: number;
+    readonly absent: number;
+  };
   /** Share of the proposed masks that SAM's answer replaced; 0 without SAM. */
-  readonly acceptedFraction: number;
+  readonly samUsedFraction: number;
+  /** Share of the masks that the plan's rule accepts; null where the plan has no rule, or there is no mask. */
+  readonly acceptedFraction: number | null;
   readonly secondsPerCase: { readonly mean: number; readonly median: number };
   readonly quality: QualityReliability;
   /** Case ids with the largest, the median and the smallest gain (of the first strategy: Dice). */
@@ -69,8 +81,10 @@ export function summariseComparison(
   const perClass = labels.map((label) => compareWithBaseline(baseline, candidates, "dice", { seed, label }));
   return methods.map((method, index): StrategySummary => {
     const classes = summariseScores(method.scores, seed);
-    const refined = method.cases.reduce((sum, { refinedMasks }) => sum + refinedMasks, 0);
-    const kept = method.cases.reduce((sum, { keptMasks }) => sum + keptMasks, 0);
+    const total = (countOf: (entry: StrategyCase) => number): number =>
+      method.cases.reduce((sum, entry) => sum + countOf(entry), 0);
+    const [refined, kept] = [total((entry) => entry.refinedMasks), total((entry) => entry.keptMasks)];
+    const isJudged = method.plan.accept !== undefined && refined + kept > 0;
     const seconds = method.cases.map((entry) => entry.seconds);
     return {
       plan: method.plan,
@@ -78,7 +92,13 @@ export function summariseComparison(
       overall: classes.at(-1)!,
       difference: index === 0 ? undefined : overall[index - 1],
       differencePerClass: index === 0 ? [] : perClass.map((comparisons) => comparisons[index - 1]!),
-      acceptedFraction: refined + kept === 0 ? 0 : refined / (refined + kept),
+      masks: {
+        ...{ refined, kept },
+        skipped: total((entry) => entry.skippedMasks),
+        absent: total((entry) => entry.absentMasks),
+      },
+      samUsedFraction: refined + kept === 0 ? 0 : refined / (refined + kept),
+      acceptedFraction: isJudged ? total((entry) => entry.acceptedMasks ?? 0) / (refined + kept) : null,
       secondsPerCase: {
         mean: seconds.reduce((sum, value) => sum + value, 0) / Math.max(1, seconds.length),
         median: quantile(seconds, 0.5) ?? 0,
@@ -93,6 +113,7 @@ export function summariseComparison(
 export function measureReliability(pairs: readonly QualityPair[]): QualityReliability {
   const estimated = pairs.map((pair) => pair.estimated);
   const actual = pairs.map((pair) => pair.actual);
+  const isEnough = pairs.length >= MINIMUM_RANKED_MASKS;
   const quarter = quantile(actual, 0.25);
   const bins = Array.from({ length: 10 }, (_, bin): ReliabilityBin => {
     const inside = pairs.filter((pair) => Math.min(9, Math.floor(pair.estimated * 10)) === bin);
@@ -109,15 +130,16 @@ export function measureReliability(pairs: readonly QualityPair[]): QualityReliab
   const errors = pairs.map((pair) => Math.abs(pair.estimated - pair.actual));
   return {
     masks: pairs.length,
-    spearman: spearman(estimated, actual),
+    spearman: isEnough ? spearman(estimated, actual) : null,
     areaUnderCurveWorstQuarter:
-      quarter === null
+      quarter === null || !isEnough
         ? null
         : areaUnderCurve(
             estimated.map((value) => -value),
             actual.map((value) => value <= quarter),
           ),
-    meanAbsoluteError: errors.length === 0 ? null : errors.reduce((a, b) => a + b, 0) / errors.length,
+    meanAbsoluteError: mean(errors),
+    meanEstimated: mean(estimated),
     bins,
   };
 }

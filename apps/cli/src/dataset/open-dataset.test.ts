@@ -120,7 +120,10 @@ describe("bad data sets are named", () => {
   });
 
   test("a given split that is not there", async () => {
-    expect((await failure(openDataset(root, { split: join(root, "none.json") }))).message).toMatch(/none\.json/);
+    await expect(openDataset(root, { split: join(root, "none.json") })).rejects.toMatchObject({
+      code: "configuration",
+      message: expect.stringContaining("none.json"),
+    });
   });
 
   test("missing image, missing label, unknown case", async () => {

@@ -11,6 +11,7 @@ import {
   flipVoxels,
   type Image2D,
   type PixelArray,
+  RefineError,
   type SplitName,
   type VolumeGeometry,
 } from "@samrefine/core";
@@ -49,7 +50,8 @@ export interface OpenDatasetOptions {
 /**
  * Opens an nnU-Net v2 raw data set: dataset.json, `imagesTr|Ts/<case>_0000.<ext>`, `labelsTr|Ts/<case>.<ext>`, split.json.
  * Only names are read here; pixels are read case by case.
- * @throws RefineError `dataset` for an invalid description or split, or a split that names unknown cases.
+ * @throws RefineError `configuration` when dataset.json or the split cannot be read, `dataset` for an invalid description or
+ * split, or a split that names unknown cases.
  */
 export async function openDataset(directory: string, options: OpenDatasetOptions = {}): Promise<OpenedDataset> {
   const root = resolve(directory);
@@ -255,7 +257,7 @@ async function readJson(path: string): Promise<unknown> {
   try {
     text = await readFile(path, "utf8");
   } catch (cause) {
-    throw datasetError(`${path} cannot be read.`, {
+    throw new RefineError("configuration", `${path} cannot be read: ${reasonOf(cause)}`, {
       hint: "Give the folder of an nnU-Net v2 raw data set (with dataset.json, imagesTr, labelsTr).",
       cause,
     });

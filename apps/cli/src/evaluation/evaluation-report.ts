@@ -4,10 +4,10 @@ import { escapeHtml, type HtmlColumn, htmlPage, htmlTable } from "../report/html
 import { formatTable } from "../terminal/table.ts";
 import { formatDistance, formatNumber, formatPercent } from "./format-summary.ts";
 
-/** Dice, IoU, HD95 and ASSD of one class, or of all classes together. */
+/** Dice, IoU, HD95, ASSD and relative volume error of one class, or of all classes together. */
 export interface ClassSummary {
   readonly label: string;
-  readonly metrics: Readonly<Record<"dice" | "iou" | "hd95" | "assd", CohortSummary>>;
+  readonly metrics: Readonly<Record<"dice" | "iou" | "hd95" | "assd" | "relativeVolumeError", CohortSummary>>;
 }
 
 export interface EvaluationReport {
@@ -23,9 +23,13 @@ export interface EvaluationReport {
 export function summariseScores(scores: readonly CaseScore[], seed: number): readonly ClassSummary[] {
   const of = (metric: MetricName): readonly CohortSummary[] => summariseCohort(scores, metric, { seed });
   const [dice, iou, hd95, assd] = [of("dice"), of("iou"), of("hd95"), of("assd")];
+  const relativeVolumeError = of("relativeVolumeError");
   return dice.map((summary, index) => ({
     label: summary.label,
-    metrics: { dice: summary, iou: iou[index]!, hd95: hd95[index]!, assd: assd[index]! },
+    metrics: {
+      ...{ dice: summary, iou: iou[index]!, hd95: hd95[index]!, assd: assd[index]! },
+      relativeVolumeError: relativeVolumeError[index]!,
+    },
   }));
 }
 

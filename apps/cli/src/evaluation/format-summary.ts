@@ -1,4 +1,4 @@
-import type { CohortSummary } from "@samrefine/evaluation";
+import { type CohortSummary, MINIMUM_RANKED_MASKS } from "@samrefine/evaluation";
 
 /** "89.3 (87.1–91.0)" in per cent, with the interval where there is one; "–" when there is no value. */
 export function formatPercent(summary: Pick<CohortSummary, "mean" | "interval"> | undefined): string {
@@ -21,6 +21,11 @@ function formatMean(
 
 export function formatNumber(value: number | null | undefined, digits: number): string {
   return value === null || value === undefined ? "–" : value.toFixed(digits);
+}
+
+/** A coefficient of how an estimate orders masks, or that there are too few of them to say. */
+export function formatRanking(value: number | null, masks: number): string {
+  return masks < MINIMUM_RANKED_MASKS ? `too few masks (${masks})` : formatNumber(value, 2);
 }
 
 /** "0.031", "< 0.001". */

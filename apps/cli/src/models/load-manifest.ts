@@ -11,16 +11,26 @@ import { reasonOf } from "../dataset/dataset-error.ts";
 
 /**
  * Reads and checks a manifest file.
- * @throws RefineError `model-manifest`.
+ * @throws RefineError `model-manifest`, or `configuration` when there is no file to read.
  */
 export async function loadManifest(path: string): Promise<ModelManifest> {
   const file = resolve(path);
+  const hint = "Give the path of a manifest.json; `samrefine models list` shows those in models/.";
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (cause) {
+    throw new RefineError("configuration", `The model manifest ${file} cannot be read: ${reasonOf(cause)}`, {
+      hint,
+      cause,
+    });
+  }
   let value: unknown;
   try {
-    value = JSON.parse(await readFile(file, "utf8"));
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new RefineError("model-manifest", `The model manifest ${file} cannot be read: ${reasonOf(cause)}`, {
-      hint: "Give the path of a manifest.json; `samrefine models list` shows those in models/.",
+    throw new RefineError("model-manifest", `The model manifest ${file} is not JSON: ${reasonOf(cause)}`, {
+      hint,
       cause,
     });
   }

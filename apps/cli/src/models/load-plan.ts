@@ -39,9 +39,9 @@ export async function choosePlan(
   return manifest.plan ?? presetPlan("ours");
 }
 
-/** Which plan runs and, where a trial chose it, why. */
-export function explainPlan({ id, evidence }: RefinementPlan): string {
-  return evidence === undefined ? `Plan ${id}.` : `Plan ${id}. ${evidence.summary}`;
+/** Which plan runs and why: what the trial that chose it found, otherwise what one should know before choosing it. */
+export function explainPlan({ id, note, evidence }: RefinementPlan): string {
+  return `Plan ${id}. ${evidence?.summary ?? note}`.trimEnd();
 }
 
 /**

@@ -55,3 +55,20 @@ test("labels have a solid border and a translucent inside; prompts lie on top", 
   // Pixel (20, 10) has its centre at (20.5 / 40 * 80, 10.5 / 20 * 120).
   expect(prompted.at(41, 63)).toEqual([229, 57, 53]);
 });
+
+test("titles stand in a band above the panels, and the labels to compare with are outlined, not filled", async () => {
+  const outlined = new Uint8Array(800);
+  for (let y = 5; y < 15; y++) for (let x = 10; x < 30; x++) outlined[y * 40 + x] = 1;
+  const source = { image, displayRange, outlined };
+  const drawn = await pixels(
+    await renderPanels([{ ...source, title: "U-Net & more" }, source], { maximumHeight: 120 }),
+  );
+  expect(drawn.height).toBe(144);
+  expect(drawn.at(2, 2)).toEqual([32, 38, 46]);
+  expect(drawn.at(40, 24 + 60)).toEqual([127, 127, 127]);
+  const column = Array.from({ length: 60 }, (_, n) => drawn.at(20, 24 + 30 + n).reduce((a, b) => a + b));
+  expect(Math.max(...column)).toBeGreaterThan(450);
+  expect(Math.min(...column)).toBeLessThanOrEqual(3 * 127);
+  const row = Array.from({ length: 78 }, (_, x) => drawn.at(x, 12)[0]!);
+  expect(row.some((value) => value > 200)).toBe(true);
+});

@@ -6,7 +6,7 @@ export type ExitCode = 0 | 1 | 2;
 
 /**
  * Says on the terminal what went wrong and returns the exit code: 2 when the command line itself was wrong (bad option,
- * `configuration`, `invalid-plan`), 1 for every other failure. Commander has already printed its own messages.
+ * a path that is not there or another `configuration` error, `invalid-plan`), 1 for every other failure. Commander has already printed its own messages.
  */
 export function reportFailure(error: unknown, terminal: Terminal, signal: AbortSignal): ExitCode {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;

@@ -3,6 +3,8 @@ import { Presets, SingleBar } from "cli-progress";
 
 /** Where a command talks to its user: results on stdout, everything else on stderr. */
 export interface Terminal {
+  /** Characters per line of stdout; undefined when it is no terminal. */
+  readonly columns?: number | undefined;
   /** Result text, to stdout. */
   print(text: string): void;
   /** Warnings and remarks, to stderr. */
@@ -22,6 +24,9 @@ export function createTerminal(
   stderr: NodeJS.WriteStream = process.stderr,
 ): Terminal {
   return {
+    get columns() {
+      return stdout.isTTY ? stdout.columns : undefined;
+    },
     print: (text) => stdout.write(`${text}\n`),
     note: (text) => stderr.write(`${text}\n`),
     startProgress: () => (stderr.isTTY ? new BarDisplay(stderr) : new LineDisplay(stderr)),

@@ -12,10 +12,12 @@ export interface CommandRun {
 export async function runCommand(
   args: readonly string[],
   signal: AbortSignal = new AbortController().signal,
+  columns?: number,
 ): Promise<CommandRun> {
   const printed: string[] = [];
   const noted: string[] = [];
   const terminal: Terminal = {
+    columns,
     print: (text) => printed.push(text),
     note: (text) => noted.push(text),
     startProgress: () => ({ update: () => {}, stop: () => {} }),

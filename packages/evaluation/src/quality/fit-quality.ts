@@ -85,13 +85,16 @@ function solveSymmetric(matrix: readonly (readonly number[])[], right: readonly 
   return solution;
 }
 
+/** With fewer masks, chance alone orders them well or badly. */
+export const MINIMUM_RANKED_MASKS = 10;
+
 /** How well an estimate finds doubtful masks. */
 export interface QualityRanking {
   readonly method: QualityMethodId;
   readonly masks: number;
-  /** Rank correlation with the true Dice; null when it does not exist. */
+  /** Rank correlation with the true Dice; null when it does not exist, or for fewer than {@link MINIMUM_RANKED_MASKS}. */
   readonly spearman: number | null;
-  /** For the worst quarter by true Dice; 0.5 = chance. */
+  /** For the worst quarter by true Dice; 0.5 = chance. Null as above. */
   readonly areaUnderCurveWorstQuarter: number | null;
   readonly meanAbsoluteError: number;
 }
@@ -174,14 +177,15 @@ function rankingOf(
   estimates: readonly number[],
 ): QualityRanking {
   const actual = samples.map(({ dice }) => dice);
+  const isEnough = samples.length >= MINIMUM_RANKED_MASKS;
   const quarter = quantile(actual, 0.25);
   const errors = estimates.map((value, n) => Math.abs(value - actual[n]!));
   return {
     method,
     masks: samples.length,
-    spearman: spearman(estimates, actual),
+    spearman: isEnough ? spearman(estimates, actual) : null,
     areaUnderCurveWorstQuarter:
-      quarter === null
+      quarter === null || !isEnough
         ? null
         : areaUnderCurve(
             estimates.map((value) => -value),
