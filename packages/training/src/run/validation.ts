@@ -9,6 +9,7 @@ import {
 } from "@samrefine/core";
 import type { RawSession } from "@samrefine/inference";
 import { caseIntensities } from "../data/prepared-case.ts";
+import { type Activation, labelPlanes } from "../loss/activation.ts";
 import { EXPORTED_INPUT, EXPORTED_OUTPUT } from "../network/export-model.ts";
 
 export interface ValidationCase {
@@ -21,6 +22,7 @@ export interface ValidationOptions {
   readonly channels: number;
   readonly intensity: IntensityPolicy;
   readonly labelCount: number;
+  readonly activation: Activation;
   readonly ignoreLabel: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,7 +41,8 @@ export interface ValidationResult {
   readonly mean: number;
 }
 
-/** The exported model on whole cases, measured at the cases' own resolution: Dice over all slices of a case, probability > 0.5. */
+/** The exported model on whole cases, measured at the cases' own resolution: Dice over all slices of a case, probability > 0.5 or the
+ * most probable class, on probabilities resized to it as predict does. */
 export async function validate(
   session: RawSession,
   cases: readonly ValidationCase[],
@@ -56,13 +59,12 @@ export async function validate(
 async function caseDice(
   session: RawSession,
   { image, labels }: ValidationCase,
-  { grid, channels, intensity, labelCount, ignoreLabel, signal }: ValidationOptions,
+  { grid, channels, intensity, labelCount, activation, ignoreLabel, signal }: ValidationOptions,
 ): Promise<CaseDice> {
   const intensities = caseIntensities(image, intensity);
   const overlap = new Array<number>(labelCount).fill(0);
   const predicted = new Array<number>(labelCount).fill(0);
   const reference = new Array<number>(labelCount).fill(0);
-  const plane = grid.rows * grid.columns;
   for (const [k, slice] of image.slices.entries()) {
     signal?.throwIfAborted();
     const stacked = neighbouringSlices(image.slices, k, channels);
@@ -70,12 +72,14 @@ async function caseDice(
     const output = await session.run({ [EXPORTED_INPUT]: { data, dims: [1, channels, grid.rows, grid.columns] } });
     const logits = output[EXPORTED_OUTPUT]!.data;
     const truth = labels.slices[k]!;
-    for (let label = 0; label < labelCount; label++) {
-      const probability = logits.subarray(label * plane, (label + 1) * plane).map((z) => 1 / (1 + Math.exp(-z)));
-      const native = resizeBilinear(probability, grid, slice.geometry);
+    const probabilities = labelPlanes(logits, labelCount, activation).map(({ probability }) =>
+      resizeBilinear(probability, grid, slice.geometry),
+    );
+    const threshold = activation === "softmax" ? largestOf(probabilities) : undefined;
+    for (const [label, native] of probabilities.entries()) {
       for (let pixel = 0; pixel < truth.length; pixel++) {
         if (truth[pixel] === ignoreLabel) continue;
-        const isPredicted = native[pixel]! > 0.5;
+        const isPredicted = threshold ? native[pixel]! >= threshold[pixel]! : native[pixel]! > 0.5;
         const isTrue = truth[pixel] === label + 1;
         if (isPredicted) predicted[label]!++;
         if (isTrue) reference[label]!++;
@@ -87,6 +91,18 @@ async function caseDice(
     id: image.id,
     dice: reference.map((count, label) => (count === 0 ? null : (2 * overlap[label]!) / (count + predicted[label]!))),
   };
+}
+
+/** What the most probable class has at each pixel; the background has what is left to 1. */
+function largestOf(probabilities: readonly Float32Array[]): Float32Array {
+  const background = probabilities.reduce(
+    (left, values) => left.map((rest, pixel) => rest - values[pixel]!),
+    new Float32Array(probabilities[0]!.length).fill(1),
+  );
+  return probabilities.reduce(
+    (most, values) => most.map((value, pixel) => Math.max(value, values[pixel]!)),
+    background,
+  );
 }
 
 function meanOf(values: readonly (number | null)[]): number | null {
