@@ -84,6 +84,23 @@ test("recipes compares the arms, and does not run again what is done", async () 
   expect(other.noted).toMatch(/made with other options/);
 }, 60_000);
 
+test("train takes burden as a recipe, whose last training is the run", async () => {
+  const out = join(folder, "train-burden");
+  const command = ["train", ...words, "--recipe", "burden", "--preset", "msd-points-1", "--steps", "4", "--out", out];
+  const { exitCode, noted } = await runCommand(command);
+  expect(noted).toBe("");
+  expect(exitCode).toBe(0);
+  const manifest = JSON.parse(await readFile(join(out, "manifest.json"), "utf8"));
+  expect(manifest).toMatchObject({ id: "train-burden", trainedOn: ["disk2", "disk3"] });
+  expect(await readdir(join(out, "pseudo-labels"))).toContain("disk2.png");
+  const initial = JSON.parse(await readFile(join(out, "initial", "metrics.json"), "utf8"));
+  expect(initial.configuration.recipe).toBe("supervised");
+  // Resumed when it is done, it makes no label anew.
+  const { mtimeMs } = await stat(join(out, "pseudo-labels", "disk2.png"));
+  expect((await runCommand([...command, "--resume"])).exitCode).toBe(0);
+  expect((await stat(join(out, "pseudo-labels", "disk2.png"))).mtimeMs).toBe(mtimeMs);
+}, 60_000);
+
 test("samatch trains with the given SAM and plan", async () => {
   const out = join(folder, "samatch");
   const { exitCode } = await runCommand([

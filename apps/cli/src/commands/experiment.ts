@@ -16,6 +16,7 @@ export interface BurdenOptions extends TrainingChoices, SamOptions {
   readonly cases: CaseSelection;
   readonly out: string;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
 }
 
 /** Lists with one entry per data set, or one entry for all of them. */
@@ -44,7 +45,8 @@ export function registerExperiment(program: Command, context: CommandContext): v
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
     .addOption(casesOption("val"))
     .requiredOption("--out <folder>", "where the three runs, the pseudo labels, burden.json and burden.md go")
-    .option("--resume", "go on with the trainings from their checkpoints");
+    .option("--resume", "go on with the trainings from their checkpoints")
+    .option("--overwrite", "replace the runs that are in the folder");
   addTrainingOptions(burden);
   addCommonOptions(burden).action(async (options: BurdenOptions) => {
     const { runBurden } = await import("../experiment/burden.ts");
