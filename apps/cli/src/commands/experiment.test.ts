@@ -101,6 +101,40 @@ test("train takes burden as a recipe, whose last training is the run", async () 
   expect((await stat(join(out, "pseudo-labels", "disk2.png"))).mtimeMs).toBe(mtimeMs);
 }, 60_000);
 
+test("msd trains on SAM's labels of the labelled cases and on their reference, and compares", async () => {
+  const out = join(folder, "msd");
+  const { exitCode, noted, printed } = await runCommand(["experiment", "msd", ...words, "--steps", "30", "--out", out]);
+  expect(noted).toBe("");
+  expect(exitCode).toBe(0);
+  const report = JSON.parse(await readFile(join(out, "msd.json"), "utf8"));
+  expect(report).toMatchObject({ plan: "msd-box", prompts: "simulated from the reference" });
+  expect(report.arms).toMatchObject([
+    { name: "reference labels", trainingCases: 1, steps: 30 },
+    { name: "SAM's labels", trainingCases: 1, steps: 30 },
+  ]);
+  expect(report.labels[0].metrics.dice.mean).toBeGreaterThan(0.8);
+  // Only the training case was prompted, none that is measured.
+  expect(await readdir(join(out, "sam-labels"))).toEqual(["disk1.png"]);
+  expect(printed).toContain("against on the reference");
+}, 60_000);
+
+test.each([
+  ["semisam", ["supervised", "mean-teacher", "semisam"]],
+  ["samatch", ["supervised", "fixmatch", "samatch"]],
+])(
+  "%s puts its host and the labels alone beside it",
+  async (name, arms) => {
+    const out = join(folder, `experiment-${name}`);
+    const { exitCode } = await runCommand([
+      ...["experiment", name, ...words, "--steps", "2", "--unlabeled", "1", "--unlabeled-batch", "1", "--out", out],
+    ]);
+    expect(exitCode).toBe(0);
+    const report = JSON.parse(await readFile(join(out, "recipes.json"), "utf8"));
+    expect(report.studies[0].arms.map((arm: { name: string }) => arm.name)).toEqual(arms);
+  },
+  60_000,
+);
+
 test("samatch trains with the given SAM and plan", async () => {
   const out = join(folder, "samatch");
   const { exitCode } = await runCommand([
@@ -116,6 +150,8 @@ test.each([
   [["experiment", "burden", "--preset", "ours", "--plan", "plan.json"], /not both/],
   [["train", "--preset", "ours"], /does not ask SAM/],
   [["experiment", "burden", "--cases", "test"], /no "test" case/],
+  [["experiment", "recipes", "--profile", "paper"], /must not/],
+  [["experiment", "msd", "--preset", "magic"], /magic/],
   [["experiment", "recipes", "--recipes", "magic"], /no arm "magic"/],
   [["experiment", "recipes", "--unlabeled", "1", "--unlabeled", "2"], /given 2 times for 1 data sets/],
 ])("refuses %j", async (given, reason) => {

@@ -21,6 +21,8 @@ import { configureTraining, type TrainingChoices } from "./training-options.ts";
 export interface TrainOptions extends TrainingChoices, SamOptions {
   readonly recipe: string;
   readonly pseudoLabels?: string;
+  /** Whose label maps these are; default the unlabelled cases'. */
+  readonly pseudoLabeled?: "labeled" | "unlabeled";
   readonly keepLabeled?: boolean;
   readonly caseWeights?: string;
   readonly preset?: string;
@@ -148,7 +150,7 @@ async function askedPlan({ preset, plan }: TrainOptions): Promise<RefinementPlan
 
 /** What `--pseudo-labels` changes: which cases are trained on, where their labels come from and what they weigh. */
 async function selectPseudoLabels(
-  { recipe, pseudoLabels, keepLabeled = false, caseWeights, labeled }: TrainOptions,
+  { recipe, pseudoLabels, pseudoLabeled = "unlabeled", keepLabeled = false, caseWeights, labeled }: TrainOptions,
   dataset: OpenedDataset,
   firstLabeledCases: typeof import("@samrefine/training").firstLabeledCases,
 ): Promise<Pick<TrainingOptions, "trainingCaseIds" | "readTrainingLabels" | "caseWeights">> {
@@ -159,11 +161,15 @@ async function selectPseudoLabels(
   }
   if (pseudoLabels === undefined) return {};
   const files = new Set(await readdir(pseudoLabels).catch(() => []));
-  const pseudo = dataset.caseIds("unlabeled").filter((id) => files.has(`${id}${dataset.fileEnding}`));
+  const pseudo = dataset.caseIds(pseudoLabeled).filter((id) => files.has(`${id}${dataset.fileEnding}`));
   if (pseudo.length === 0) {
-    throw new RefineError("dataset", `${pseudoLabels} holds no label map of an unlabelled case of ${dataset.name}.`, {
-      hint: `Files are named <case>${dataset.fileEnding}.`,
-    });
+    throw new RefineError(
+      "dataset",
+      `${pseudoLabels} holds no label map of ${pseudoLabeled === "labeled" ? "a labelled" : "an unlabelled"} case of ${dataset.name}.`,
+      {
+        hint: `Files are named <case>${dataset.fileEnding}.`,
+      },
+    );
   }
   const own = new Set(keepLabeled ? firstLabeledCases(dataset, labeled ?? null) : []);
   return {
