@@ -92,6 +92,22 @@ describe("every recipe as published, but small, ends and exports", () => {
   });
 });
 
+test.each(["bce-dice", "ce-dice"] as const)("entropy is a term of the loss where it is weighed, %s", async (kind) => {
+  const weighed = async (entropyWeight: number) => {
+    const entropies: (number | undefined)[] = [];
+    const consistency = { ...tiny.consistency, entropyWeight };
+    const loss = { ...tiny.loss, kind };
+    const configuration = { ...tiny, recipe: "mean-teacher", steps: 15, consistency, loss };
+    await train({ ...options(), configuration, onStep: ({ terms }) => entropies.push(terms.entropy) });
+    return entropies;
+  };
+  const [without, little, much] = [await weighed(0), await weighed(1e-6), await weighed(1)];
+  expect(new Set(without)).toEqual(new Set([undefined]));
+  // The same first prediction; its minimisation makes later ones more decided.
+  expect(much[0]).toBeCloseTo(little[0]!, 6);
+  expect(much.at(-1)).toBeLessThan(little.at(-1)!);
+});
+
 test("case weights decide what is learnt: of two contradicting label sets the heavier wins", async () => {
   const dataset = diskDataset({ labeled: 4 });
   const inverted = new Set(["labeled2", "labeled3"]);

@@ -12,7 +12,7 @@ import { segmentationLoss } from "./segmentation-loss.ts";
 import { semiSupervised } from "./semi-supervised.ts";
 
 /** The weight is constant, and without a teacher there are no passes of it. */
-const NO_TEACHER = { weight: 1, confidence: 0.95, teacherPasses: 1, noise: 0, start: 0 };
+const NO_TEACHER = { weight: 1, confidence: 0.95, teacherPasses: 1, noise: 0, entropyWeight: 0, start: 0 };
 /** Share of the feature channels that the perturbed view loses. */
 const FEATURE_DROPOUT = 0.5;
 

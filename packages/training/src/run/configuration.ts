@@ -112,6 +112,8 @@ export const configurationSchema = v.strictObject({
     teacherPasses: positiveInteger,
     /** Deviation of the noise on the teacher's input, cut at twice this. */
     noise: nonNegative,
+    /** Weight of the entropy of the prediction for unlabelled images, constant over the run (methods.md 5.2: 0.9). */
+    entropyWeight: v.optional(nonNegative, 0),
     /** Grey values of strong views: our own stronger set, or the published color jitter. */
     strongView: v.optional(v.picklist(["varied", "color-jitter"]), "varied"),
   }),
@@ -166,7 +168,15 @@ export const defaultConfiguration: TrainingConfiguration = {
   network: { kind: "scb-unet", width: 16, levels: 5 },
   intensity: { kind: "percentiles", lower: 1, upper: 99, scope: "volume" },
   loss: { kind: "bce-dice", positiveWeight: "none", positiveWeightLimit: 400 },
-  consistency: { weight: 0.1, start: 0, confidence: 0.95, teacherPasses: 8, noise: 0.1, strongView: "varied" },
+  consistency: {
+    weight: 0.1,
+    start: 0,
+    confidence: 0.95,
+    teacherPasses: 8,
+    noise: 0.1,
+    entropyWeight: 0,
+    strongView: "varied",
+  },
   optimiser: { kind: "adamw", weightDecay: 0 },
   learningRate: 1e-3,
   schedule: { kind: "cosine", floor: 0.01 },
