@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isRefineError } from "@samrefine/core";
 import { parseManifest } from "@samrefine/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeOutput } from "../command-context.ts";
 import { createProgram } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { writeSquares } from "../testing/squares.ts";
