@@ -41,8 +41,10 @@ export interface ValidationResult {
   readonly mean: number;
 }
 
-/** The exported model on whole cases, measured at the cases' own resolution: Dice over all slices of a case, probability > 0.5 or the
- * most probable class, on probabilities resized to it as predict does. */
+/**
+ * The exported model on whole cases, measured at the cases' own resolution: Dice over all slices of a case, where a label's
+ * probability exceeds 0.5, also with a softmax, as predict takes it.
+ */
 export async function validate(
   session: RawSession,
   cases: readonly ValidationCase[],
@@ -75,11 +77,10 @@ async function caseDice(
     const probabilities = labelPlanes(logits, labelCount, activation).map(({ probability }) =>
       resizeBilinear(probability, grid, slice.geometry),
     );
-    const threshold = activation === "softmax" ? largestOf(probabilities) : undefined;
     for (const [label, native] of probabilities.entries()) {
       for (let pixel = 0; pixel < truth.length; pixel++) {
         if (truth[pixel] === ignoreLabel) continue;
-        const isPredicted = threshold ? native[pixel]! >= threshold[pixel]! : native[pixel]! > 0.5;
+        const isPredicted = native[pixel]! > 0.5;
         const isTrue = truth[pixel] === label + 1;
         if (isPredicted) predicted[label]!++;
         if (isTrue) reference[label]!++;
@@ -91,18 +92,6 @@ async function caseDice(
     id: image.id,
     dice: reference.map((count, label) => (count === 0 ? null : (2 * overlap[label]!) / (count + predicted[label]!))),
   };
-}
-
-/** What the most probable class has at each pixel; the background has what is left to 1. */
-function largestOf(probabilities: readonly Float32Array[]): Float32Array {
-  const background = probabilities.reduce(
-    (left, values) => left.map((rest, pixel) => rest - values[pixel]!),
-    new Float32Array(probabilities[0]!.length).fill(1),
-  );
-  return probabilities.reduce(
-    (most, values) => most.map((value, pixel) => Math.max(value, values[pixel]!)),
-    background,
-  );
 }
 
 function meanOf(values: readonly (number | null)[]): number | null {
