@@ -36,6 +36,7 @@ IMAGES = (2, 3, 8, 6)
 TARGET = binary(101, IMAGES)
 WEIGHTS = binary(102, (2, 1, 8, 6))
 POSITIVE = torch.tensor([1.0, 7.0, 20.0]).double().reshape(1, 3, 1, 1)
+CHOICE = F.one_hot(draw(103, IMAGES).argmax(1), 3).permute(0, 3, 1, 2).double()
 CLASSES = torch.softmax(draw(103, IMAGES), 1).float().double()
 
 
@@ -54,6 +55,21 @@ def dice(p, squared, axes, smooth=1.0):
 def cross_entropy(z, weights):
     loss = -(CLASSES * torch.log_softmax(z, 1)).sum(1, keepdim=True)
     return (loss * weights).sum() / (weights.sum() + 1e-8)
+
+
+def ce_dice(z, target, weights=None):
+    """Half of (cross-entropy + soft Dice over all channels and the batch, squared sums below)."""
+    m = torch.ones_like(z[:, :1]) if weights is None else weights
+    ce = -(target * torch.log_softmax(z, 1)).sum(1, keepdim=True)
+    p, axes = torch.softmax(z, 1), (0, 2, 3)
+    overlap, mass = (p * target * m).sum(axes), (p * p * m).sum(axes) + (target * target * m).sum(axes)
+    ratio = (2 * overlap + 1e-5) / (mass + 1e-5)
+    return 0.5 * ((ce * m).sum() / (m.sum() + 1e-8) + 1 - ratio.mean())
+
+
+def mask(index, shape, probability):
+    """Inverted dropout's mask number `index` of a graph."""
+    return binary(300 + index, shape) / (1 - probability)
 
 
 def entropy(z, softmax, weights=None):
@@ -100,6 +116,10 @@ CASES = {
     "sigmoidEntropy": ([IMAGES], lambda z: entropy(z, False, WEIGHTS)),
     "softmaxEntropy": ([IMAGES], lambda z: entropy(z, True)),
     "meanSquaredError": ([IMAGES, IMAGES], F.mse_loss),
+    "dropout": ([IMAGES], lambda x: x * mask(0, IMAGES, 0.3)),
+    "concatenateChannels": ([IMAGES, (2, 2, 8, 6)], lambda a, b: torch.cat([a, b], 1)),
+    "matrixProduct": ([(2, 3, 4, 5), (3, 5, 6)], torch.matmul),
+    "ceDice": ([IMAGES], lambda z: ce_dice(z, CHOICE, WEIGHTS)),
 }
 
 
@@ -168,6 +188,59 @@ def unet_case(width=4, levels=3, size=64, batch=2, classes=2):
     }
 
 
+def ssl4mis_case(width=4, levels=3, size=32, batch=2, classes=3):
+    """The U-Net of methods.md 3.3 with batch statistics and dropout under half of (cross-entropy + Dice)."""
+    channels = [width * 2**level for level in range(levels)]
+    probabilities = [0.05, 0.1, 0.2]
+    shapes = []
+
+    def double(inputs, outputs):
+        for c in (inputs, outputs):
+            shapes.extend([(outputs, c, 3, 3), (outputs,), (outputs,), (outputs,)])
+
+    for level, c in enumerate(channels):
+        double(1 if level == 0 else channels[level - 1], c)
+    for level in reversed(range(levels - 1)):
+        shapes.extend([(channels[level + 1], channels[level], 2, 2), (channels[level],)])
+        double(2 * channels[level], channels[level])
+    shapes.extend([(classes, width, 3, 3), (classes,)])
+
+    parameters = [(0.5 * draw(200 + i, shape)).float().double().requires_grad_() for i, shape in enumerate(shapes)]
+    take = iter(parameters)
+
+    def apply_double(x, level=None):
+        for half in range(2):
+            weight, bias, gamma, beta = next(take), next(take), next(take), next(take)
+            x = F.conv2d(x, weight, bias, padding=1)
+            x = F.leaky_relu(F.batch_norm(x, None, None, gamma, beta, training=True, eps=1e-5), 0.01)
+            if half == 0 and level is not None:
+                x = x * mask(level, tuple(x.shape), probabilities[level])
+        return x
+
+    x = draw(1, (batch, 1, size, size))
+    skips = []
+    for level in range(levels):
+        x = apply_double(F.max_pool2d(x, 2) if level else x, level)
+        skips.append(x)
+    for level in reversed(range(levels - 1)):
+        weight, bias = next(take), next(take)
+        x = apply_double(torch.cat([skips[level], F.conv_transpose2d(x, weight, bias, stride=2)], 1))
+    logits = F.conv2d(x, next(take), next(take), padding=1)
+
+    target = F.one_hot(draw(2, tuple(logits.shape)).argmax(1), classes).permute(0, 3, 1, 2).double()
+    loss = ce_dice(logits, target)
+    loss.backward()
+    return {
+        "width": width,
+        "levels": levels,
+        "size": size,
+        "batch": batch,
+        "classes": classes,
+        "loss": float(loss),
+        "gradient": encode([parameter.grad for parameter in parameters]),
+    }
+
+
 def optimiser_case(make, steps=4, length=12, clip=None):
     parameters = draw(1, (length,)).requires_grad_()
     optimiser = make([parameters])
@@ -183,6 +256,7 @@ expected = {
     "torch": torch.__version__,
     "gradients": {name: gradient_case(*case) for name, case in CASES.items()},
     "unet": unet_case(),
+    "ssl4misUnet": ssl4mis_case(),
     "optimisers": {
         "adamw": optimiser_case(lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.1)),
         "sgd": optimiser_case(lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=1e-2)),

@@ -24,7 +24,14 @@ export {
 export { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type RunStore } from "./run/checkpoint.ts";
 export { defaultConfiguration, parseConfiguration, type TrainingConfiguration } from "./run/configuration.ts";
 export type { FinalValidation, TrainingHistory, ValidationRecord } from "./run/history.ts";
-export { type StepReport, type TrainingOptions, type TrainingResult, train } from "./run/train.ts";
+export {
+  CHECKPOINT_FILE,
+  firstLabeledCases,
+  type StepReport,
+  type TrainingOptions,
+  type TrainingResult,
+  train,
+} from "./run/train.ts";
 export {
   buildTrainingStep,
   initialState,

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import type { RawTensor } from "@samrefine/inference";
 import { createRawSession } from "@samrefine/inference/node";
 import { describe, expect, test } from "vitest";
-import { elementCount, Graph, type Shape, type Tensor } from "./graph/graph.ts";
+import { elementCount, Graph, type RandomMask, type Shape, type Tensor } from "./graph/graph.ts";
 import { multiply, sumAll } from "./graph/primitives.ts";
 import { networkFromModel } from "./import/network-from-model.ts";
 import { binaryCrossEntropy } from "./loss/binary-cross-entropy.ts";
@@ -13,11 +13,15 @@ import { softDice } from "./loss/soft-dice.ts";
 import { exportModel } from "./network/export-model.ts";
 import { parameterLayout } from "./network/network.ts";
 import { scbUnet } from "./network/scb-unet.ts";
+import { ssl4misUnet } from "./network/ssl4mis-unet.ts";
 import { batchNorm } from "./operator/batch-norm.ts";
 import { bilinearUpsample } from "./operator/bilinear-upsample.ts";
+import { concatenateChannels } from "./operator/concatenate-channels.ts";
 import { convolution } from "./operator/convolution.ts";
+import { dropout } from "./operator/dropout.ts";
 import { instanceNorm } from "./operator/instance-norm.ts";
 import { leakyRelu } from "./operator/leaky-relu.ts";
+import { matrixProduct } from "./operator/matrix-product.ts";
 import { maxPool } from "./operator/max-pool.ts";
 import { sigmoid } from "./operator/sigmoid.ts";
 import { softmax } from "./operator/softmax.ts";
@@ -35,17 +39,20 @@ interface GradientCase {
   readonly gradients: string;
 }
 
+interface NetworkCase {
+  readonly width: number;
+  readonly levels: number;
+  readonly size: number;
+  readonly batch: number;
+  readonly classes: number;
+  readonly loss: number;
+  readonly gradient: string;
+}
+
 interface Expected {
   readonly gradients: Readonly<Record<string, GradientCase>>;
-  readonly unet: {
-    readonly width: number;
-    readonly levels: number;
-    readonly size: number;
-    readonly batch: number;
-    readonly classes: number;
-    readonly loss: number;
-    readonly gradient: string;
-  };
+  readonly unet: NetworkCase;
+  readonly ssl4misUnet: NetworkCase;
   readonly optimisers: Readonly<Record<string, { steps: number; length: number; parameters: string }>>;
 }
 
@@ -65,6 +72,32 @@ function draw(seed: number, shape: Shape): Float32Array {
 
 function binary(seed: number, shape: Shape): Float32Array {
   return draw(seed, shape).map((value) => (value > 0.2 ? 1 : 0));
+}
+
+/** Channel c is 1 where `draw` is largest there. */
+function oneHot(seed: number, shape: Shape): Float32Array {
+  const scores = draw(seed, shape);
+  const [count, channels] = [shape[0]!, shape[1]!];
+  const plane = elementCount(shape.slice(2));
+  const result = new Float32Array(scores.length);
+  for (let n = 0; n < count; n++) {
+    for (let pixel = 0; pixel < plane; pixel++) {
+      const at = (channel: number): number => (n * channels + channel) * plane + pixel;
+      const numbers = Array.from({ length: channels }, (_, channel) => channel);
+      result[at(numbers.reduce((best, channel) => (scores[at(channel)]! > scores[at(best)]! ? channel : best)))] = 1;
+    }
+  }
+  return result;
+}
+
+/** Dropout's masks as the generator has them, by name. */
+function dropoutMasks(masks: readonly RandomMask[]): Record<string, RawTensor> {
+  return Object.fromEntries(
+    masks.map(({ name, shape, probability }, index) => {
+      const data = binary(300 + index, shape).map((value) => value / (1 - probability));
+      return [name, { data, dims: shape }];
+    }),
+  );
 }
 
 function decode(text: string): Float64Array {
@@ -133,6 +166,13 @@ const builds: Readonly<Record<string, (graph: Graph, ...inputs: Tensor[]) => Ten
   sigmoidEntropy: (g, z) => entropy(g, z!, { activation: "sigmoid", pixelWeights: weights(g) }),
   softmaxEntropy: (g, z) => entropy(g, z!, { activation: "softmax" }),
   meanSquaredError: (g, a, b) => meanSquaredError(g, a!, b!),
+  dropout: (g, x) => dropout(g, x!, 0.3),
+  concatenateChannels: (g, a, b) => concatenateChannels(g, a!, b!),
+  matrixProduct: (g, a, b) => matrixProduct(g, a!, b!),
+  ceDice: (g, z) => {
+    const pixelWeights = weights(g);
+    return segmentationLoss(g, z!, g.constant(oneHot(103, images), images), { kind: "ce-dice", pixelWeights }).total;
+  },
 };
 
 describe("operators and losses against PyTorch float64", () => {
@@ -151,7 +191,7 @@ describe("operators and losses against PyTorch float64", () => {
       graph.output(`g${index}`, found.get(input.name)!);
     });
     const feeds = shapes.map((shape, index) => [`x${index}`, { data: draw(index + 1, shape), dims: shape }] as const);
-    const result = await run(graph, Object.fromEntries(feeds));
+    const result = await run(graph, { ...Object.fromEntries(feeds), ...dropoutMasks(graph.randomMasks) });
     expect(relativeError(result.value!.data, decode(output))).toBeLessThan(1e-5);
     const all = shapes.flatMap((_, index) => [...result[`g${index}`]!.data]);
     // The bound that a whole network is held to; single operators are about 1e-7 in float32.
@@ -198,6 +238,46 @@ test.each([
     });
     expect(result.loss!.data[0]).toBeCloseTo(loss, 5);
     expect(relativeError(result.gradient!.data, decode(gradient))).toBeLessThan(1e-4);
+  } finally {
+    await session.dispose();
+  }
+});
+
+test("the gradient of a whole U-Net with batch norm and dropout under half of (cross-entropy + Dice)", async () => {
+  const { width, levels, size, batch, classes, loss, gradient } = expected.ssl4misUnet;
+  const step = buildTrainingStep({
+    networks: [ssl4misUnet({ inputChannels: 1, outputChannels: classes, width, levels })],
+    buildLoss: ({ graph, student, input }) => {
+      const image = input("image", [batch, 1, size, size]);
+      const labels = input("target", [batch, classes, size, size]);
+      return segmentationLoss(graph, student(image), labels, { kind: "ce-dice" });
+    },
+    optimiser: sgd(),
+    keepAverage: false,
+    outputGradient: true,
+  });
+  const parameters = new Float32Array(step.layout.length);
+  const trained = step.layout.parameters.filter(({ offset }) => offset < step.layout.trainedLength);
+  for (const [index, { offset, shape }] of trained.entries()) {
+    parameters.set(
+      draw(200 + index, shape).map((value) => 0.5 * value),
+      offset,
+    );
+  }
+  const flat = (data: Float32Array): RawTensor => ({ data, dims: [data.length] });
+  const session = await createRawSession(step.model);
+  try {
+    const result = await session.run({
+      parameters: flat(parameters),
+      momentum: flat(new Float32Array(parameters.length)),
+      learningRate: flat(Float32Array.of(0)),
+      image: { data: draw(1, [batch, 1, size, size]), dims: [batch, 1, size, size] },
+      target: { data: oneHot(2, [batch, classes, size, size]), dims: [batch, classes, size, size] },
+      ...dropoutMasks(step.randomMasks),
+    });
+    expect(result.loss!.data[0]).toBeCloseTo(loss, 5);
+    const found = result.gradient!.data.subarray(0, step.layout.trainedLength);
+    expect(relativeError(found, decode(gradient))).toBeLessThan(1e-4);
   } finally {
     await session.dispose();
   }

@@ -84,6 +84,57 @@ test("recipes compares the arms, and does not run again what is done", async () 
   expect(other.noted).toMatch(/made with other options/);
 }, 60_000);
 
+test("train takes burden as a recipe, whose last training is the run", async () => {
+  const out = join(folder, "train-burden");
+  const command = ["train", ...words, "--recipe", "burden", "--preset", "msd-points-1", "--steps", "4", "--out", out];
+  const { exitCode, noted } = await runCommand(command);
+  expect(noted).toBe("");
+  expect(exitCode).toBe(0);
+  const manifest = JSON.parse(await readFile(join(out, "manifest.json"), "utf8"));
+  expect(manifest).toMatchObject({ id: "train-burden", trainedOn: ["disk2", "disk3"] });
+  expect(await readdir(join(out, "pseudo-labels"))).toContain("disk2.png");
+  const initial = JSON.parse(await readFile(join(out, "initial", "metrics.json"), "utf8"));
+  expect(initial.configuration.recipe).toBe("supervised");
+  // Resumed when it is done, it makes no label anew.
+  const { mtimeMs } = await stat(join(out, "pseudo-labels", "disk2.png"));
+  expect((await runCommand([...command, "--resume"])).exitCode).toBe(0);
+  expect((await stat(join(out, "pseudo-labels", "disk2.png"))).mtimeMs).toBe(mtimeMs);
+}, 60_000);
+
+test("msd trains on SAM's labels of the labelled cases and on their reference, and compares", async () => {
+  const out = join(folder, "msd");
+  const { exitCode, noted, printed } = await runCommand(["experiment", "msd", ...words, "--steps", "30", "--out", out]);
+  expect(noted).toBe("");
+  expect(exitCode).toBe(0);
+  const report = JSON.parse(await readFile(join(out, "msd.json"), "utf8"));
+  expect(report).toMatchObject({ plan: "msd-box", prompts: "simulated from the reference" });
+  expect(report.arms).toMatchObject([
+    { name: "reference labels", trainingCases: 1, steps: 30 },
+    { name: "SAM's labels", trainingCases: 1, steps: 30 },
+  ]);
+  expect(report.labels[0].metrics.dice.mean).toBeGreaterThan(0.8);
+  // Only the training case was prompted, none that is measured.
+  expect(await readdir(join(out, "sam-labels"))).toEqual(["disk1.png"]);
+  expect(printed).toContain("against on the reference");
+}, 60_000);
+
+test.each([
+  ["semisam", ["supervised", "mean-teacher", "semisam"]],
+  ["samatch", ["supervised", "fixmatch", "samatch"]],
+])(
+  "%s puts its host and the labels alone beside it",
+  async (name, arms) => {
+    const out = join(folder, `experiment-${name}`);
+    const { exitCode } = await runCommand([
+      ...["experiment", name, ...words, "--steps", "2", "--unlabeled", "1", "--unlabeled-batch", "1", "--out", out],
+    ]);
+    expect(exitCode).toBe(0);
+    const report = JSON.parse(await readFile(join(out, "recipes.json"), "utf8"));
+    expect(report.studies[0].arms.map((arm: { name: string }) => arm.name)).toEqual(arms);
+  },
+  60_000,
+);
+
 test("samatch trains with the given SAM and plan", async () => {
   const out = join(folder, "samatch");
   const { exitCode } = await runCommand([
@@ -99,6 +150,8 @@ test.each([
   [["experiment", "burden", "--preset", "ours", "--plan", "plan.json"], /not both/],
   [["train", "--preset", "ours"], /does not ask SAM/],
   [["experiment", "burden", "--cases", "test"], /no "test" case/],
+  [["experiment", "recipes", "--profile", "paper"], /must not/],
+  [["experiment", "msd", "--preset", "magic"], /magic/],
   [["experiment", "recipes", "--recipes", "magic"], /no arm "magic"/],
   [["experiment", "recipes", "--unlabeled", "1", "--unlabeled", "2"], /given 2 times for 1 data sets/],
 ])("refuses %j", async (given, reason) => {

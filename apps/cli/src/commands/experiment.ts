@@ -16,6 +16,15 @@ export interface BurdenOptions extends TrainingChoices, SamOptions {
   readonly cases: CaseSelection;
   readonly out: string;
   readonly resume?: boolean;
+  readonly overwrite?: boolean;
+}
+
+export interface MsdOptions extends TrainingChoices, SamOptions {
+  readonly preset: string;
+  readonly cases: CaseSelection;
+  readonly out: string;
+  readonly resume?: boolean;
+  readonly overwrite?: boolean;
 }
 
 /** Lists with one entry per data set, or one entry for all of them. */
@@ -44,7 +53,8 @@ export function registerExperiment(program: Command, context: CommandContext): v
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
     .addOption(casesOption("val"))
     .requiredOption("--out <folder>", "where the three runs, the pseudo labels, burden.json and burden.md go")
-    .option("--resume", "go on with the trainings from their checkpoints");
+    .option("--resume", "go on with the trainings from their checkpoints")
+    .option("--overwrite", "replace the runs that are in the folder");
   addTrainingOptions(burden);
   addCommonOptions(burden).action(async (options: BurdenOptions) => {
     const { runBurden } = await import("../experiment/burden.ts");
@@ -53,11 +63,50 @@ export function registerExperiment(program: Command, context: CommandContext): v
 
   const recipes = experiment
     .command("recipes")
+    .description(`Train by every recipe. ${RECIPES_DESCRIPTION}`)
+    .option("--recipes <names>", "only these, e.g. supervised,samatch", parseList);
+  addRecipesOptions(recipes, context, undefined);
+
+  const semisam = experiment
+    .command("semisam")
+    .description(`SemiSAM: the labels alone, a mean teacher, and the same with SAM in it. ${RECIPES_DESCRIPTION}`);
+  addRecipesOptions(semisam, context, ["mean-teacher", "semisam"]);
+
+  const samatch = experiment
+    .command("samatch")
     .description(
-      "Train by every recipe at the same number of steps and compare on the given cases. Each run is measured at its last\n" +
-        "step, so that the measured cases choose nothing. The same command goes on where it was stopped: a recipe that is done\n" +
-        "is not run again.",
+      `SAM-Match: the labels alone, FixMatch, and SAM's masks in the place of its labels. ${RECIPES_DESCRIPTION}`,
+    );
+  addRecipesOptions(samatch, context, ["fixmatch", "samatch"]);
+
+  const msd = experiment
+    .command("msd")
+    .description(
+      "SAM as the annotator: the labelled cases get labels by SAM from prompts of their reference (a simulated annotator);\n" +
+        "one network is trained on these and one on the reference, with the same steps, and both are compared.",
     )
+    .option("--preset <name>", "how the reference becomes prompts, a plan by name", "msd-box")
+    .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
+    .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
+    .addOption(casesOption("val"))
+    .requiredOption("--out <folder>", "where the two runs, SAM's labels, msd.json and msd.md go")
+    .option("--resume", "go on with the trainings from their checkpoints")
+    .option("--overwrite", "replace the runs that are in the folder");
+  addTrainingOptions(msd);
+  addCommonOptions(msd).action(async (options: MsdOptions) => {
+    const { runMsd } = await import("../experiment/msd.ts");
+    await runMsd(options, context);
+  });
+}
+
+const RECIPES_DESCRIPTION =
+  "All runs have the same number of steps and are compared\n" +
+  "on the given cases. Each run is measured at its last step, so that the measured cases choose nothing. The same command\n" +
+  "goes on where it was stopped: a recipe that is done is not run again.";
+
+/** @param recipes that the command runs beside the labels alone; undefined where the user chooses. */
+function addRecipesOptions(command: Command, context: CommandContext, recipes: readonly string[] | undefined): void {
+  command
     .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set; repeat for several", repeated(String))
     .option("--grid <RxC>", "rows and columns of the network's input; repeat, once per data set", repeated(parseGrid))
     .option(
@@ -65,17 +114,22 @@ export function registerExperiment(program: Command, context: CommandContext): v
       "use only the first so many unlabelled cases; repeat, once per data set",
       repeated(parseInteger(1)),
     )
-    .option("--recipes <names>", "only these, e.g. supervised,samatch", parseList)
-    .option("--preset <name>", "burden: the plan that refines, repeat as above (default: ours)", repeated(String))
     .option("--sam <manifest>", "manifest.json of a promptable model (default: the embedded SAM)")
     .option("--cache <folder>", "where the prepared default SAM is kept (default: ~/.cache/samrefine)")
     .option("--embeddings <folder>", "where SAM's embeddings of slices are kept (default: in the --out folder)")
     .addOption(casesOption("val"))
     .requiredOption("--out <folder>", "where the runs, the pseudo labels, recipes.json and recipes.md go");
-  addMethodOptions(recipes);
-  addCommonOptions(recipes).action(async (options: RecipesOptions) => {
+  if (recipes === undefined) {
+    command.option(
+      "--preset <name>",
+      "burden: the plan that refines, repeat as above (default: ours)",
+      repeated(String),
+    );
+  }
+  addMethodOptions(command);
+  addCommonOptions(command).action(async (options: RecipesOptions) => {
     const { runRecipes } = await import("../experiment/recipes.ts");
-    await runRecipes(options, context);
+    await runRecipes({ ...options, ...(recipes && { recipes }) }, context);
   });
 }
 

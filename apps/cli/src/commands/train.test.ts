@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { isRefineError } from "@samrefine/core";
 import { parseManifest } from "@samrefine/models";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { writeOutput } from "../command-context.ts";
 import { createProgram } from "../program.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 import { writeSquares } from "../testing/squares.ts";
@@ -74,10 +75,57 @@ describe("samrefine train", () => {
     [["--describe", "/does/not/exist.json"], "configuration"],
     [["--grid", "33x32"], "configuration"],
     [["--memory-limit", "0.0001"], "out-of-memory"],
+    [["--labeled", "99"], "configuration"],
+    [["--set", "consistency.weigth=1"], "configuration"],
+    [["--set", "optimiser.kind=sgd"], "configuration"],
+    [["--profile", "paper", "--recipe", "fixmatch", "--grid", "32x64"], "configuration"],
   ])("refuses %j", async (words, code) => {
     const run = samrefine("train", ...dataset(), ...small, "--steps", "1", ...words, "--out", join(folder, "refused"));
     await expect(run).rejects.toSatisfy((error: unknown) =>
       isRefineError(error, code as "configuration" | "out-of-memory"),
+    );
+  });
+
+  test("--profile paper and --set reach every field of the configuration", async () => {
+    const out = join(folder, "paper");
+    const settings = [
+      "clipNorm=null",
+      "consistency.start=0.25",
+      'optimiser={"kind":"sgd","momentum":0.8,"weightDecay":0}',
+    ];
+    const words = ["--recipe", "fixmatch", "--profile", "paper", "--unlabeled-batch", "1", "--steps", "2"];
+    await samrefine("train", ...dataset(), ...small, ...words, ...settings.flatMap((s) => ["--set", s]), "--out", out);
+    const { configuration } = JSON.parse(await readFile(join(out, "metrics.json"), "utf8"));
+    expect(configuration).toMatchObject({
+      network: { kind: "ssl4mis-unet", width: 2 },
+      loss: { kind: "ce-dice" },
+      schedule: { kind: "poly", power: 0.9 },
+      optimiser: { kind: "sgd", momentum: 0.8 },
+      consistency: { start: 0.25, weight: 0.1 },
+      clipNorm: null,
+    });
+    // Predict and the viewer read from the manifest that labels exclude each other.
+    expect(JSON.parse(await readFile(join(out, "manifest.json"), "utf8"))).toMatchObject({ activation: "softmax" });
+    const model = join(out, "manifest.json");
+    await samrefine("predict", "--model", model, ...dataset(), "--cases", "val", "--out", join(folder, "predicted"));
+    expect(await readdir(join(folder, "predicted"))).toContain("d.png");
+  });
+
+  test("a folder with a run is left alone unless it is to be resumed or replaced", async () => {
+    const words = ["train", ...dataset(), ...small, "--steps", "1", "--out", join(folder, "kept")];
+    await samrefine(...words);
+    await expect(samrefine(...words)).rejects.toSatisfy(
+      (error: unknown) => isRefineError(error, "configuration") && /holds a run already/.test(error.message),
+    );
+    await samrefine(...words, "--overwrite");
+  });
+
+  test("a run folder that cannot be is refused before the first step", async () => {
+    const file = join(folder, "file");
+    await writeOutput(file, "not a folder");
+    const run = samrefine("train", ...dataset(), ...small, "--steps", "1", "--out", join(file, "run"));
+    await expect(run).rejects.toSatisfy(
+      (error: unknown) => isRefineError(error, "configuration") && /cannot be written: ENOTDIR/.test(error.message),
     );
   });
 
@@ -88,7 +136,7 @@ describe("samrefine train", () => {
     await samrefine(...words, "--steps", "1");
     const before = await readFile(join(out, "checkpoint.bin"));
     await symlink("/dev/full", join(out, "checkpoint.bin.partial"));
-    await expect(samrefine(...words, "--steps", "2")).rejects.toSatisfy(
+    await expect(samrefine(...words, "--steps", "2", "--overwrite")).rejects.toSatisfy(
       (error: unknown) =>
         isRefineError(error, "training") && /checkpoint\.bin cannot be written: ENOSPC/.test(error.message),
     );

@@ -1,27 +1,20 @@
 import { join } from "node:path";
 import { presetPlan, RefineError } from "@samrefine/core";
-import { type CaseScore, compareWithBaseline, type PairedComparison } from "@samrefine/evaluation";
+import { compareWithBaseline } from "@samrefine/evaluation";
 import { selectCases } from "../cases/select-cases.ts";
 import { type CommandContext, writeJson, writeOutput } from "../command-context.ts";
 import type { BurdenOptions } from "../commands/experiment.ts";
 import { refineDataset } from "../commands/refine.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
-import { type ClassSummary, summariseScores } from "../evaluation/evaluation-report.ts";
-import { formatPercent, formatPValue } from "../evaluation/format-summary.ts";
+import { summariseScores } from "../evaluation/evaluation-report.ts";
 import { formatTable } from "../terminal/table.ts";
 import { type TrainOptions, trainToFolder } from "../training/train-to-folder.ts";
+import { type Arm, armsMarkdown, armTable, differenceInWords } from "./arms.ts";
 import { scoreModel } from "./score-model.ts";
 
-/** One trained network of the experiment and what it measured. */
-interface Arm {
-  readonly name: string;
-  readonly trainedOn: string;
-  readonly trainingCases: number;
-  readonly steps: number;
-  readonly scores: readonly CaseScore[];
-  readonly classes: readonly ClassSummary[];
-}
-
+const REMARK =
+  "All trainings have the same number of steps and start from random weights; the last step is measured. The initial\n" +
+  "training has seen other cases than the fresh ones, so only the two fresh ones are to be compared.";
 const RAW = "fresh, raw pseudo labels";
 const REFINED = "fresh, refined pseudo labels";
 
@@ -75,52 +68,11 @@ export async function runBurden(options: BurdenOptions, context: CommandContext)
   await writeJson(join(out, "burden.json"), report);
   if (json !== undefined) await writeJson(json, report);
   const table = armTable(arms);
-  const sentence = differenceInWords(difference!);
-  await writeOutput(join(out, "burden.md"), markdown(dataset.name, table, sentence));
+  const sentence = differenceInWords("Refined against raw pseudo labels", difference!);
+  await writeOutput(
+    join(out, "burden.md"),
+    armsMarkdown(`SAM Carries the Burden on ${dataset.name}`, table, [sentence, REMARK]),
+  );
   context.terminal.print(formatTable(table.head, table.rows));
   context.terminal.print(`\n${sentence}\n${join(out, "burden.md")}. Research use only.`);
-}
-
-interface ArmTable {
-  readonly head: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
-
-function armTable(arms: readonly Arm[]): ArmTable {
-  const labels = arms[0]!.classes.map(({ label }) => label);
-  return {
-    head: ["training", "on", "cases", "steps", ...labels.map((label) => `Dice % ${label}`)],
-    rows: arms.map(({ name, trainedOn, trainingCases, steps, classes }) => [
-      ...[name, trainedOn, String(trainingCases), String(steps)],
-      ...classes.map(({ metrics }) => formatPercent(metrics.dice)),
-    ]),
-  };
-}
-
-function differenceInWords({ meanDifference, count, better, worse, test }: PairedComparison): string {
-  if (meanDifference === null) return "No case has a value in both fresh trainings, so SAM's part is unknown.";
-  const points = (100 * meanDifference).toFixed(1).replace("-", "−");
-  return (
-    `Refined against raw pseudo labels: ${points} points of Dice over ${count} cases ` +
-    `(${better} better, ${worse} worse; Wilcoxon p ${formatPValue(test.pValue)}).`
-  );
-}
-
-function markdown(dataset: string, { head, rows }: ArmTable, sentence: string): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [
-    `# SAM Carries the Burden on ${dataset}`,
-    "",
-    "**Research use only.**",
-    "",
-    line(head),
-    line(head.map(() => "---")),
-    ...rows.map(line),
-    "",
-    sentence,
-    "",
-    "All trainings have the same number of steps and start from random weights; the last step is measured. The initial",
-    "training has seen other cases than the fresh ones, so only the two fresh ones are to be compared.",
-    "",
-  ].join("\n");
 }

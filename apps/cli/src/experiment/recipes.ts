@@ -50,6 +50,11 @@ interface DatasetTask {
  */
 export async function runRecipes(options: RecipesOptions, context: CommandContext): Promise<void> {
   const arms = chooseArms(options.recipes);
+  if (options.profile === "paper" && (options.steps === undefined || options.grid === undefined)) {
+    throw new RefineError("configuration", "The publications differ in steps and grid, and the runs must not.", {
+      hint: "Give --steps and --grid with --profile paper.",
+    });
+  }
   const { defaultConfiguration } = await import("@samrefine/training");
   const steps = options.steps ?? defaultConfiguration.steps;
   const tasks: DatasetTask[] = [];
@@ -206,10 +211,10 @@ async function makePseudoLabels(
 /** What decides an arm's result, without where it runs and where things lie. */
 function givenOptions({ dataset, choices, preset }: DatasetTask, spec: ArmSpec): unknown {
   const { seed, steps, labeled, batch, unlabeledBatch, network, modelSize, levels, grid, channels } = choices;
-  const { intensity, loss, balance, learningRate, average, augment, flip } = choices;
+  const { intensity, loss, balance, learningRate, average, augment, flip, profile, set } = choices;
   const given = {
     ...{ seed, steps, labeled, batch, unlabeledBatch, network, modelSize, levels, grid, channels },
-    ...{ intensity, loss, balance, learningRate, average, augment, flip },
+    ...{ intensity, loss, balance, learningRate, average, augment, flip, profile, set },
     unlabeled: dataset.caseIds("unlabeled"),
     ...spec,
     ...(spec.pseudoLabels === "refined" && { preset }),

@@ -66,6 +66,11 @@ class BarDisplay implements ProgressDisplay {
   }
 }
 
+function counted(count: number, unit: Progress["unit"]): string {
+  if (count === 1) return `1 ${unit}`;
+  return `${count} ${unit === "batch" ? "batches" : `${unit}s`}`;
+}
+
 class LineDisplay implements ProgressDisplay {
   readonly #stream: NodeJS.WriteStream;
   #stage = "";
@@ -77,7 +82,7 @@ class LineDisplay implements ProgressDisplay {
   update({ stage, total, unit }: Progress): void {
     if (stage === this.#stage) return;
     this.#stage = stage;
-    this.#stream.write(total === undefined ? `${stage}\n` : `${stage} (${total} ${unit}${total === 1 ? "" : "s"})\n`);
+    this.#stream.write(total === undefined ? `${stage}\n` : `${stage} (${counted(total, unit)})\n`);
   }
 
   stop(): void {

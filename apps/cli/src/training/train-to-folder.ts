@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { presetPlan, RefineError, type RefinementPlan, type Releasable } from "@samrefine/core";
@@ -21,12 +21,16 @@ import { configureTraining, type TrainingChoices } from "./training-options.ts";
 export interface TrainOptions extends TrainingChoices, SamOptions {
   readonly recipe: string;
   readonly pseudoLabels?: string;
+  /** Whose label maps these are; default the unlabelled cases'. */
+  readonly pseudoLabeled?: "labeled" | "unlabeled";
   readonly keepLabeled?: boolean;
   readonly caseWeights?: string;
   readonly preset?: string;
   readonly plan?: string;
   readonly out: string;
   readonly resume?: boolean;
+  /** Replaces a run that is in the folder. */
+  readonly overwrite?: boolean;
   readonly id?: string;
   readonly describe?: string;
   readonly labels?: string;
@@ -38,7 +42,8 @@ export interface TrainOptions extends TrainingChoices, SamOptions {
 /**
  * Trains and writes the run folder: checkpoint.bin, model.onnx, manifest.json, metrics.json, curves.svg, README.md.
  * @param stage shown beside the progress bar.
- * @throws RefineError what `train` of the training package throws, and `configuration` for options that do not fit.
+ * @throws RefineError what `train` of the training package throws, and `configuration` for options that do not fit, for a
+ * folder that cannot be written and for one that holds a run, unless it is resumed or overwritten.
  */
 export async function trainToFolder(
   options: TrainOptions,
@@ -54,7 +59,8 @@ export async function trainToFolder(
   const description = await readDescription(options, training.parseModelDescription);
   const configuration =
     options.configuration ?? configureTraining(options, dataset, await askedPlan(options), training);
-  const pseudoLabels = await selectPseudoLabels(options, dataset);
+  await prepareRunFolder(options, [training.CHECKPOINT_FILE, training.MODEL_FILE]);
+  const pseudoLabels = await selectPseudoLabels(options, dataset, training.firstLabeledCases);
   const guide = training.requireRecipe(options.recipe).usesPromptable
     ? await openGuide(options, dataset, context)
     : undefined;
@@ -144,8 +150,9 @@ async function askedPlan({ preset, plan }: TrainOptions): Promise<RefinementPlan
 
 /** What `--pseudo-labels` changes: which cases are trained on, where their labels come from and what they weigh. */
 async function selectPseudoLabels(
-  { recipe, pseudoLabels, keepLabeled = false, caseWeights }: TrainOptions,
+  { recipe, pseudoLabels, pseudoLabeled = "unlabeled", keepLabeled = false, caseWeights, labeled }: TrainOptions,
   dataset: OpenedDataset,
+  firstLabeledCases: typeof import("@samrefine/training").firstLabeledCases,
 ): Promise<Pick<TrainingOptions, "trainingCaseIds" | "readTrainingLabels" | "caseWeights">> {
   if ((recipe === "pseudo-label") !== (pseudoLabels !== undefined)) {
     throw new RefineError("configuration", "The recipe pseudo-label and --pseudo-labels belong together.", {
@@ -154,14 +161,17 @@ async function selectPseudoLabels(
   }
   if (pseudoLabels === undefined) return {};
   const files = new Set(await readdir(pseudoLabels).catch(() => []));
-  const labeled = dataset.caseIds("labeled");
-  const pseudo = dataset.caseIds("unlabeled").filter((id) => files.has(`${id}${dataset.fileEnding}`));
+  const pseudo = dataset.caseIds(pseudoLabeled).filter((id) => files.has(`${id}${dataset.fileEnding}`));
   if (pseudo.length === 0) {
-    throw new RefineError("dataset", `${pseudoLabels} holds no label map of an unlabelled case of ${dataset.name}.`, {
-      hint: `Files are named <case>${dataset.fileEnding}.`,
-    });
+    throw new RefineError(
+      "dataset",
+      `${pseudoLabels} holds no label map of ${pseudoLabeled === "labeled" ? "a labelled" : "an unlabelled"} case of ${dataset.name}.`,
+      {
+        hint: `Files are named <case>${dataset.fileEnding}.`,
+      },
+    );
   }
-  const own = new Set(keepLabeled ? labeled : []);
+  const own = new Set(keepLabeled ? firstLabeledCases(dataset, labeled ?? null) : []);
   return {
     trainingCaseIds: [...own, ...pseudo],
     readTrainingLabels: (id) =>
@@ -208,6 +218,32 @@ async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/** Makes the folder before the first step: a run of hours must not find out at its end that it cannot write. */
+async function prepareRunFolder(
+  { out, resume = false, overwrite = false }: TrainOptions,
+  runFiles: readonly string[],
+): Promise<void> {
+  if (resume && overwrite) throw new RefineError("configuration", "Give --resume or --overwrite, not both.");
+  let files: readonly string[];
+  try {
+    await mkdir(out, { recursive: true });
+    await access(out, constants.W_OK);
+    files = await readdir(out);
+  } catch (cause) {
+    throw new RefineError("configuration", `The run folder ${out} cannot be written: ${(cause as Error).message}`, {
+      hint: "Choose another folder with --out.",
+      details: { folder: out },
+      cause,
+    });
+  }
+  const found = runFiles.find((name) => files.includes(name));
+  if (found === undefined || resume || overwrite) return;
+  throw new RefineError("configuration", `${out} holds a run already (${found}).`, {
+    hint: "Go on with it by --resume, replace it by --overwrite, or choose another --out.",
+    details: { folder: out },
+  });
+}
+
 /** Files of a run in a folder. A file is written beside its place and then moved there, so that none is ever half. */
 function folderStore(folder: string): RunStore {
   return {
@@ -219,7 +255,7 @@ function folderStore(folder: string): RunStore {
         await rename(`${path}.partial`, path);
       } catch (cause) {
         // What was written of it would go on filling the disk.
-        await rm(`${path}.partial`, { force: true });
+        await rm(`${path}.partial`, { force: true }).catch(() => {});
         throw new RefineError("training", `${path} cannot be written: ${(cause as Error).message}`, {
           hint: "The previous checkpoint is still there. Make room or choose another folder, then --resume.",
           cause,

@@ -4,6 +4,7 @@ import type { AugmentationProfile, TrainingConfiguration } from "@samrefine/trai
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type CommonOptions, parseInteger } from "../command-context.ts";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
+import { collectSetting, type Setting, withSettings } from "./settings.ts";
 
 /** The data set, and how a network is trained on it. */
 export interface TrainingChoices extends MethodChoices {
@@ -14,6 +15,8 @@ export interface TrainingChoices extends MethodChoices {
 
 /** What decides the network and how it is trained, common to all commands that train. */
 export interface MethodChoices extends CommonOptions {
+  readonly profile?: "cpu" | "paper";
+  readonly set?: readonly Setting[];
   readonly labeled?: number;
   readonly steps?: number;
   readonly batch?: number;
@@ -46,6 +49,18 @@ export function addTrainingOptions(command: Command): Command {
 /** What may be the same for several data sets. */
 export function addMethodOptions(command: Command): Command {
   return command
+    .addOption(
+      new Option(
+        "--profile <name>",
+        "how each recipe trains by default: sized for a CPU, or as its publication",
+      ).choices(["cpu", "paper"]),
+    )
+    .option(
+      "--set <key=value>",
+      "any other field of the configuration in metrics.json, e.g. consistency.weight=0.5 or clipNorm=null or " +
+        'schedule={"kind":"poly","power":0.9}; repeat for several',
+      collectSetting,
+    )
     .option("--labeled <number>", "use only the first so many labelled cases", parseInteger(1))
     .option("--steps <number>", "optimiser steps", parseInteger(1))
     .option("--batch <number>", "labelled images per step", parseInteger(1))
@@ -64,7 +79,13 @@ export function addMethodOptions(command: Command): Command {
       "percentiles[:lower,upper], percentiles-image[:lower,upper], window:center,width or fixed:scale,mean,deviation",
       parseIntensity,
     )
-    .addOption(new Option("--loss <kind>", "loss on labelled images").choices(["bce", "bce-dice"]))
+    .addOption(
+      new Option("--loss <kind>", "loss on labelled images; ce-dice: labels that exclude each other").choices([
+        "bce",
+        "bce-dice",
+        "ce-dice",
+      ]),
+    )
     .option(
       "--balance <limit>",
       "weigh foreground by negative / positive pixels of each label, at most this; for small structures",
@@ -108,13 +129,14 @@ export function configureTraining(
     requireRecipe,
   }: typeof import("@samrefine/training"),
 ): TrainingConfiguration {
-  const profile = options.augment ?? (dataset.dimension === 2 ? "radiograph" : "volume");
+  const recipe = requireRecipe(options.recipe);
   const scope = dataset.dimension === 2 ? "image" : "volume";
   const base = {
     ...defaultConfiguration,
     intensity: { kind: "percentiles", lower: 1, upper: 99, scope } satisfies IntensityPolicy,
-    augmentation: augmentationProfiles[profile],
-    ...requireRecipe(options.recipe).defaults,
+    augmentation: augmentationProfiles[dataset.dimension === 2 ? "radiograph" : "volume"],
+    ...(options.profile === "paper" ? recipe.paper : recipe.defaults),
+    ...(options.augment && { augmentation: augmentationProfiles[options.augment] }),
   };
   if (plan && !base.guidance) {
     throw new RefineError(
@@ -122,7 +144,7 @@ export function configureTraining(
       `The recipe ${options.recipe} does not ask SAM, so it has no use for a plan.`,
     );
   }
-  return parseConfiguration({
+  const configuration = {
     ...base,
     ...(plan && { guidance: { ...base.guidance, plan } }),
     recipe: options.recipe,
@@ -148,7 +170,8 @@ export function configureTraining(
     averageDecay: options.average ?? base.averageDecay,
     augmentation: options.flip ? { ...base.augmentation, flip: options.flip } : base.augmentation,
     validation: { ...base.validation, every: options.validateEvery ?? base.validation.every },
-  });
+  };
+  return parseConfiguration(withSettings(configuration, options.set ?? []));
 }
 
 export function parseGrid(text: string): TrainingConfiguration["grid"] {

@@ -1,3 +1,5 @@
+import { type GridSize, RefineError } from "@samrefine/core";
+
 /** Random changes of a training sample. All off when 0, false or undefined. */
 export interface AugmentationSpec {
   /** Deviation of the noise on all six entries of the affine matrix, in coordinates -1..1 (methods.md 1.4: 0.03). */
@@ -13,6 +15,13 @@ export interface AugmentationSpec {
   readonly flip?: "none" | "horizontal" | "both" | undefined;
   /** Quarter turns; needs a square grid. */
   readonly rotate90?: boolean | undefined;
+  /**
+   * One of three: with probability `turn` any number of quarter turns and a mirroring along one axis, otherwise with
+   * probability `rotate` a rotation by whole degrees from -degrees to degrees - 1, otherwise nothing. Needs a square grid.
+   */
+  readonly turnOrRotate?: { readonly turn: number; readonly rotate: number; readonly degrees: number } | undefined;
+  /** How grey values are taken between pixels; default bilinear. Labels are always the nearest pixel's. */
+  readonly interpolation?: "bilinear" | "nearest" | undefined;
   /** Smooth displacement: deviation in pixels at control points that lie `spacing` pixels apart. */
   readonly elastic?: { readonly pixels: number; readonly spacing: number } | undefined;
   /** Log-uniform contrast factor in [1 / (1 + c), 1 + c] about the sample's mean. */
@@ -82,8 +91,20 @@ export const augmentationProfiles = {
     blur: 0.8,
     outside: "edge",
   },
-  /** The weak view of methods.md 3.6 on top of which strong views are made. */
-  ssl4mis: { rotationDegrees: 20, flip: "both", rotate90: true, outside: "zero" },
+  /** Exactly the weak view of methods.md 3.6, on top of which strong views are made. */
+  ssl4mis: { turnOrRotate: { turn: 0.5, rotate: 0.5, degrees: 20 }, interpolation: "nearest", outside: "zero" },
 } as const satisfies Readonly<Record<string, AugmentationSpec>>;
 
 export type AugmentationProfile = keyof typeof augmentationProfiles;
+
+/**
+ * Quarter turns of a grid that is not square would push part of the image out of it.
+ * @throws RefineError `configuration`.
+ */
+export function requireFittingGrid({ rotate90, turnOrRotate }: AugmentationSpec, { rows, columns }: GridSize): void {
+  if (rows === columns || !(rotate90 || turnOrRotate)) return;
+  throw new RefineError("configuration", `The augmentation has quarter turns, but the grid is ${rows} x ${columns}.`, {
+    hint: "Choose a square grid or an augmentation without quarter turns.",
+    details: { rows, columns },
+  });
+}

@@ -1,5 +1,6 @@
 import type { GridSize } from "@samrefine/core";
 import type { RawTensor } from "@samrefine/inference";
+import { type Activation, channelCount } from "../loss/activation.ts";
 import type { Sample } from "./sampler.ts";
 
 /** Planes of the samples as [N, channels, rows, columns]. */
@@ -15,20 +16,28 @@ export function imageTensor(samples: readonly Pick<Sample, "planes">[], { rows, 
   return { data, dims: [samples.length, channels, rows, columns] };
 }
 
-/** Labels as one binary channel per value 1..labelCount, [N, labelCount, rows, columns]. */
+/**
+ * Labels as one binary channel per value 1..labelCount, with a softmax behind one for all other values, the background:
+ * [N, channels, rows, columns].
+ */
 export function targetTensor(
   samples: readonly Pick<Sample, "labels">[],
   labelCount: number,
   { rows, columns }: GridSize,
+  activation: Activation,
 ): RawTensor {
   const plane = rows * columns;
-  const data = new Float32Array(samples.length * labelCount * plane);
+  const channels = channelCount(labelCount, activation);
+  const background = channels - labelCount;
+  const data = new Float32Array(samples.length * channels * plane);
   samples.forEach(({ labels }, n) => {
     labels?.forEach((value, pixel) => {
-      if (value >= 1 && value <= labelCount) data[(n * labelCount + value - 1) * plane + pixel] = 1;
+      const isLabel = value >= 1 && value <= labelCount;
+      if (isLabel) data[(n * channels + background + value - 1) * plane + pixel] = 1;
+      else if (activation === "softmax") data[n * channels * plane + pixel] = 1;
     });
   });
-  return { data, dims: [samples.length, labelCount, rows, columns] };
+  return { data, dims: [samples.length, channels, rows, columns] };
 }
 
 /** The weight of the sample's case, 0 where the label has the ignore value, [N, 1, rows, columns]. */

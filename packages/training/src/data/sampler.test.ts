@@ -97,6 +97,13 @@ describe("framing", () => {
   });
 });
 
+test("quarter turns of a grid that is not square are refused", () => {
+  const wide = { ...options, grid: { rows: 4, columns: 8 }, augmentation: augmentationProfiles.ssl4mis };
+  expect(() => new Sampler([volume("a", 1)], createRandom(1), wide)).toThrow(
+    expect.toSatisfy((error: unknown) => isRefineError(error, "configuration") && /4 x 8/.test(error.message)),
+  );
+});
+
 describe("batches", () => {
   const sample = {
     caseId: "a",
@@ -107,7 +114,14 @@ describe("batches", () => {
   const small = { rows: 2, columns: 2 };
 
   test("a target has one binary channel per label and none for the ignore label", () => {
-    const { data, dims } = targetTensor([sample], 2, small);
+    const choice = targetTensor([sample], 2, small, "softmax");
+    expect(choice.dims).toEqual([1, 3, small.rows, small.columns]);
+    // Every pixel is one of background and labels.
+    const plane = small.rows * small.columns;
+    for (let pixel = 0; pixel < plane; pixel++) {
+      expect(choice.data[pixel]! + choice.data[plane + pixel]! + choice.data[2 * plane + pixel]!).toBe(1);
+    }
+    const { data, dims } = targetTensor([sample], 2, small, "sigmoid");
     expect(dims).toEqual([1, 2, 2, 2]);
     expect([...data]).toEqual([0, 1, 0, 0, 0, 0, 1, 0]);
   });

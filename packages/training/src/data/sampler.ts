@@ -1,5 +1,5 @@
 import { type GridSize, type Random, RefineError } from "@samrefine/core";
-import type { AugmentationSpec } from "./augmentation.ts";
+import { type AugmentationSpec, requireFittingGrid } from "./augmentation.ts";
 import { jitterIntensity } from "./intensity-jitter.ts";
 import { type PreparedCase, stackPlanes } from "./prepared-case.ts";
 import { drawWarp, type Outside, type Warp, warpImage, warpLabels } from "./warp.ts";
@@ -37,9 +37,10 @@ export class Sampler {
   private readonly slicesByLabel: readonly (readonly (readonly number[])[])[];
   private order: { readonly round: number; readonly cases: readonly number[] } | undefined;
 
-  /** @throws RefineError `dataset` when there is no case. */
+  /** @throws RefineError `dataset` when there is no case, `configuration` for quarter turns of a grid that is not square. */
   constructor(cases: readonly PreparedCase[], random: Random, options: SamplerOptions) {
     if (cases.length === 0) throw new RefineError("dataset", "There is no case to draw training samples from.");
+    requireFittingGrid(options.augmentation, options.grid);
     this.cases = cases;
     this.random = random;
     this.options = options;
@@ -86,7 +87,9 @@ export function augment(
 ): Pick<Sample, "planes" | "labels" | "warp"> {
   const warp = drawWarp(augmentation, grid, random.fork("warp"));
   const outside = drawOutside(augmentation, random);
-  const moved = warp ? planes.map((plane) => warpImage(plane, warp, grid, outside)) : planes;
+  const moved = warp
+    ? planes.map((plane) => warpImage(plane, warp, grid, outside, augmentation.interpolation))
+    : planes;
   const framed = warp && augmentation.standardise ? moved.map(standardised) : moved;
   return {
     planes: jitterIntensity(framed, augmentation, grid, random.fork("intensity")),

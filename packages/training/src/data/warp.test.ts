@@ -105,6 +105,38 @@ describe("warp", () => {
     expect(Math.min(...shifts.flat())).toBeLessThan(-0.2);
   });
 
+  test("a turn or a rotation: half are turned and mirrored, a quarter rotated by whole degrees, the rest left alone", () => {
+    const square = { rows: 16, columns: 16 };
+    const counts = { turned: 0, rotated: 0, left: 0 };
+    const degrees = new Set<number>();
+    for (let seed = 0; seed < 1000; seed++) {
+      const { x, y } = drawWarp(augmentationProfiles.ssl4mis, square, createRandom(seed))!;
+      const across = [x[1]! - x[0]!, y[1]! - y[0]!] as const;
+      const down = [x[16]! - x[0]!, y[16]! - y[0]!] as const;
+      const orientation = across[0] * down[1] - across[1] * down[0];
+      const angle = (Math.atan2(across[1], across[0]) * 180) / Math.PI;
+      if (orientation < 0) {
+        counts.turned++;
+        expect(Math.abs(angle / 90 - Math.round(angle / 90))).toBeLessThan(1e-4);
+      } else if (Math.abs(angle) < 1e-4) counts.left++;
+      else {
+        counts.rotated++;
+        degrees.add(Math.round(angle));
+        expect(Math.abs(angle - Math.round(angle))).toBeLessThan(1e-3);
+      }
+    }
+    expect(counts.turned).toBeGreaterThan(440);
+    expect(counts.turned).toBeLessThan(560);
+    expect(counts.rotated).toBeGreaterThan(190);
+    expect(counts.rotated).toBeLessThan(300);
+    expect([Math.min(...degrees), Math.max(...degrees)]).toEqual([-20, 19]);
+  });
+
+  test("nearest neighbours make no new grey values", () => {
+    const shifted = { x: identity().x.map((value) => value + 0.4), y: identity().y };
+    expect(warpImage(plane, shifted, grid, "zero", "nearest")).toEqual(plane);
+  });
+
   test("the affine noise of the paper moves pixels by a few hundredths of the image on average", () => {
     const shifts = Array.from({ length: 200 }, (_, seed) => {
       const { x, y } = drawWarp({ affine: 0.03 }, grid, createRandom(seed))!;

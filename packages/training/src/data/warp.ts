@@ -37,17 +37,18 @@ type Matrix = readonly [number, number, number, number, number, number];
 
 /** Output to source, in pixels about the centre: x' = a·x + b·y + c, y' = d·x + e·y + f. */
 function drawMatrix(spec: AugmentationSpec, { rows, columns }: GridSize, random: Random): Matrix | undefined {
-  const { affine = 0, rotationDegrees = 0, scale = 0, flip = "none", rotate90 = false } = spec;
+  const { affine = 0, rotationDegrees = 0, scale = 0, flip = "none", rotate90 = false, turnOrRotate } = spec;
   const { stretch = 0, translation = 0 } = spec;
   const amounts = [affine, rotationDegrees, scale, stretch, translation];
-  if (amounts.every((amount) => amount === 0) && flip === "none" && !rotate90) return undefined;
-  const quarterTurns = rotate90 && rows === columns ? random.integer(4) : 0;
+  if (amounts.every((amount) => amount === 0) && flip === "none" && !rotate90 && !turnOrRotate) return undefined;
+  const quarterTurns = rotate90 ? random.integer(4) : 0;
   const angle = ((random.next() * 2 - 1) * rotationDegrees * Math.PI) / 180 + (quarterTurns * Math.PI) / 2;
   const zoom = 1 / drawScale(scale, random);
   const mirrorX = flip !== "none" && random.next() < 0.5 ? -1 : 1;
   const mirrorY = flip === "both" && random.next() < 0.5 ? -1 : 1;
-  const cosine = Math.cos(angle) * zoom;
-  const sine = Math.sin(angle) * zoom;
+  const turned = turnOrRotate ? drawTurnOrRotation(turnOrRotate, random) : UNTURNED;
+  const cosine = Math.cos(angle + turned.angle) * zoom;
+  const sine = Math.sin(angle + turned.angle) * zoom;
   // Coordinates -1..1 span the whole image; the off-diagonal terms carry the ratio of its sides into pixels.
   const noise = Array.from({ length: 6 }, () => affine * random.normal()) as [
     number,
@@ -68,11 +69,25 @@ function drawMatrix(spec: AugmentationSpec, { rows, columns }: GridSize, random:
     (1 + noise[4]) * widening,
     (noise[5] * rows) / 2 + shift(rows),
   ];
-  const a = cosine * mirrorX;
-  const b = -sine * mirrorY;
-  const d = sine * mirrorX;
-  const e = cosine * mirrorY;
+  const a = cosine * mirrorX * turned.mirrorX;
+  const b = -sine * mirrorY * turned.mirrorY;
+  const d = sine * mirrorX * turned.mirrorX;
+  const e = cosine * mirrorY * turned.mirrorY;
   return [a * na + b * nd, a * nb + b * ne, a * nc + b * nf, d * na + e * nd, d * nb + e * ne, d * nc + e * nf];
+}
+
+const UNTURNED = { angle: 0, mirrorX: 1, mirrorY: 1 };
+
+function drawTurnOrRotation(
+  { turn, rotate, degrees }: NonNullable<AugmentationSpec["turnOrRotate"]>,
+  random: Random,
+): typeof UNTURNED {
+  if (random.next() < turn) {
+    const angle = (random.integer(4) * Math.PI) / 2;
+    return random.next() < 0.5 ? { angle, mirrorX: -1, mirrorY: 1 } : { angle, mirrorX: 1, mirrorY: -1 };
+  }
+  if (random.next() >= rotate) return UNTURNED;
+  return { ...UNTURNED, angle: ((random.integer(2 * degrees) - degrees) * Math.PI) / 180 };
 }
 
 function drawScale(scale: NonNullable<AugmentationSpec["scale"]>, random: Random): number {
@@ -123,8 +138,14 @@ function smooth(t: number): number {
 
 export type Outside = "zero" | "edge" | "darkest";
 
-/** Bilinear; outside the image 0, the edge or the image's smallest value. */
-export function warpImage(plane: Float32Array, warp: Warp, grid: GridSize, outside: Outside): Float32Array {
+/** Outside the image 0, the edge or the image's smallest value. */
+export function warpImage(
+  plane: Float32Array,
+  warp: Warp,
+  grid: GridSize,
+  outside: Outside,
+  interpolation: "bilinear" | "nearest" = "bilinear",
+): Float32Array {
   const { rows, columns } = grid;
   const result = new Float32Array(plane.length);
   const beyond = outside === "darkest" ? plane.reduce((least, value) => Math.min(least, value)) : 0;
@@ -133,9 +154,10 @@ export function warpImage(plane: Float32Array, warp: Warp, grid: GridSize, outsi
     if (outside !== "edge") return beyond;
     return plane[Math.min(Math.max(row, 0), rows - 1) * columns + Math.min(Math.max(column, 0), columns - 1)]!;
   };
+  const isNearest = interpolation === "nearest";
   for (let index = 0; index < result.length; index++) {
-    const x = warp.x[index]!;
-    const y = warp.y[index]!;
+    const x = isNearest ? Math.round(warp.x[index]!) : warp.x[index]!;
+    const y = isNearest ? Math.round(warp.y[index]!) : warp.y[index]!;
     const left = Math.floor(x);
     const top = Math.floor(y);
     const wx = x - left;

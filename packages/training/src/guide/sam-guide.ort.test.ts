@@ -13,6 +13,7 @@ import { SamGuide } from "./sam-guide.ts";
 
 const grid = { rows: 32, columns: 32 };
 const pixels = 32 * 32;
+const oneLabel = { labelCount: 1, activation: "sigmoid" } as const;
 
 function sampleOf(caseId: string, warp?: Warp): Sample {
   return { caseId, slice: 0, planes: [], original: [], labels: undefined, warp };
@@ -26,7 +27,7 @@ describe("SAM in the loop", () => {
     const dataset = diskDataset();
     const segmenter = brightnessSegmenter();
     const plan = presetPlan("msd-points-5");
-    const sam = new SamGuide({ guide: brightnessGuide(segmenter), dataset, plan, grid });
+    const sam = new SamGuide({ guide: brightnessGuide(segmenter), dataset, plan, grid, ...oneLabel });
     const mirror: Warp = {
       x: Float32Array.from({ length: pixels }, (_, pixel) => 31 - (pixel % 32)),
       y: Float32Array.from({ length: pixels }, (_, pixel) => Math.floor(pixel / 32)),
@@ -47,17 +48,44 @@ describe("SAM in the loop", () => {
   test("what the student does not see is not asked about and does not count", async () => {
     const segmenter = brightnessSegmenter();
     const plan = presetPlan("msd-points-5");
-    const sam = new SamGuide({ guide: brightnessGuide(segmenter), dataset: diskDataset(), plan, grid });
+    const sam = new SamGuide({ guide: brightnessGuide(segmenter), dataset: diskDataset(), plan, grid, ...oneLabel });
     const logits = { data: new Float32Array(pixels).fill(-1), dims: [1, 1, 32, 32] };
     const { target, heard } = await sam.answer([sampleOf("unlabeled0")], logits, createRandom(1));
     expect([...target.data, ...heard.data]).not.toContain(1);
     expect(segmenter.encodes).toBe(0);
   });
 
+  test("labels that exclude each other: one per pixel, nothing heard where a label got no answer", async () => {
+    const plan = presetPlan("msd-box");
+    const guide = brightnessGuide();
+    const two = { labelCount: 2, activation: "softmax" } as const;
+    const sam = new SamGuide({ guide, dataset: diskDataset(), plan, grid, ...two });
+    // The student sees label 1 in all but two rows, label 2 in a dark corner of these.
+    const isCorner = (pixel: number): boolean => pixel % 32 > 29 && pixel < 64;
+    const of = (isThere: (pixel: number) => boolean) =>
+      Float32Array.from({ length: pixels }, (_, pixel) => (isThere(pixel) ? 5 : 0));
+    const logits = [new Float32Array(pixels).fill(1), of((pixel) => pixel >= 64), of(isCorner)];
+    const { target, heard } = await sam.answer(
+      [sampleOf("unlabeled0")],
+      { data: Float32Array.from(logits.flatMap((values) => [...values])), dims: [1, 3, 32, 32] },
+      createRandom(1),
+    );
+    expect(target.dims).toEqual([1, 3, 32, 32]);
+    expect(heard.dims).toEqual([1, 1, 32, 32]);
+    for (let pixel = 0; pixel < pixels; pixel++) {
+      expect(target.data[pixel]! + target.data[pixels + pixel]! + target.data[2 * pixels + pixel]!).toBe(1);
+    }
+    expect(target.data.subarray(pixels, 2 * pixels)).toContain(1);
+    expect(heard.data).toContain(1);
+    expect(target.data.subarray(2 * pixels)).not.toContain(1);
+    expect([...heard.data].filter((_, pixel) => isCorner(pixel))).toEqual([0, 0, 0, 0]);
+    await sam.dispose();
+  });
+
   test("no more embeddings are alive than the limit says", async () => {
     const segmenter = brightnessSegmenter();
     const guide = { ...brightnessGuide(segmenter), embeddingLimit: 2 };
-    const sam = new SamGuide({ guide, dataset: diskDataset(), plan: presetPlan("msd-points-1"), grid });
+    const sam = new SamGuide({ guide, dataset: diskDataset(), plan: presetPlan("msd-points-1"), grid, ...oneLabel });
     for (const id of ["unlabeled0", "unlabeled1", "unlabeled2", "unlabeled2", "unlabeled1", "unlabeled0"]) {
       await sam.answer([sampleOf(id)], { data: leftHalf, dims: [1, 1, 32, 32] }, createRandom(1));
       expect(segmenter.alive).toBeLessThanOrEqual(2);

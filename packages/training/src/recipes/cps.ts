@@ -1,7 +1,9 @@
 import { imageTensor } from "../data/batch.ts";
 import type { Tensor } from "../graph/graph.ts";
-import { greaterMask } from "../graph/primitives.ts";
+import { hardLabels } from "../loss/activation.ts";
 import { binaryCrossEntropy } from "../loss/binary-cross-entropy.ts";
+import { crossEntropy } from "../loss/cross-entropy.ts";
+import { SSL4MIS } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { semiSupervised } from "./semi-supervised.ts";
 
@@ -13,6 +15,7 @@ export const cps: Recipe = {
   name: "cps",
   summary: "two networks that teach each other on unlabelled images",
   defaults: {},
+  paper: SSL4MIS,
   usesUnlabeled: true,
   networkCount: 2,
   compose: (context) =>
@@ -20,16 +23,18 @@ export const cps: Recipe = {
       terms({ graph, declare, answer, scalarInput }) {
         const unlabeled = declare("unlabeled");
         const [first, second] = [answer([unlabeled], 0), answer([unlabeled], 1)];
-        const hard = (logits: Tensor): Tensor =>
-          graph.withoutGradient(() => greaterMask(graph, logits, graph.scalar(0)));
+        const { activation } = context;
+        const entropyOf = activation === "softmax" ? crossEntropy : binaryCrossEntropy;
+        const against = (logits: Tensor, other: Tensor): Tensor =>
+          entropyOf(graph, logits, hardLabels(graph, other, activation));
         const [ofFirst, ofSecond] = [first.views[0]!, second.views[0]!];
         const weight = scalarInput("consistencyWeight");
         return {
           supervised: first.supervised,
           added: {
             second: { value: second.supervised.total, weight: 1 },
-            cross: { value: binaryCrossEntropy(graph, ofFirst, hard(ofSecond)), weight },
-            crossOfSecond: { value: binaryCrossEntropy(graph, ofSecond, hard(ofFirst)), weight },
+            cross: { value: against(ofFirst, ofSecond), weight },
+            crossOfSecond: { value: against(ofSecond, ofFirst), weight },
           },
         };
       },

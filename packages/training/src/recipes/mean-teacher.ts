@@ -1,6 +1,7 @@
 import { imageTensor } from "../data/batch.ts";
+import { probabilitiesOf } from "../loss/activation.ts";
 import { meanSquaredError } from "../loss/mean-squared-error.ts";
-import { sigmoid } from "../operator/sigmoid.ts";
+import { SSL4MIS } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { semiSupervised } from "./semi-supervised.ts";
 import { noisyImages } from "./unlabeled-stream.ts";
@@ -13,15 +14,22 @@ export const meanTeacher: Recipe = {
   name: "mean-teacher",
   summary: "agreement with a moving average of the weights on unlabelled images",
   defaults: { averageDecay: 0.99 },
+  paper: {
+    ...SSL4MIS,
+    averageDecay: 0.99,
+    // 0 in the first 1,000 of 30,000 steps.
+    consistency: { ...SSL4MIS.consistency, start: 1 / 30 },
+  },
   usesUnlabeled: true,
   networkCount: 1,
   compose: (context) =>
     semiSupervised(context, {
       terms({ graph, teacher, declare, answer, scalarInput }) {
+        const { activation } = context;
         const { supervised, views } = answer([declare("unlabeled")]);
         const teacherView = declare("teacherView");
-        const expected = graph.withoutGradient(() => sigmoid(graph, teacher(teacherView)));
-        const value = meanSquaredError(graph, sigmoid(graph, views[0]!), expected);
+        const expected = graph.withoutGradient(() => probabilitiesOf(graph, teacher(teacherView), activation));
+        const value = meanSquaredError(graph, probabilitiesOf(graph, views[0]!, activation), expected);
         return { supervised, added: { consistency: { value, weight: scalarInput("consistencyWeight") } } };
       },
       feeds: ({ step, samples, weight }) => ({

@@ -1,3 +1,4 @@
+import { BURDEN } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { supervised } from "./supervised.ts";
 
@@ -9,4 +10,5 @@ export const pseudoLabel: Recipe = {
   ...supervised,
   name: "pseudo-label",
   summary: "label maps from a folder, such as refined predictions, as labels of the unlabelled cases",
+  paper: { ...BURDEN, steps: 10_850, validation: { every: 10_850, cases: 1000 } },
 };

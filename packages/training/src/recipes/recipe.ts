@@ -2,6 +2,7 @@ import type { GridSize, Random } from "@samrefine/core";
 import type { RawTensor } from "@samrefine/inference";
 import type { Sampler } from "../data/sampler.ts";
 import type { SamGuide } from "../guide/sam-guide.ts";
+import type { Activation } from "../loss/activation.ts";
 import type { TrainingConfiguration } from "../run/configuration.ts";
 import type { PredictStudent } from "../run/student-predictor.ts";
 import type { Loss, LossContext } from "../run/training-step.ts";
@@ -11,6 +12,8 @@ export interface RecipeContext {
   readonly configuration: TrainingConfiguration;
   readonly grid: GridSize;
   readonly labelCount: number;
+  /** What the loss makes of the network's channels. */
+  readonly activation: Activation;
   /** Per label, 1 when the loss has none. */
   readonly positiveWeights: readonly number[] | undefined;
   readonly ignoreLabel: number | undefined;
@@ -44,8 +47,10 @@ export interface Recipe {
   readonly name: string;
   /** One sentence for the command's help. */
   readonly summary: string;
-  /** Where it differs from `defaultConfiguration`. */
+  /** The profile "cpu": where it differs from `defaultConfiguration`. */
   readonly defaults: Partial<TrainingConfiguration>;
+  /** The profile "paper": where the publication differs from `defaultConfiguration`. */
+  readonly paper: Partial<TrainingConfiguration>;
   readonly usesUnlabeled: boolean;
   /** Asks SAM during training; the run needs a promptable model. */
   readonly usesPromptable?: boolean;

@@ -2,6 +2,7 @@ import { presetPlan, type RefinementPlan } from "@samrefine/core";
 import { imageTensor, scalarTensor } from "../data/batch.ts";
 import { rampUp } from "../schedule/schedule.ts";
 import { guidedStream } from "./guided-stream.ts";
+import { SSL4MIS } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
 import { semiSupervised } from "./semi-supervised.ts";
@@ -24,6 +25,12 @@ export const samatch: Recipe = {
   name: "samatch",
   summary: "SAM's masks of predicted boxes label strongly changed views of unlabelled images",
   defaults: { guidance: { weight: 0.1, plan: BOX } },
+  paper: {
+    ...SSL4MIS,
+    batchSize: 2,
+    unlabeledBatchSize: 2,
+    guidance: { weight: 0.1, plan: presetPlan("samatch-fix-acdc") },
+  },
   usesUnlabeled: true,
   usesPromptable: true,
   networkCount: 1,

@@ -2,6 +2,7 @@ import type { RawTensor } from "@samrefine/inference";
 import type { Sample } from "../data/sampler.ts";
 import type { Tensor } from "../graph/graph.ts";
 import { concatenate } from "../graph/primitives.ts";
+import { entropy } from "../loss/entropy.ts";
 import type { FeaturePerturbation } from "../operator/drop-channels.ts";
 import { sliceBatch } from "../operator/slice-batch.ts";
 import { type WeightedTerm, weightedSum } from "../operator/weighted-sum.ts";
@@ -47,41 +48,51 @@ export interface SemiSupervisedSpec {
 
 /**
  * The set-up that the recipes for unlabelled images share: a labelled and an unlabelled half of the batch, the student on both
- * at once, the supervised loss on its half, and a sum of terms.
+ * at once, the supervised loss on its half, and a sum of terms,
+ * with the entropy of the first view where the configuration weighs it.
  * @throws RefineError `dataset` when the split has no unlabelled case.
  */
 export function semiSupervised(context: RecipeContext, spec: SemiSupervisedSpec): ComposedRecipe {
-  const { configuration, positiveWeights } = context;
-  const { batchSize, unlabeledBatchSize, loss } = configuration;
+  const { activation, configuration, positiveWeights } = context;
+  const { batchSize, unlabeledBatchSize, consistency, loss } = configuration;
   const labeled = labeledStream(context);
   const unlabeled = unlabeledStream(context);
   return {
     buildLoss(lossContext) {
       const { graph, student, input } = lossContext;
       const { image, target, pixelWeights } = labeled.declare(input);
+      const unlabeledViews: Tensor[] = [];
       const { supervised, added } = spec.terms({
         ...lossContext,
         declare: (name, repeats) => unlabeled.declare(input, name, repeats),
         answer(views, index, perturbation) {
           const logits = student(concatenate(graph, [image, ...views], 0), index, perturbation);
+          const ofViews = views.map((_, view) => {
+            const start = batchSize + view * unlabeledBatchSize;
+            return sliceBatch(graph, logits, start, start + unlabeledBatchSize);
+          });
+          unlabeledViews.push(...ofViews);
           return {
             supervised: segmentationLoss(graph, sliceBatch(graph, logits, 0, batchSize), target, {
               kind: loss.kind,
               positiveWeights,
               pixelWeights,
             }),
-            views: views.map((_, view) => {
-              const start = batchSize + view * unlabeledBatchSize;
-              return sliceBatch(graph, logits, start, start + unlabeledBatchSize);
-            }),
+            views: ofViews,
           };
         },
       });
+      const { entropyWeight } = consistency;
+      const firstView = unlabeledViews[0];
+      const unsupervised =
+        entropyWeight > 0 && firstView
+          ? { ...added, entropy: { value: entropy(graph, firstView, { activation }), weight: entropyWeight } }
+          : added;
       return {
-        total: weightedSum(graph, [{ value: supervised.total, weight: 1 }, ...Object.values(added)]),
+        total: weightedSum(graph, [{ value: supervised.total, weight: 1 }, ...Object.values(unsupervised)]),
         terms: {
           ...supervised.terms,
-          ...Object.fromEntries(Object.entries(added).map(([name, { value }]) => [name, value])),
+          ...Object.fromEntries(Object.entries(unsupervised).map(([name, { value }]) => [name, value])),
         },
       };
     },

@@ -1,9 +1,10 @@
 import { presetPlan, type RefinementPlan } from "@samrefine/core";
 import { imageTensor, scalarTensor } from "../data/batch.ts";
+import { probabilitiesOf } from "../loss/activation.ts";
 import { meanSquaredError } from "../loss/mean-squared-error.ts";
-import { sigmoid } from "../operator/sigmoid.ts";
 import { rampUp } from "../schedule/schedule.ts";
 import { guidedStream } from "./guided-stream.ts";
+import { SSL4MIS } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { semiSupervised } from "./semi-supervised.ts";
 import { noisyImages } from "./unlabeled-stream.ts";
@@ -38,11 +39,22 @@ export const semisam: Recipe = {
   name: "semisam",
   summary: "mean teacher, and agreement with SAM's masks of the network's own predictions",
   defaults: { averageDecay: 0.99, guidance: { weight: 0.05, plan: CLICKS } },
+  paper: {
+    ...SSL4MIS,
+    steps: 6000,
+    batchSize: 1,
+    unlabeledBatchSize: 3,
+    grid: { rows: 128, columns: 128 },
+    schedule: { kind: "step", at: [2500 / 6000, 5000 / 6000], factor: 0.1 },
+    averageDecay: 0.99,
+    augmentation: { turnOrRotate: { turn: 1, rotate: 0, degrees: 0 }, outside: "zero" },
+    guidance: { weight: 0.05, plan: CLICKS },
+  },
   usesUnlabeled: true,
   usesPromptable: true,
   networkCount: 1,
   compose(context) {
-    const { grid, random, configuration } = context;
+    const { activation, grid, random, configuration } = context;
     const { steps } = configuration;
     const guided = guidedStream(context);
     return semiSupervised(context, {
@@ -50,8 +62,8 @@ export const semisam: Recipe = {
         const { supervised, views } = answer([declare("unlabeled")]);
         const teacherView = declare("teacherView");
         const opinion = guided.declare(input);
-        const prediction = sigmoid(graph, views[0]!);
-        const expected = graph.withoutGradient(() => sigmoid(graph, teacher(teacherView)));
+        const prediction = probabilitiesOf(graph, views[0]!, activation);
+        const expected = graph.withoutGradient(() => probabilitiesOf(graph, teacher(teacherView), activation));
         const consistency = meanSquaredError(graph, prediction, expected);
         const sam = meanSquaredError(graph, prediction, opinion.target, opinion.heard);
         return {

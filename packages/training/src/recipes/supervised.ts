@@ -1,4 +1,5 @@
 import { labeledStream } from "./labeled-stream.ts";
+import { BURDEN } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
 
@@ -7,6 +8,7 @@ export const supervised: Recipe = {
   name: "supervised",
   summary: "the labelled cases alone",
   defaults: {},
+  paper: { ...BURDEN, steps: 1050, validation: { every: 1050, cases: 1000 } },
   usesUnlabeled: false,
   networkCount: 1,
   compose(context) {

@@ -1,18 +1,18 @@
-import type { AugmentationSpec } from "../data/augmentation.ts";
 import { imageTensor } from "../data/batch.ts";
 import { cutMix, drawCutBox } from "../data/cut-mix.ts";
-import { jitterIntensity } from "../data/intensity-jitter.ts";
+import { strongView, UNIMATCH_VIEW } from "../data/strong-view.ts";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import { add, concatenate, multiply, subtract } from "../graph/primitives.ts";
 import { sliceBatch } from "../operator/slice-batch.ts";
 import { weightedSum } from "../operator/weighted-sum.ts";
 import { type ConfidentLabels, confidentLabels } from "./confident-labels.ts";
+import { SSL4MIS } from "./published.ts";
 import type { Recipe } from "./recipe.ts";
 import { segmentationLoss } from "./segmentation-loss.ts";
 import { semiSupervised } from "./semi-supervised.ts";
 
-/** The grey-value part of the strong views (methods.md 3.6), on normalised intensities. */
-const STRONG: AugmentationSpec = { contrast: 0.5, brightness: 0.5, gamma: 0.3, blur: 2 };
+/** The weight is constant, and without a teacher there are no passes of it. */
+const NO_TEACHER = { weight: 1, confidence: 0.95, teacherPasses: 1, noise: 0, entropyWeight: 0, start: 0 };
 /** Share of the feature channels that the perturbed view loses. */
 const FEATURE_DROPOUT = 0.5;
 
@@ -24,18 +24,25 @@ const FEATURE_DROPOUT = 0.5;
 export const unimatch: Recipe = {
   name: "unimatch",
   summary: "as fixmatch with two strong views, CutMix and dropped features",
-  defaults: { consistency: { weight: 1, confidence: 0.95, teacherPasses: 1, noise: 0 } },
+  defaults: { consistency: { ...NO_TEACHER, strongView: "varied" } },
+  paper: {
+    ...SSL4MIS,
+    batchSize: 4,
+    unlabeledBatchSize: 4,
+    consistency: { ...NO_TEACHER, strongView: "color-jitter" },
+  },
   usesUnlabeled: true,
   networkCount: 1,
   compose(context) {
-    const { configuration, random, grid } = context;
+    const { activation, configuration, random, grid } = context;
     const { batchSize, unlabeledBatchSize: count, loss, consistency } = configuration;
     return semiSupervised(context, {
       terms({ graph, student, input, declare, answer }) {
         const weak = declare("weakView");
         const strong = [declare("strongView0"), declare("strongView1")];
         const boxes = strong.map((_, view) => input(`cutBoxes${view}`, [count, 1, grid.rows, grid.columns]));
-        const labels = confidentLabels(graph, () => student(weak), consistency.confidence);
+        const { confidence } = consistency;
+        const labels = confidentLabels(graph, () => student(weak), { confidence, activation });
         const perturbed = { from: batchSize + 2 * count, probability: FEATURE_DROPOUT };
         const { supervised, views } = answer([...strong, weak], 0, perturbed);
         const mixed = boxes.map((box) =>
@@ -44,8 +51,12 @@ export const unimatch: Recipe = {
             certain: pasteNext(graph, labels.certain, box, count),
           })),
         );
-        const agreement = (view: number, { label, certain }: ConfidentLabels): Tensor =>
-          segmentationLoss(graph, views[view]!, label, { kind: loss.kind, pixelWeights: certain }).total;
+        const agreement = (view: number, { label, certain }: ConfidentLabels): Tensor => {
+          const { kind } = loss;
+          const { total, terms } = segmentationLoss(graph, views[view]!, label, { kind, pixelWeights: certain });
+          // With a softmax as published: Dice alone.
+          return kind === "ce-dice" ? terms.dice! : total;
+        };
         const value = weightedSum(graph, [
           { value: agreement(0, mixed[0]!), weight: 0.25 },
           { value: agreement(1, mixed[1]!), weight: 0.25 },
@@ -58,7 +69,7 @@ export const unimatch: Recipe = {
           const draw = random.fork(`strong ${step} ${view}`);
           const boxes = weak.map((_, index) => drawCutBox(grid, draw.fork(`box ${index}`)));
           const jittered = weak.map(({ planes }, index) => ({
-            planes: jitterIntensity(planes, STRONG, grid, draw.fork(`grey ${index}`)),
+            planes: strongView(planes, UNIMATCH_VIEW, consistency.strongView, grid, draw.fork(`grey ${index}`)),
           }));
           return {
             [`strongView${view}`]: imageTensor(cutMix(jittered, boxes), grid),

@@ -1,6 +1,7 @@
 import { type CodedConcept, type DatasetSource, RefineError } from "@samrefine/core";
 import { parseManifest, type SegmentationManifest, type SeriesRule, sha256Hex } from "@samrefine/models";
 import { EXPORTED_INPUT, EXPORTED_OUTPUT } from "../network/export-model.ts";
+import { activationOf } from "../recipes/segmentation-loss.ts";
 import type { TrainingResult } from "../run/train.ts";
 
 export const MODEL_FILE = "model.onnx";
@@ -51,7 +52,7 @@ export async function trainedModelManifest(
   dataset: Pick<DatasetSource, "labels" | "name">,
   description: ModelDescription,
 ): Promise<SegmentationManifest> {
-  const { grid, channels, intensity } = result.configuration;
+  const { grid, channels, intensity, loss } = result.configuration;
   const known = dataset.labels.map(({ name }) => name);
   const stranger = description.labels.find(({ name }) => !known.includes(name));
   if (stranger) {
@@ -74,7 +75,7 @@ export async function trainedModelManifest(
       tensors: { input: EXPORTED_INPUT, output: EXPORTED_OUTPUT },
       input: { rows: grid.rows, columns: grid.columns, channels },
       intensity,
-      activation: "sigmoid",
+      activation: activationOf(loss.kind),
       labels: dataset.labels.map(({ name }, index) => {
         const own = description.labels.find((label) => label.name === name);
         return {

@@ -34,6 +34,10 @@ const augmentationSchema = v.strictObject({
   translation: v.optional(nonNegative),
   flip: v.optional(v.picklist(["none", "horizontal", "both"])),
   rotate90: v.optional(v.boolean()),
+  turnOrRotate: v.optional(
+    v.strictObject({ turn: fraction, rotate: fraction, degrees: v.pipe(v.number(), v.integer(), v.minValue(0)) }),
+  ),
+  interpolation: v.optional(v.picklist(["bilinear", "nearest"])),
   elastic: v.optional(v.strictObject({ pixels: nonNegative, spacing: positive })),
   contrast: v.optional(nonNegative),
   brightness: v.optional(nonNegative),
@@ -82,23 +86,36 @@ export const configurationSchema = v.strictObject({
     levels: positiveInteger,
   }),
   intensity: intensitySchema,
-  loss: v.strictObject({
-    kind: v.picklist(["bce", "bce-dice"]),
-    /** Positive weight per class: "balanced" = negative / positive pixels of the training labels (methods.md 1.4). */
-    positiveWeight: v.picklist(["none", "balanced"]),
-    /** Balanced weights are cut here. */
-    positiveWeightLimit: positive,
-  }),
+  loss: v.pipe(
+    v.strictObject({
+      /** "ce-dice" makes labels exclude each other (softmax with a background); the others leave them independent (sigmoid). */
+      kind: v.picklist(["bce", "bce-dice", "ce-dice"]),
+      /** Positive weight per class: "balanced" = negative / positive pixels of the training labels (methods.md 1.4). */
+      positiveWeight: v.picklist(["none", "balanced"]),
+      /** Balanced weights are cut here. */
+      positiveWeightLimit: positive,
+    }),
+    v.check(
+      ({ kind, positiveWeight }) => kind !== "ce-dice" || positiveWeight === "none",
+      "ce-dice has no positive weights",
+    ),
+  ),
   /** For recipes that use unlabelled images; see methods.md 3.5, 3.6 and 5.1. */
   consistency: v.strictObject({
     /** Largest weight of the unsupervised term; it is ramped up over the whole run. */
     weight: nonNegative,
-    /** Pseudo labels less certain than this are ignored: max(p, 1 - p). */
+    /** Share of the run before which the weight is 0. */
+    start: v.optional(fraction, 0),
+    /** Pseudo labels less certain than this are ignored: max(p, 1 - p), with a softmax the largest p. */
     confidence: fraction,
     /** Passes of the teacher from whose mean the uncertainty is taken. */
     teacherPasses: positiveInteger,
     /** Deviation of the noise on the teacher's input, cut at twice this. */
     noise: nonNegative,
+    /** Weight of the entropy of the prediction for unlabelled images, constant over the run (methods.md 5.2: 0.9). */
+    entropyWeight: v.optional(nonNegative, 0),
+    /** Grey values of strong views: our own stronger set, or the published color jitter. */
+    strongView: v.optional(v.picklist(["varied", "color-jitter"]), "varied"),
   }),
   /** For recipes that ask SAM; absent otherwise. See methods.md 2.2 and 3.6. */
   guidance: v.optional(
@@ -151,7 +168,15 @@ export const defaultConfiguration: TrainingConfiguration = {
   network: { kind: "scb-unet", width: 16, levels: 5 },
   intensity: { kind: "percentiles", lower: 1, upper: 99, scope: "volume" },
   loss: { kind: "bce-dice", positiveWeight: "none", positiveWeightLimit: 400 },
-  consistency: { weight: 0.1, confidence: 0.95, teacherPasses: 8, noise: 0.1 },
+  consistency: {
+    weight: 0.1,
+    start: 0,
+    confidence: 0.95,
+    teacherPasses: 8,
+    noise: 0.1,
+    entropyWeight: 0,
+    strongView: "varied",
+  },
   optimiser: { kind: "adamw", weightDecay: 0 },
   learningRate: 1e-3,
   schedule: { kind: "cosine", floor: 0.01 },

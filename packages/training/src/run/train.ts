@@ -7,6 +7,7 @@ import { Sampler } from "../data/sampler.ts";
 import { elementCount, type RandomMask } from "../graph/graph.ts";
 import { SamGuide } from "../guide/sam-guide.ts";
 import type { PromptableGuide } from "../guide/slice-embeddings.ts";
+import { channelCount } from "../loss/activation.ts";
 import { exportModel } from "../network/export-model.ts";
 import type { Network } from "../network/network.ts";
 import { scbUnet } from "../network/scb-unet.ts";
@@ -17,6 +18,7 @@ import type { Optimiser } from "../optimiser/optimiser.ts";
 import { sgd } from "../optimiser/sgd.ts";
 import type { ComposedRecipe } from "../recipes/recipe.ts";
 import { requireRecipe } from "../recipes/registry.ts";
+import { activationOf } from "../recipes/segmentation-loss.ts";
 import { createSchedule } from "../schedule/schedule.ts";
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint, type RunStore, requireSameRun } from "./checkpoint.ts";
 import type { TrainingConfiguration } from "./configuration.ts";
@@ -37,7 +39,7 @@ export interface TrainingOptions extends TaskOptions {
   readonly resume?: boolean;
   /** Labels of the training cases when not the data set's own, e.g. pseudo labels. */
   readonly readTrainingLabels?: DatasetSource["readLabels"];
-  /** Training cases when not the split's labelled ones. */
+  /** Training cases when not the split's labelled ones; all of them are used. */
   readonly trainingCaseIds?: readonly string[];
   /** Weight of a training case's pixels in the loss; cases that are not named have 1. */
   readonly caseWeights?: ReadonlyMap<string, number>;
@@ -136,9 +138,17 @@ function requireMemory({ peakBytes }: TrainingStep, { memoryLimitBytes, configur
 }
 
 function createGuide({ configuration, dataset, promptable, signal }: TrainingOptions): SamGuide | undefined {
-  const { guidance, grid } = configuration;
+  const { guidance, grid, loss } = configuration;
   if (!requireRecipe(configuration.recipe).usesPromptable || !promptable || !guidance) return undefined;
-  return new SamGuide({ guide: promptable, dataset, plan: guidance.plan, grid, signal });
+  return new SamGuide({
+    guide: promptable,
+    dataset,
+    plan: guidance.plan,
+    grid,
+    labelCount: dataset.labels.length,
+    activation: activationOf(loss.kind),
+    signal,
+  });
 }
 
 type TrainingData = Awaited<ReturnType<typeof loadTrainingData>>;
@@ -152,8 +162,7 @@ async function loadTrainingData(options: TrainingOptions) {
       hint: 'Use percentiles with the scope "volume".',
     });
   }
-  const labeled = options.trainingCaseIds ?? dataset.caseIds("labeled");
-  const trainingCaseIds = labeled.slice(0, configuration.labeledCount ?? labeled.length);
+  const trainingCaseIds = options.trainingCaseIds ?? firstLabeledCases(dataset, configuration.labeledCount);
   if (trainingCaseIds.length === 0) {
     throw new RefineError("dataset", `${dataset.name} has no labelled case to train on.`, {
       hint: 'Name labelled cases under "labeled" in split.json.',
@@ -185,13 +194,29 @@ async function loadTrainingData(options: TrainingOptions) {
   return { trainingCaseIds, validationCaseIds, labeledCases, unlabeledCases, validation };
 }
 
+/** @throws RefineError `configuration` when there are not so many. */
+export function firstLabeledCases(
+  dataset: Pick<DatasetSource, "name" | "caseIds">,
+  count: number | null,
+): readonly string[] {
+  const labeled = dataset.caseIds("labeled");
+  if (count !== null && count > labeled.length) {
+    throw new RefineError(
+      "configuration",
+      `${count} labelled cases are asked for; ${dataset.name} has ${labeled.length}.`,
+      { hint: `Ask for at most ${labeled.length}.`, details: { found: count, accepted: labeled.length } },
+    );
+  }
+  return labeled.slice(0, count ?? labeled.length);
+}
+
 function createNetworks(dataset: DatasetSource, configuration: TrainingConfiguration): readonly Network[] {
-  const { network, channels, grid } = configuration;
+  const { network, channels, grid, loss } = configuration;
   const { networkCount } = requireRecipe(configuration.recipe);
   const build = network.kind === "scb-unet" ? scbUnet : ssl4misUnet;
   const unet = build({
     inputChannels: channels,
-    outputChannels: dataset.labels.length,
+    outputChannels: channelCount(dataset.labels.length, activationOf(loss.kind)),
     width: network.width,
     levels: network.levels,
   });
@@ -218,6 +243,7 @@ function composeStep(
     configuration,
     grid,
     labelCount: dataset.labels.length,
+    activation: activationOf(loss.kind),
     ignoreLabel: dataset.ignoreLabel,
     positiveWeights:
       loss.positiveWeight === "balanced"
@@ -429,6 +455,7 @@ class TrainingRun {
         channels: configuration.channels,
         intensity: configuration.intensity,
         labelCount: dataset.labels.length,
+        activation: activationOf(configuration.loss.kind),
         ignoreLabel: dataset.ignoreLabel,
         signal,
       });

@@ -9,6 +9,7 @@ import {
 } from "@samrefine/core";
 import type { RawSession } from "@samrefine/inference";
 import { caseIntensities } from "../data/prepared-case.ts";
+import { type Activation, labelPlanes } from "../loss/activation.ts";
 import { EXPORTED_INPUT, EXPORTED_OUTPUT } from "../network/export-model.ts";
 
 export interface ValidationCase {
@@ -21,6 +22,7 @@ export interface ValidationOptions {
   readonly channels: number;
   readonly intensity: IntensityPolicy;
   readonly labelCount: number;
+  readonly activation: Activation;
   readonly ignoreLabel: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -39,7 +41,10 @@ export interface ValidationResult {
   readonly mean: number;
 }
 
-/** The exported model on whole cases, measured at the cases' own resolution: Dice over all slices of a case, probability > 0.5. */
+/**
+ * The exported model on whole cases, measured at the cases' own resolution: Dice over all slices of a case, where a label's
+ * probability exceeds 0.5, also with a softmax, as predict takes it.
+ */
 export async function validate(
   session: RawSession,
   cases: readonly ValidationCase[],
@@ -56,13 +61,12 @@ export async function validate(
 async function caseDice(
   session: RawSession,
   { image, labels }: ValidationCase,
-  { grid, channels, intensity, labelCount, ignoreLabel, signal }: ValidationOptions,
+  { grid, channels, intensity, labelCount, activation, ignoreLabel, signal }: ValidationOptions,
 ): Promise<CaseDice> {
   const intensities = caseIntensities(image, intensity);
   const overlap = new Array<number>(labelCount).fill(0);
   const predicted = new Array<number>(labelCount).fill(0);
   const reference = new Array<number>(labelCount).fill(0);
-  const plane = grid.rows * grid.columns;
   for (const [k, slice] of image.slices.entries()) {
     signal?.throwIfAborted();
     const stacked = neighbouringSlices(image.slices, k, channels);
@@ -70,9 +74,10 @@ async function caseDice(
     const output = await session.run({ [EXPORTED_INPUT]: { data, dims: [1, channels, grid.rows, grid.columns] } });
     const logits = output[EXPORTED_OUTPUT]!.data;
     const truth = labels.slices[k]!;
-    for (let label = 0; label < labelCount; label++) {
-      const probability = logits.subarray(label * plane, (label + 1) * plane).map((z) => 1 / (1 + Math.exp(-z)));
-      const native = resizeBilinear(probability, grid, slice.geometry);
+    const probabilities = labelPlanes(logits, labelCount, activation).map(({ probability }) =>
+      resizeBilinear(probability, grid, slice.geometry),
+    );
+    for (const [label, native] of probabilities.entries()) {
       for (let pixel = 0; pixel < truth.length; pixel++) {
         if (truth[pixel] === ignoreLabel) continue;
         const isPredicted = native[pixel]! > 0.5;
