@@ -17,7 +17,8 @@ const VOLUME_FORMATS: readonly FormatOption[] = [
 
 /** Undo and hand-over. */
 export function ActionBar({ state, session }: PanelPart): ReactElement {
-  const { segsToStore } = state;
+  const { segsToStore, downloadFormat } = state;
+  const formats = state.sliceCount === 1 ? IMAGE_FORMATS : VOLUME_FORMATS;
   return (
     <section className="samrefine-stack" aria-label="Undo, store and download">
       <div className="samrefine-row">
@@ -53,29 +54,26 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
         >
           {state.hasUnstoredSeg ? "Store again" : segsToStore > 1 ? `Store ${segsToStore} SEGs` : "Store SEG"}
         </button>
+      </div>
+      <div className="samrefine-row">
         <button
           type="button"
-          className="samrefine-button samrefine-button--grow"
+          className="samrefine-button"
           data-testid="samrefine-download"
           disabled={segsToStore === 0}
-          title="Saves the DICOM SEG of each series as a file"
+          title={`Saves the segmentation as ${formats.find(([format]) => format === downloadFormat)?.[1]}`}
           onClick={() => void session.download()}
         >
           Download
         </button>
-      </div>
-      <div className="samrefine-row">
-        <label className="samrefine-muted" style={{ flex: "none" }} htmlFor="samrefine-format">
-          Download as
-        </label>
         <select
-          id="samrefine-format"
+          aria-label="Download as"
           className="samrefine-select"
           data-testid="samrefine-format"
-          value={state.downloadFormat}
+          value={downloadFormat}
           onChange={(event) => session.selectDownloadFormat(event.target.value as DownloadFormat)}
         >
-          {(state.sliceCount === 1 ? IMAGE_FORMATS : VOLUME_FORMATS).map(([format, title]) => (
+          {formats.map(([format, title]) => (
             <option key={format} value={format}>
               {title}
             </option>

@@ -4,21 +4,21 @@ import type { PanelPart } from "./refine-panel.tsx";
 
 export function AutoSegment({ state, session }: PanelPart): ReactElement {
   const { models, progress } = state;
+  // With segments to review, the room is theirs: what was chosen to make them takes a line each.
+  const hasSegments = state.segments.length > 0;
   const plan = models.find(({ id }) => id === state.selectedModel)?.plan;
   const isBusy = state.phase === "loading" || state.phase === "running" || state.phase === "storing";
   return (
     <section className="samrefine-stack" aria-label="Segment automatically">
-      {state.seriesTitle !== undefined && (
+      {state.seriesTitle !== undefined && !hasSegments && (
         <div className="samrefine-muted samrefine-ellipsis" title={state.seriesTitle}>
           {state.seriesTitle}
         </div>
       )}
       <div>
-        <label className="samrefine-label" htmlFor="samrefine-model">
-          Model
-        </label>
+        {!hasSegments && <div className="samrefine-label">Model</div>}
         <select
-          id="samrefine-model"
+          aria-label="Model"
           className="samrefine-select"
           data-testid="samrefine-model"
           value={state.selectedModel ?? ""}
@@ -35,12 +35,12 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
           ))}
         </select>
       </div>
-      <div>
-        <label className="samrefine-label" htmlFor="samrefine-refinement">
-          Refinement
-        </label>
+      <details className="samrefine-details" open={!hasSegments}>
+        <summary className="samrefine-ellipsis">
+          {hasSegments ? refinementChoices.find(({ id }) => id === state.refinement)?.title : "Refinement"}
+        </summary>
         <select
-          id="samrefine-refinement"
+          aria-label="Refinement"
           className="samrefine-select"
           data-testid="samrefine-refinement"
           value={state.refinement}
@@ -53,19 +53,13 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
             </option>
           ))}
         </select>
-      </div>
-      {plan !== undefined && (
-        <div
-          className={`samrefine-muted${state.phase === "idle" ? "" : " samrefine-clamped"}`}
-          data-testid="samrefine-plan"
-          title={plan}
-        >
+        <div className="samrefine-muted" data-testid="samrefine-plan">
           {plan}
         </div>
-      )}
+      </details>
       <button
         type="button"
-        className="samrefine-button samrefine-button--primary"
+        className={`samrefine-button samrefine-button--${hasSegments ? "small" : "primary"}`}
         data-testid="samrefine-auto"
         disabled={!state.canAutoSegment}
         onClick={() => void session.autoSegment()}

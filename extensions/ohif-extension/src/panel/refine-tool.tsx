@@ -79,7 +79,7 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
         </div>
       ) : (
         <div className="samrefine-muted">
-          Click a structure, or drag a box round it. <kbd>Ctrl</kbd> or <kbd>Alt</kbd> with a click does the opposite.
+          Click or drag a box; <kbd>Ctrl</kbd> or <kbd>Alt</kbd> inverts it.
         </div>
       )}
     </section>

@@ -69,7 +69,9 @@ const SegmentRow = memo(function SegmentRow(props: SegmentRowProps): ReactElemen
         onClick={() => session.activateSegment(number)}
       >
         <span className="samrefine-swatch" style={{ backgroundColor: `rgb(${segment.colorRgb.join(" ")})` }} />
-        <span className="samrefine-segment__label">{label}</span>
+        <span className="samrefine-segment__label samrefine-clamped" title={label}>
+          {label}
+        </span>
         <span className="samrefine-segment__size samrefine-muted samrefine-numbers samrefine-ellipsis" title={count}>
           {unit === "pixels" ? count : size}
         </span>
