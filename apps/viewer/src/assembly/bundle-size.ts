@@ -8,8 +8,8 @@ const gzipAsync = promisify(gzip);
 
 /** ONNX Runtime's own JavaScript comes with its WebAssembly. */
 const runtimeFile = /^ort[.-]/;
-/** The ONNX editor, which is loaded only for a SAM decoder that was not cut before, and the writer of training sets. */
-const onDemandFile = /^(onnx|training-set)-/;
+/** The ONNX editor, for a SAM decoder that was not cut before, and what few users ask the panel for. */
+const onDemandFile = /^(onnx|training-set|segment-editor|brought-model|waiting-segs|other-segmentations)-/;
 
 /** Kilobytes of 1000 bytes, gzip -9. */
 export const mostBundleKilobytes = 250;

@@ -1,9 +1,12 @@
 import { isRefineError, RefineError } from "@samrefine/core";
 import { type ModelFolder, openModelFolder, readWebFile } from "@samrefine/inference";
-import { type BroughtFile, parseManifestText, readBroughtModel } from "./brought-model.ts";
+import type { BroughtFile } from "./brought-model.ts";
 import type { CatalogueEntry, FoundModels } from "./model-catalogue.ts";
 
-/** The models that the user of this browser brought, beside those that the site offers. Nothing of them leaves it. */
+/**
+ * The models that the user of this browser brought, beside those that the site offers. Nothing of them leaves it. Their reader
+ * is loaded for those who have or bring one.
+ */
 export class OwnModels {
   #folder: Promise<ModelFolder | undefined> | undefined;
 
@@ -13,6 +16,7 @@ export class OwnModels {
     const problems: string[] = [];
     for (const url of (await folder?.list()) ?? []) {
       try {
+        const { parseManifestText } = await import("./brought-model.ts");
         const text = new TextDecoder().decode(await readWebFile(url, {}));
         entries.push({ manifest: parseManifestText(text, url), url });
       } catch (error) {
@@ -33,6 +37,7 @@ export class OwnModels {
         hint: "Leave the private window, or serve the viewer over HTTPS; or put the model on the server (docs/models.md).",
       });
     }
+    const { readBroughtModel } = await import("./brought-model.ts");
     const { manifest, files } = await readBroughtModel(brought, taken);
     return { manifest, url: await folder.write(manifest.id, files) };
   }

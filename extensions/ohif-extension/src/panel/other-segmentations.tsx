@@ -2,9 +2,8 @@ import type { ReactElement } from "react";
 import type { PanelPart } from "./refine-panel.tsx";
 
 /** Segmentations of the series on screen beside the listed one: they are drawn and stored as well. */
-export function OtherSegmentations({ state, session }: PanelPart): ReactElement | null {
+export function OtherSegmentations({ state, session }: PanelPart): ReactElement {
   const { otherSegmentations, phase } = state;
-  if (otherSegmentations.length === 0) return null;
   const isBusy = phase === "loading" || phase === "running" || phase === "storing";
   return (
     <section aria-label="Also on this series">

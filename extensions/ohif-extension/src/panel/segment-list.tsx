@@ -1,10 +1,12 @@
-import { memo, type ReactElement, useState } from "react";
+import { lazy, memo, type ReactElement, Suspense, useState } from "react";
 import { qualityWord } from "../run/quality.ts";
 import { formatCount, formatSize } from "../series/slice-measure.ts";
 import type { PanelPart } from "./refine-panel.tsx";
-import { SegmentEditor } from "./segment-editor.tsx";
 
 type Segment = PanelPart["state"]["segments"][number];
+
+/** With the dictionary of coded concepts, which only an editor asks for. */
+const SegmentEditor = lazy(async () => ({ default: (await import("./segment-editor.tsx")).SegmentEditor }));
 
 export function SegmentList({ state, session }: PanelPart): ReactElement {
   return (
@@ -98,7 +100,11 @@ const SegmentRow = memo(function SegmentRow(props: SegmentRowProps): ReactElemen
       >
         <EyeIcon isOpen={isVisible} />
       </button>
-      {isEdited && <SegmentEditor segment={segment} session={session} onClose={() => setEdited(false)} />}
+      {isEdited && (
+        <Suspense>
+          <SegmentEditor segment={segment} session={session} onClose={() => setEdited(false)} />
+        </Suspense>
+      )}
     </li>
   );
 });

@@ -3,8 +3,7 @@ import type { ReactElement } from "react";
 import type { PanelPart } from "./refine-panel.tsx";
 
 /** SEGs that an earlier session could not store: nothing is lost by a closed tab. */
-export function WaitingSegs({ state, session }: PanelPart): ReactElement | null {
-  if (state.waiting.length === 0) return null;
+export function WaitingSegs({ state, session }: PanelPart): ReactElement {
   return (
     <section className="samrefine-stack" aria-label="Not in the archive yet">
       {state.waiting.map((entry) => (
