@@ -1,11 +1,10 @@
-import { createHash } from "node:crypto";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ImageGeometry, Volume } from "@samrefine/core";
 import { writeNifti } from "@samrefine/formats";
-import type { SegmentationManifest } from "@samrefine/models";
 import { buildModel } from "@samrefine/models/onnx";
 import { encodeGreyPng } from "../dataset/write-case.ts";
+import { writeTestModel } from "./write-test-model.ts";
 
 /** Grid of the stand-in network. */
 const grid = { rows: 48, columns: 64 };
@@ -29,34 +28,10 @@ export async function writeThresholdModel(folder: string): Promise<string> {
       { op: "Add", inputs: ["scaled", "offset"], outputs: ["logits"] },
     ],
   });
-  const tissue = { scheme: "SCT", value: "85756007", meaning: "Tissue" };
-  const manifest: SegmentationManifest = {
-    schema: "samrefine-model/1",
-    id: "threshold",
-    version: "1.0.0",
-    title: "Brighter than mid-grey",
-    task: "semantic-segmentation",
-    files: [
-      {
-        role: "model",
-        url: "model.onnx",
-        sha256: createHash("sha256").update(model).digest("hex"),
-        bytes: model.length,
-      },
-    ],
-    licence: "Apache-2.0",
-    source: "test fixture",
-    tensors: { input: "image", output: "logits" },
-    input: { ...grid, channels: 1 },
-    intensity: { kind: "fixed", scale: 255, mean: 0, standardDeviation: 1 },
-    activation: "sigmoid",
-    labels: [{ number: 1, label: "Disk", colorRgb: [255, 0, 0], category: tissue, type: tissue }],
-    appliesTo: [],
-  };
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "model.onnx"), model);
-  await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
-  return join(folder, "manifest.json");
+  return await writeTestModel(folder, {
+    ...{ id: "threshold", version: "1.0.0", title: "Brighter than mid-grey", model, grid },
+    labels: [{ label: "Disk", colorRgb: [255, 0, 0] }],
+  });
 }
 
 interface Disk {

@@ -1,10 +1,8 @@
-import { createHash } from "node:crypto";
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { SegmentationManifest } from "@samrefine/models";
 import { buildModel, type NodeSpec } from "@samrefine/models/onnx";
 import { writeJson, writeOutput } from "../command-context.ts";
 import { encodeGreyPng } from "../dataset/write-case.ts";
+import { writeTestModel } from "./write-test-model.ts";
 
 const size = { columns: 96, rows: 96 };
 
@@ -66,35 +64,8 @@ export async function writeRingModel(folder: string): Promise<string> {
       node("Concat", ["ring", "content"], "logits", { axis: { int: 1 } }),
     ],
   });
-  const tissue = { scheme: "SCT", value: "85756007", meaning: "Tissue" };
-  const manifest: SegmentationManifest = {
-    schema: "samrefine-model/1",
-    id: "rings",
-    version: "1",
-    title: "Bright rings and their brighter content",
-    task: "semantic-segmentation",
-    files: [
-      {
-        role: "model",
-        url: "model.onnx",
-        sha256: createHash("sha256").update(model).digest("hex"),
-        bytes: model.length,
-      },
-    ],
-    licence: "Apache-2.0",
-    source: "test fixture",
-    tensors: { input: "image", output: "logits" },
-    input: { ...size, channels: 1 },
-    intensity: { kind: "fixed", scale: 255, mean: 0, standardDeviation: 1 },
-    activation: "sigmoid",
-    labels: ["ring", "content"].map((label, index) => ({
-      ...{ number: index + 1, label, category: tissue, type: tissue },
-      colorRgb: [255, 128 * index, 0],
-    })),
-    appliesTo: [],
-  };
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, "model.onnx"), model);
-  await writeFile(join(folder, "manifest.json"), JSON.stringify(manifest));
-  return join(folder, "manifest.json");
+  return await writeTestModel(folder, {
+    ...{ id: "rings", version: "1", title: "Bright rings and their brighter content", model, grid: size },
+    labels: ["ring", "content"].map((label, index) => ({ label, colorRgb: [255, 128 * index, 0] })),
+  });
 }
