@@ -4,6 +4,7 @@ import type { SegmentationManifest } from "@samrefine/models";
 import { expect, test } from "vitest";
 import { decodeLabels } from "../labelmap/runs.ts";
 import { decodedFrame } from "../series/decoded-frame.fixture.ts";
+import { upperHalf } from "../session/study-run.fixture.ts";
 import { createRefinery, sliceResult } from "./refinery.ts";
 
 const geometry = { columns: 8, rows: 8 };
@@ -15,20 +16,8 @@ const frame = decodedFrame({
 });
 const concept = { value: "85756007", scheme: "SCT", meaning: "Tissue" };
 const manifest: SegmentationManifest = {
-  schema: "samrefine-model/1",
-  id: "upper-half",
-  version: "1",
-  title: "Upper half",
-  task: "semantic-segmentation",
-  files: [{ role: "model", url: "m.onnx", sha256: "0".repeat(64), bytes: 1 }],
-  licence: "Apache-2.0",
-  source: "test",
-  tensors: { input: "x", output: "y" },
-  input: { ...geometry, channels: 1 },
-  intensity: { kind: "fixed", scale: 255, mean: 0, standardDeviation: 1 },
-  activation: "sigmoid",
+  ...upperHalf,
   labels: [{ number: 1, label: "Upper half", colorRgb: [1, 2, 3], category: concept, type: concept }],
-  appliesTo: [],
 };
 
 /** A network that finds what is bright (it is fed 0..1), and no promptable model at all. */
