@@ -27,6 +27,7 @@ export * from "./prompt/mask-prompt.ts";
 export * from "./prompt/prompt.ts";
 export * from "./prompt/seed.ts";
 export * from "./random.ts";
+export { OURS_PLAN, RAW_PLAN, SCB_PLAN } from "./refine/base-plans.ts";
 export * from "./refine/capabilities.ts";
 export * from "./refine/crop-rule.ts";
 export * from "./refine/derive-prompts.ts";

@@ -1,4 +1,4 @@
-import { presetPlan, type RefinementPlan } from "@samrefine/core";
+import { OURS_PLAN, RAW_PLAN, type RefinementPlan, SCB_PLAN } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
 
 /** What a person may ask for instead of the plan that measured best. */
@@ -17,13 +17,13 @@ type PlannedManifest = Pick<SegmentationManifest, "plan">;
 export function planOf(manifest: PlannedManifest, choice: RefinementChoice = "recommended"): RefinementPlan {
   switch (choice) {
     case "recommended":
-      return manifest.plan ?? presetPlan("ours");
+      return manifest.plan ?? OURS_PLAN;
     case "with-sam":
-      return presetPlan("ours");
+      return OURS_PLAN;
     case "network-only":
-      return presetPlan("raw");
+      return RAW_PLAN;
     case "published":
-      return presetPlan("scb-asRun");
+      return SCB_PLAN;
   }
 }
 

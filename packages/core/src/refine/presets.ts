@@ -1,46 +1,17 @@
 import { RefineError } from "../errors.ts";
-import type { BoxRule } from "../prompt/box.ts";
+import {
+  BOX_ONLY,
+  FROZEN_SAM_WARNING,
+  networkAlone,
+  OURS_PLAN,
+  RAW_PLAN,
+  SCB_PLAN,
+  samAlone,
+  TIGHT_BOX,
+} from "./base-plans.ts";
 import type { CropRule } from "./crop-rule.ts";
 import type { ArgMaxRule, RefinementPass, RefinementPlan } from "./plan.ts";
 import { DEFAULT_PROPAGATION_STOP } from "./volume-rule.ts";
-
-const FROZEN_SAM_WARNING =
-  "With a small frozen SAM this prompting lowered Dice in our own trials; use it to reproduce, not to annotate.";
-
-/** SAM alone, everything accepted: what the reference methods do. */
-function samAlone(id: string, note: string, passes: readonly RefinementPass[]): RefinementPlan {
-  return {
-    schema: "samrefine-plan/1",
-    id,
-    note,
-    probabilityThreshold: 0.5,
-    cleanUp: [],
-    passes,
-    maskChoice: "token0",
-    samWeight: 1,
-    minimumAgreement: 0,
-    fallback: "cleaned",
-    testTimeAugmentation: "none",
-    seed: 42,
-  };
-}
-
-function networkAlone(id: string, note: string, cleanUp: RefinementPlan["cleanUp"]): RefinementPlan {
-  return { ...samAlone(id, note, []), cleanUp };
-}
-
-const TIGHT_BOX: BoxRule = { marginPixels: 0, marginFraction: 0 };
-const BOX_ONLY: RefinementPass = { box: TIGHT_BOX, maskInput: "none", maskScale: 1 };
-
-/** Box, then centroid and the other classes' centroids with the first pass's logits as mask prompt. */
-const SCB: RefinementPlan = {
-  ...samAlone("scb-asRun", `SAM Carries the Burden as its code ran: no morphology. ${FROZEN_SAM_WARNING}`, [
-    BOX_ONLY,
-    { foreground: "centroid", background: "other-classes", maskInput: "previous-pass", maskScale: 1 },
-  ]),
-  cleanUp: [{ kind: "component", keep: "highest-probability", minimumArea: 0 }],
-  quality: "predicted-iou-as-dice",
-};
 
 /** What the FixMatch variant calls a confidence of 0.95 (methods 3.6); UniMatch tests the largest probability itself. */
 const FIXMATCH_GATE = { kind: "min-max-ratio", minimum: 0.95 } as const;
@@ -108,31 +79,11 @@ const RANDOM_WALKER: RefinementPlan = {
   ),
 };
 
-const OURS: RefinementPlan = {
-  ...samAlone(
-    "ours",
-    "Safe default: SAM moves borders where it agrees with the network and is overruled elsewhere. Try it on labelled images before trusting it.",
-    [
-      {
-        foreground: "distance-transform-maximum",
-        background: "other-classes",
-        box: { marginPixels: 0, marginFraction: 0.05 },
-        maskInput: "from-probability",
-        maskScale: 1,
-      },
-    ],
-  ),
-  cleanUp: [{ kind: "component", keep: "all", minimumArea: 16 }],
-  samWeight: 0.7,
-  minimumAgreement: 0.8,
-  quality: "soft-dice",
-};
-
 /** Half an object's length around it, and never less than SAM's frame enlarges eightfold. */
 const CROP_AROUND_OBJECT: CropRule = { kind: "crop", around: "object", marginFraction: 0.25, minimumSide: 128 };
 
 const PRESETS: readonly RefinementPlan[] = [
-  networkAlone("raw", "The network's own masks, untouched.", []),
+  RAW_PLAN,
   networkAlone("cleanup", "The largest component of every class. For classes that are one object.", [
     { kind: "component", keep: "largest", minimumArea: 16 },
   ]),
@@ -144,41 +95,41 @@ const PRESETS: readonly RefinementPlan[] = [
     "The largest component with its holes filled. Never for rings such as the myocardium.",
     [{ kind: "component", keep: "largest", minimumArea: 16 }, { kind: "fill-holes" }],
   ),
-  OURS,
+  OURS_PLAN,
   {
-    ...OURS,
+    ...OURS_PLAN,
     id: "ours-largest",
     note: "As ours, for classes that are one object: only the largest component of each is prompted and kept.",
     cleanUp: [{ kind: "component", keep: "largest", minimumArea: 16 }],
   },
   {
-    ...OURS,
+    ...OURS_PLAN,
     id: "ours-components",
     note: "As ours, for classes of several objects such as teeth: SAM is asked about every component by itself.",
     target: "component",
   },
   {
-    ...OURS,
+    ...OURS_PLAN,
     id: "ours-zoomed",
     note: "As ours, for classes that are small in the image: SAM is shown a crop around each. One encoding per class instead of one per image.",
     encode: CROP_AROUND_OBJECT,
   },
   {
-    ...OURS,
+    ...OURS_PLAN,
     id: "ours-components-zoomed",
     note: "As ours-components, with a crop around every component. One encoding per component instead of one per image.",
     target: "component",
     encode: CROP_AROUND_OBJECT,
   },
-  SCB,
+  SCB_PLAN,
   {
-    ...SCB,
+    ...SCB_PLAN,
     id: "scb-asDescribed",
     note: `SAM Carries the Burden as its text describes it: dilation by a square of 8 before prompting. ${FROZEN_SAM_WARNING}`,
-    cleanUp: [...SCB.cleanUp, { kind: "morphology", operation: "dilate", element: "square", radius: 8 }],
+    cleanUp: [...SCB_PLAN.cleanUp, { kind: "morphology", operation: "dilate", element: "square", radius: 8 }],
   },
   {
-    ...SCB,
+    ...SCB_PLAN,
     id: "scb-medsamBox",
     note: "The MedSAM comparison of SAM Carries the Burden: box pass only. Meant for MedSAM.",
     passes: [BOX_ONLY],
@@ -247,13 +198,13 @@ const PRESETS: readonly RefinementPlan[] = [
     volume: { mode: "propagate", from: "key-slice", stop: DEFAULT_PROPAGATION_STOP },
   },
   {
-    ...OURS,
+    ...OURS_PLAN,
     id: "ours-propagate",
     note: "As ours, for volumes: where the network sees nothing, the neighbouring slice's mask is the proposal; a median over three slices.",
     volume: { mode: "propagate", from: "every-slice", stop: DEFAULT_PROPAGATION_STOP, medianOverSlices: true },
   },
   {
-    ...OURS,
+    ...OURS_PLAN,
     id: "ours-three-planes",
     note: "As ours, for volumes with nearly cubic voxels: along all three axes, the mean decides. Asks SAM about three times as many slices.",
     volume: { mode: "three-planes" },
