@@ -93,6 +93,8 @@ export interface MaskCandidate {
   readonly lowResLogits: LowResLogits;
   /** The model's own claim, uncalibrated; may slightly exceed 1. */
   readonly predictedIou: number;
+  /** Whether what was asked for is in the image at all: a logit, positive = yes. Models from SAM 2 on say it. */
+  readonly objectScore?: number;
   /** Which of SAM's mask tokens: 0 single, 1..3 multi-mask. */
   readonly token: number;
 }

@@ -180,6 +180,7 @@ function parseStop(value: unknown, path: string): PropagationStop {
   const parsed: PropagationStop = {
     minimumArea: stop.number("minimumArea", { minimum: 0 }),
     minimumPredictedIou: stop.number("minimumPredictedIou", { minimum: 0, maximum: 1 }),
+    ...stop.optional("minimumObjectScore", () => stop.number("minimumObjectScore", {})),
     minimumNeighbourDice: stop.number("minimumNeighbourDice", { minimum: 0, maximum: 1 }),
     maximumCentroidShift: stop.number("maximumCentroidShift", { minimum: 0 }),
   };

@@ -168,6 +168,8 @@ function stopReason(
   if (outcome.kind !== "refined") return "not-found";
   if (maskArea(mask) < stop.minimumArea) return "too-small";
   if (outcome.predictedIou < stop.minimumPredictedIou) return "low-predicted-iou";
+  const { objectScore } = outcome.features;
+  if (objectScore !== undefined && objectScore < (stop.minimumObjectScore ?? objectScore)) return "no-object";
   if (outcome.agreement < stop.minimumNeighbourDice) return "unlike-neighbour";
   const [from, to, box] = [maskCentroid(neighbour), maskCentroid(mask), maskBox(neighbour)];
   if (from === undefined || to === undefined || box === undefined) return "not-found";

@@ -4,6 +4,8 @@ export interface QualityFeatures {
   readonly softDice: number;
   /** SAM's own claim, uncalibrated. */
   readonly predictedIou?: number;
+  /** SAM's own claim that the object is there, a logit; of models that make it. */
+  readonly objectScore?: number;
   /** Dice of SAM's mask with the initial one. */
   readonly agreement?: number;
   /** Pixels of SAM's logits above +1 as a share of those above -1. */
@@ -25,6 +27,7 @@ export type QualityFeatureName = keyof QualityFeatures;
 export const QUALITY_FEATURES: readonly QualityFeatureName[] = [
   "softDice",
   "predictedIou",
+  "objectScore",
   "agreement",
   "stability",
   "areaRatio",

@@ -30,6 +30,8 @@ export function recordingSegmenter(
   setup: {
     readonly capabilities?: Partial<PromptCapabilities>;
     readonly predictedIou?: number;
+    /** Per question in the order of asking; the last one for all that follow. Default: the model makes no such claim. */
+    readonly objectScores?: readonly number[];
     readonly onDecode?: () => void;
   } = {},
 ): RecordingSegmenter {
@@ -66,6 +68,7 @@ export function recordingSegmenter(
       decodes.push({ embedding, prompts, options });
       setup.onDecode?.();
       const output = options?.outputGeometry ?? embedding.geometry;
+      const objectScore = setup.objectScores?.[decodes.length - 1] ?? setup.objectScores?.at(-1);
       return prompts.map((prompt, index): MaskCandidate => {
         const logits = Float32Array.from({ length: output.columns * output.rows }, (_, i) =>
           answer(prompt, i % output.columns, Math.floor(i / output.columns), output),
@@ -76,6 +79,7 @@ export function recordingSegmenter(
           // Marked with pass and prompt, so that a test can see which one comes back as a mask prompt.
           lowResLogits: { width: 1, height: 1, data: Float32Array.of(decodes.length * 100 + index) },
           predictedIou: setup.predictedIou ?? 0.9,
+          ...(objectScore !== undefined && { objectScore }),
           token: 0,
         };
       });

@@ -162,6 +162,25 @@ describe("propagation", () => {
     expect(await stopOf(propagate("key-slice", { maximumCentroidShift: 0.3 }), corner())).toBe("jumped-away");
   });
 
+  test("where the model says whether the object is there, its no ends the way", async () => {
+    const stoppedWith = async (
+      stop: Parameters<typeof propagate>[1],
+      objectScores?: readonly number[],
+    ): Promise<readonly (string | undefined)[]> => {
+      const sam = recordingSegmenter(boxAnswer, objectScores && { objectScores });
+      const slices = await collect(
+        refineVolume(volumeOf([block, nothing, nothing]), propagate("key-slice", stop), sam, { displayRange }),
+      );
+      return slices.map(({ stopped }) => stopped.get(1));
+    };
+    const goesOn = [undefined, undefined, undefined];
+    expect(await stoppedWith({ minimumObjectScore: 0 }, [2, 0.1, -0.1])).toEqual([undefined, undefined, "no-object"]);
+    // The marked slice itself is the network's to decide.
+    expect(await stoppedWith({ minimumObjectScore: 0 }, [-3, 1, 1])).toEqual(goesOn);
+    expect(await stoppedWith({ minimumObjectScore: 0 })).toEqual(goesOn);
+    expect(await stoppedWith({}, [-3, -3, -3])).toEqual(goesOn);
+  });
+
   test("with every slice as a marker only gaps are carried over", async () => {
     const sam = recordingSegmenter(boxAnswer);
     const wide = rectangle(2, 2, 12, 12);

@@ -296,6 +296,7 @@ function decide(task: {
   const network = uniteLogits([...answers.map(({ unit }) => ofUnit(unit)), ...silent]);
   const { dice: agreement, positivesA, positivesB } = compareLogits(network, sam);
   const predictedIou = weightedMean(answers, ({ candidate }) => candidate.predictedIou) ?? 0;
+  const objectScore = weightedMean(answers, ({ candidate }) => candidate.objectScore);
   const containment =
     measureAll || plan.accept?.minimumContainment !== undefined
       ? containmentOf({ box, data: sam }, prompts, output)
@@ -308,6 +309,7 @@ function decide(task: {
     agreement,
     ...(measuresStability(plan, measureAll) && { stability: stabilityOf(sam) }),
     areaRatio: positivesB / Math.max(1, positivesA),
+    ...(objectScore !== undefined && { objectScore }),
     ...(containment !== undefined && { containment }),
     ...(promptJitter !== undefined && { promptJitter }),
     ...(passAgreement !== undefined && { passAgreement }),

@@ -6,6 +6,11 @@ export interface PropagationStop {
   readonly minimumArea: number;
   /** SAM's own claim. */
   readonly minimumPredictedIou: number;
+  /**
+   * SAM's claim that the object is there, as a logit. Only models from SAM 2 on make it; with others, and without this key,
+   * it stops nothing.
+   */
+  readonly minimumObjectScore?: number;
   /** Dice with the neighbouring slice's mask. */
   readonly minimumNeighbourDice: number;
   /** Way of the centroid, as a share of the diagonal of the neighbour's box. */
@@ -48,6 +53,7 @@ export interface VolumeComponentRule {
 export const DEFAULT_PROPAGATION_STOP: PropagationStop = {
   minimumArea: 10,
   minimumPredictedIou: 0.7,
+  minimumObjectScore: 0,
   minimumNeighbourDice: 0.3,
   maximumCentroidShift: 0.5,
 };

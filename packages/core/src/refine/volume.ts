@@ -30,4 +30,4 @@ export interface VolumeSlice {
 /** Why a class was not carried on to a slice. */
 export type StopReason =
   /** SAM found nothing, or was overruled by the plan. */
-  "not-found" | "too-small" | "low-predicted-iou" | "unlike-neighbour" | "jumped-away";
+  "not-found" | "too-small" | "low-predicted-iou" | "no-object" | "unlike-neighbour" | "jumped-away";

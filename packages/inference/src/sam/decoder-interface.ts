@@ -23,6 +23,8 @@ export interface DecoderAnswer {
   readonly masks: Float32Array;
   /** [prompt, token]: the model's claims. */
   readonly ious: Float32Array;
+  /** [prompt]: logits of the claim that the object is there, of graphs that make it. */
+  readonly objectScores?: Float32Array;
 }
 
 /**

@@ -167,6 +167,20 @@ describe("every family is asked in its own words", () => {
   );
 });
 
+test("of several prompts each has its own object score, where the graph gives one", async () => {
+  const prompts = [10, 50].map((x): Prompt => ({ segment: 1, geometry, points: [{ ...foreground, x }] }));
+  const scoresOf = async (family: TinyFamily): Promise<readonly (number | undefined)[]> => {
+    const { manifest, manifestPath } = await writeTinyFamily(join(folder, `${family}-score`), family);
+    const sam = await engine.loadPromptable(manifest, manifestPath);
+    const candidates = await sam.decode(await sam.encode(image, { displayRange }), prompts);
+    await sam.dispose();
+    return candidates.map(({ objectScore }) => objectScore);
+  };
+  const scores = await scoresOf("transformers-sam2");
+  for (const [i, x] of [10, 50].entries()) expect(scores[i]).toBeCloseTo(asked([at(stretched, x, 24, 1)]), 4);
+  expect(await scoresOf("transformers-sam")).toEqual([undefined, undefined]);
+});
+
 describe("capabilities are declared, and what is missing is refused", () => {
   // The matrix of methods.md 6.5.
   test.each([

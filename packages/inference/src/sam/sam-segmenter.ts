@@ -278,7 +278,7 @@ export class SamSegmenter implements PromptableSegmenter {
     const { tokens } = decoderInterface;
     const side = manifest.lowRes;
     const size = side * side;
-    const { masks, ious } = decoderInterface.read(outputs, batch, decoder.origin);
+    const { masks, ious, objectScores } = decoderInterface.read(outputs, batch, decoder.origin);
     for (const [row, { index, prompt }] of batch.prompts.entries()) {
       const claims = ious.subarray(row * tokens.length, (row + 1) * tokens.length);
       const place = chooseToken(options.maskChoice ?? "auto", prompt, claims, tokens);
@@ -293,6 +293,7 @@ export class SamSegmenter implements PromptableSegmenter {
           logits,
           lowResLogits: { width: side, height: side, data },
           predictedIou: claims[place]!,
+          ...(objectScores && { objectScore: objectScores[row]! }),
           token: tokens[place]!,
         },
       ];

@@ -89,7 +89,7 @@ function tinyEncoder(family: TinyFamily): Uint8Array {
 /**
  * The logits are the sum of all embeddings, plus the sum over a prompt's points of (x + 2 y) / 64, plus a tenth of the sum of
  * its labels, plus a hundredth of the sum of its boxes' coordinates, plus the token's place, plus the mask prompt; the claims
- * are the logits' means. Whatever is fed in a wrong order, frame or type shows.
+ * are the logits' means, and an object score what the points, labels and boxes add. Whatever is fed in a wrong order, frame or type shows.
  */
 function tinyDecoder(family: TinyFamily): Uint8Array {
   const side = tinyLowRes;
@@ -122,7 +122,11 @@ function tinyDecoder(family: TinyFamily): Uint8Array {
       ...(family === "transformers-sam2" ? [float("input_boxes", [1, "boxes", 4])] : []),
       ...(family === "efficient-sam" ? [int64("orig_im_size", [2])] : []),
     ],
-    outputs: [float(masks!, [...batch, tokens, side, side]), float(ious!, [...batch, tokens])],
+    outputs: [
+      float(masks!, [...batch, tokens, side, side]),
+      float(ious!, [...batch, tokens]),
+      ...(family === "transformers-sam2" ? [float("object_score_logits", [...batch, 1])] : []),
+    ],
     initializers: [
       constant("xy", [2], 1 / 64, 2 / 64),
       constant("tenth", [], 0.1),
@@ -165,6 +169,7 @@ function tinyDecoder(family: TinyFamily): Uint8Array {
         : [node("Identity", ["seen"], "masked")]),
       node("Add", ["masked", "tokens"], masks!),
       node("ReduceMean", [masks!, "space"], ious!, { keepdims: { int: 0 } }),
+      ...(family === "transformers-sam2" ? [node("Unsqueeze", ["question", "labelAxis"], "object_score_logits")] : []),
     ],
   });
 }

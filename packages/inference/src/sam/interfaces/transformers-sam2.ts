@@ -1,3 +1,4 @@
+import { float32Output } from "../../engine/model-session.ts";
 import type { DecodeBatch, DecoderInterface } from "../decoder-interface.ts";
 import { joined, largestBatch } from "./official.ts";
 import { inputPoints, readPredictedMasks } from "./transformers-sam.ts";
@@ -23,7 +24,13 @@ export const transformersSam2Interface: DecoderInterface = {
   tokens: [1, 2, 3],
   largestBatch: (prompt) => (prompt.box ? 1 : largestBatch),
   feeds: feedsOf,
-  read: (outputs, { prompts, lowRes }, origin) => readPredictedMasks(outputs, prompts.length, lowRes, origin),
+  read: (outputs, { prompts, lowRes }, origin) => ({
+    ...readPredictedMasks(outputs, prompts.length, lowRes, origin),
+    // Not every export has kept it.
+    ...("object_score_logits" in outputs && {
+      objectScores: float32Output(outputs, "object_score_logits", [1, prompts.length, 1], origin),
+    }),
+  }),
 };
 
 function feedsOf({ prompts }: DecodeBatch): ReturnType<DecoderInterface["feeds"]> {
