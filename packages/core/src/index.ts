@@ -14,6 +14,7 @@ export * from "./kernels/resize.ts";
 export * from "./kernels/scalar.ts";
 export * from "./mask/fill-holes.ts";
 export * from "./mask/fuse-labels.ts";
+export * from "./mask/margin-logits.ts";
 export * from "./mask/mask.ts";
 export * from "./mask/measure.ts";
 export * from "./mask/morphology.ts";

@@ -34,7 +34,7 @@ export interface Segmenter extends Releasable {
   readonly modelId: string;
   /** SHA-256 of the weights, hex. */
   readonly digest: string;
-  /** Result on the model's own grid, which covers the extent of the image; every segment carries its probability, or its logits. */
+  /** Result on the model's own grid, which covers the extent of the image; every segment carries its probability, its logits, or both. */
   segment(image: Image2D, options: SegmentTaskOptions): Promise<SegmentStack>;
 }
 

@@ -5,7 +5,13 @@ import { type CaseSelection, casesOption, selectCases } from "../cases/select-ca
 import { addCommonOptions, type CommandContext, type CommonOptions, writeJson } from "../command-context.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
 import { writeLabelMap, writeProbabilityMap } from "../dataset/write-case.ts";
-import { exclusiveLabels, proposeCase, requireSameLabels, toNativeGrid } from "../models/propose.ts";
+import {
+  exclusiveLabels,
+  proposeCase,
+  requireSameLabels,
+  toNativeGrid,
+  toNativeProbabilities,
+} from "../models/propose.ts";
 
 interface PredictOptions extends CommonOptions {
   readonly model: string;
@@ -46,8 +52,9 @@ async function predict(options: PredictOptions, context: CommandContext): Promis
       );
       const file = await writeLabelMap(dataset, image, native.map(exclusiveLabels), options.out);
       if (options.probabilities === true) {
+        const probabilities = proposals.map((stack, k) => toNativeProbabilities(stack, image.slices[k]!));
         for (const [index, { name }] of dataset.labels.entries()) {
-          const slices = native.map(({ segments }) => segments[index]!.probability!);
+          const slices = probabilities.map((classes) => classes[index]!);
           await writeProbabilityMap(dataset, image, name, slices, join(options.out, "probabilities"));
         }
       }

@@ -3,14 +3,17 @@ import {
   type DisplayRange,
   fuseToLabels,
   type Image2D,
+  logitsOfProbability,
   neighbouringSlices,
   percentileRange,
   presetPlan,
   RefineError,
   refine,
+  resizeBilinear,
   resolveIntensity,
   type Segmenter,
   type SegmentStack,
+  sigmoid,
   type TestTimeAugmentation,
 } from "@samrefine/core";
 import type { SegmentationManifest } from "@samrefine/models";
@@ -54,6 +57,20 @@ export async function toNativeGrid(stack: SegmentStack, image: Image2D, signal: 
   // Without SAM the display range is not looked at.
   const options = { displayRange: { lower: 0, upper: 255 }, signal };
   return (await refine(image, stack, presetPlan("raw"), undefined, options)).stack;
+}
+
+/**
+ * What the network says of every class on the image's own grid, of classes that it sees nowhere too: its probabilities,
+ * enlarged bilinearly as logits. They need not tell exclusive classes apart; {@link toNativeGrid} does.
+ */
+export function toNativeProbabilities(
+  { geometry, segments }: SegmentStack,
+  image: Pick<Image2D, "geometry">,
+): readonly Float32Array[] {
+  return segments.map(({ mask, probability }) => {
+    const opinion = probability ?? Float32Array.from(mask.data);
+    return resizeBilinear(logitsOfProbability(opinion), geometry, image.geometry).map(sigmoid);
+  });
 }
 
 /** One label per pixel: the class of highest probability among those that claim it, 0 where none does. */

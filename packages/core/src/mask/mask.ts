@@ -13,9 +13,13 @@ export interface Mask {
 export interface Segment {
   readonly number: SegmentNumber;
   readonly mask: Mask;
-  /** 0..1; there when a network made the mask, unless its `logits` are. */
+  /** 0..1; there when a network made the mask, unless its `logits` alone are. */
   readonly probability?: Float32Array;
-  /** What the probability is the sigmoid of: the network's own output, where it was asked for. */
+  /**
+   * Positive where the network sees the class. Alone: what the probability is the sigmoid of, the network's own output.
+   * Beside a probability: how far the class is ahead of the strongest other, where classes exclude each other
+   * (`marginLogits`).
+   */
   readonly logits?: Float32Array;
 }
 

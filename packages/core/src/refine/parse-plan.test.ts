@@ -48,6 +48,9 @@ describe("parsePlan", () => {
     expect(refusedAt({ ...plan, priority: [1, 2] })).toBe("priority");
     expect(refusedAt({ ...plan, fusion: "priority", priority: [1, 0] })).toBe("priority[1]");
     expect(refusedAt({ ...plan, quality: "calibrated" })).toBe("qualityModel");
+    const gate = { kind: "maximum-probability", minimum: 0.9 };
+    expect(refusedAt({ ...plan, binarise: { kind: "threshold" } })).toBe("accepted");
+    expect(refusedAt({ ...plan, binarise: { kind: "threshold", gate } })).toBe("binarise.gate");
     expect(refusedAt({ ...plan, accept: { minimumQuality: 2 } })).toBe("accept.minimumQuality");
     const volume = plain(presetPlan("propagate-medsam")).volume as Record<string, unknown>;
     expect(refusedAt({ ...plan, volume: { ...volume, stop: {} } })).toBe("volume.stop.minimumArea");

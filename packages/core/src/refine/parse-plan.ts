@@ -4,6 +4,7 @@ import type { CropRule } from "./crop-rule.ts";
 import type {
   AcceptanceRule,
   ArgMaxRule,
+  BinariseRule,
   CleanUpStep,
   PlanException,
   RefinementPass,
@@ -90,19 +91,24 @@ const QUALITY_METHODS = [
   "calibrated",
 ] as const;
 
-function parseBinarise(value: unknown, path: string): ArgMaxRule {
+function parseBinarise(value: unknown, path: string): BinariseRule {
   const rule = new RecordReader(value, path);
-  const parsed: ArgMaxRule = {
-    kind: rule.oneOf("kind", ["arg-max"]),
-    ...rule.optional("gate", () => {
-      const gate = new RecordReader(rule.take("gate"), `${path}.gate`);
-      const kind = gate.oneOf("kind", ["maximum-probability", "min-max-ratio"]);
-      const minimum = gate.number("minimum", { minimum: 0, maximum: 1 });
-      gate.refuseOthers();
-      return { kind, minimum };
-    }),
-  };
+  const kind = rule.oneOf("kind", ["threshold", "arg-max"]);
+  const parsed: BinariseRule =
+    kind === "threshold"
+      ? { kind }
+      : { kind, ...rule.optional("gate", () => parseGate(rule.take("gate"), `${path}.gate`)) };
   rule.refuseOthers();
+  return parsed;
+}
+
+function parseGate(value: unknown, path: string): NonNullable<ArgMaxRule["gate"]> {
+  const gate = new RecordReader(value, path);
+  const parsed = {
+    kind: gate.oneOf("kind", ["maximum-probability", "min-max-ratio"]),
+    minimum: gate.number("minimum", SHARE),
+  };
+  gate.refuseOthers();
   return parsed;
 }
 

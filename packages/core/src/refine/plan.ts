@@ -39,7 +39,13 @@ export type CleanUpStep =
       readonly backgroundErosion: number;
     };
 
-/** How probabilities become masks, before clean-up. */
+/**
+ * How probabilities become masks, before clean-up. `threshold`: every class by itself, `probability > probabilityThreshold`,
+ * those of a softmax too.
+ */
+export type BinariseRule = { readonly kind: "threshold" } | ArgMaxRule;
+
+/** A pixel belongs to its most probable class, or to none where the rest to a sum of 1 is more. */
 export interface ArgMaxRule {
   readonly kind: "arg-max";
   /**
@@ -96,10 +102,10 @@ export interface RefinementPlan {
   readonly note: string;
   readonly probabilityThreshold: number;
   /**
-   * Default: every class by itself, `probability > probabilityThreshold`. With `arg-max` a pixel belongs to its most
-   * probable class, or to none where the rest to a sum of 1 is more.
+   * Default: as the network means it. Independent classes (sigmoid) by `threshold`; of classes that exclude each other
+   * (softmax) the most probable one, on the grid of the result as well, unless `probabilityThreshold` is not 0.5.
    */
-  readonly binarise?: ArgMaxRule;
+  readonly binarise?: BinariseRule;
   readonly cleanUp: readonly CleanUpStep[];
   /** One prompt per class (default), or one per connected component of the class, whose answers are united. */
   readonly target?: "class" | "component";

@@ -106,16 +106,17 @@ type RawSegment = Omit<PreparedSegment, "cleaned" | "cleanedLogits">;
 
 function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegment[] {
   const { geometry } = stack;
-  if (plan.binarise === undefined && stack.segments.every(({ logits }) => logits !== undefined)) {
+  if (stack.segments.every((segment) => hasOwnLogits(segment, plan))) {
     return stack.segments.map((segment) => ofLogits(segment, stack, plan.probabilityThreshold));
   }
   const probabilities = stack.segments.map((segment) => checkedProbability(segment, stack));
   const exclusive =
-    plan.binarise &&
-    argMaxMasks(
-      stack.segments.map(({ mask }, index) => probabilities[index] ?? Float32Array.from(mask.data)),
-      plan.binarise,
-    );
+    plan.binarise?.kind === "arg-max"
+      ? argMaxMasks(
+          stack.segments.map(({ mask }, index) => probabilities[index] ?? Float32Array.from(mask.data)),
+          plan.binarise,
+        )
+      : undefined;
   return stack.segments.map(({ number, mask }, index): RawSegment => {
     const probability = probabilities[index];
     const data = exclusive?.[index];
@@ -133,14 +134,24 @@ function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegmen
   });
 }
 
+/** Whether the sign of the segment's logits is what the plan asks for. */
+function hasOwnLogits({ logits, probability }: Segment, plan: RefinementPlan): boolean {
+  if (logits === undefined || plan.binarise?.kind === "arg-max") return false;
+  // Beside a probability they say who is ahead, which is no threshold.
+  return probability === undefined || (plan.binarise === undefined && plan.probabilityThreshold === 0.5);
+}
+
 /** Probabilities are worked out of classes that are there alone: an exponential per pixel costs more than all else here. */
-function ofLogits({ number, logits }: Segment, { geometry }: SegmentStack, threshold: number): RawSegment {
-  const own = logits as Float32Array;
+function ofLogits(segment: Segment, stack: SegmentStack, threshold: number): RawSegment {
+  const { geometry } = stack;
+  const { number } = segment;
+  const own = segment.logits as Float32Array;
   requireGridLength(`Logits of segment ${number}`, own.length, geometry);
   const found = binariseLogits(own, threshold);
+  const probability = segment.probability && checkedProbability(segment, stack);
   return {
     number,
-    probability: found.isEmpty ? undefined : probabilityWithin(own),
+    probability: found.isEmpty ? undefined : (probability ?? probabilityWithin(own)),
     raw: { geometry, data: found.mask },
     rawLogits: found.logits,
   };

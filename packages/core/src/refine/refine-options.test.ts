@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
+import { marginLogits } from "../mask/margin-logits.ts";
 import type { Mask, Segment, SegmentStack } from "../mask/mask.ts";
 import { rectangleMask, showMask } from "../mask/masks.fixture.ts";
-import { maskArea } from "../mask/measure.ts";
+import { maskAbove, maskArea } from "../mask/measure.ts";
 import { selectComponent } from "../mask/select-component.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import { derivePrompts } from "./derive-prompts.ts";
@@ -12,6 +13,7 @@ import { presetPlan } from "./presets.ts";
 import { predictQuality } from "./quality-model.ts";
 import { recordingSegmenter } from "./recording-segmenter.fixture.ts";
 import { refine } from "./refine.ts";
+import { refineVolume } from "./refine-volume.ts";
 import type { RefinementResult, SegmentOutcome } from "./result.ts";
 
 const grid: ImageGeometry = { columns: 16, rows: 16 };
@@ -47,6 +49,56 @@ function outcomeOf(result: RefinementResult, number = 1): Exclude<SegmentOutcome
   if (outcome === undefined || outcome.kind === "absent") throw new Error(`class ${number} is absent`);
   return outcome;
 }
+
+describe("classes that exclude each other, as of a softmax", () => {
+  /** Two rows of one pixel of the network each: background, class 1 and class 2 are within 0.4 of each other. */
+  const two: ImageGeometry = { columns: 4, rows: 2 };
+  const background = [0.3, 0.3, 0.4, 0.1, 0.3, 0.3, 0.4, 0.1];
+  const first = [0.45, 0.4, 0.3, 0.1, 0.45, 0.4, 0.3, 0.1];
+  const second = [0.25, 0.3, 0.3, 0.8, 0.25, 0.3, 0.3, 0.8];
+  const logarithm = (values: readonly number[]) => Float32Array.from(values, Math.log);
+  const margins = marginLogits([background, first, second].map(logarithm));
+  const stack: SegmentStack = {
+    geometry: two,
+    segments: [first, second].map((values, index): Segment => {
+      const probability = Float32Array.from(values);
+      const logits = margins[index] ?? new Float32Array();
+      return { number: index + 1, mask: maskAbove(logits, two, 0), probability, logits };
+    }),
+  };
+  const image: Image2D = { geometry: { columns: 8, rows: 4 }, channels: 1, data: new Uint8Array(32) };
+  const rows = async (changes: Partial<RefinementPlan> = {}, initial = stack) => {
+    const raw = { ...presetPlan("raw"), ...changes };
+    const result = await refine(image, initial, raw, undefined, { displayRange });
+    return result.stack.segments.map(({ mask }) => showMask(mask)[1]);
+  };
+
+  test("a pixel belongs to the most probable one, however improbable, on the image's grid as well", async () => {
+    expect(await rows()).toEqual(["####....", ".....###"]);
+  });
+
+  test("a plan that says otherwise is heard", async () => {
+    expect(await rows({ binarise: { kind: "threshold" } })).toEqual(["........", "......##"]);
+    expect(await rows({ probabilityThreshold: 0.42 })).toEqual(["##......", ".....###"]);
+    const gate = { kind: "maximum-probability", minimum: 0.42 } as const;
+    expect(await rows({ binarise: { kind: "arg-max", gate } })).toEqual(["##......", "......##"]);
+  });
+
+  test("the estimate is of the probabilities, not of who is ahead", async () => {
+    const outcomes = await refine(image, stack, presetPlan("raw"), undefined, { displayRange });
+    // 2 * 1.7 / (2.5 + 4): p within and without the mask, twice each, over both.
+    expect(outcomeOf(outcomes).quality.value).toBeCloseTo((2 * 1.7) / (2.5 + 4), 6);
+  });
+
+  test("planes across the slices see the same", async () => {
+    const plan: RefinementPlan = { ...presetPlan("raw"), volume: { mode: "three-planes" } };
+    const volume = { slices: [image, image], initial: [stack, stack] };
+    for await (const { result } of refineVolume(volume, plan, undefined, { displayRange })) {
+      const shown = result.stack.segments.map(({ mask }) => showMask(mask)[1]);
+      expect(shown).toEqual(["####....", ".....###"]);
+    }
+  });
+});
 
 describe("random walker", () => {
   /** A bright block that the network's mask misses by two columns on the right. */

@@ -4,7 +4,7 @@ import type { Image2D } from "../image/image.ts";
 import type { DisplayRange } from "../image/intensity.ts";
 import { requireGridLength } from "../kernels/grid.ts";
 import type { Segment } from "../mask/mask.ts";
-import { logitsOfMask, logitsOfProbability } from "../prompt/mask-prompt.ts";
+import { binariseLogits, logitsOfMask, logitsOfProbability } from "../prompt/mask-prompt.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding, MaskCandidate, MaskChoice, PromptableSegmenter } from "../segmenter.ts";
 import type { TaskOptions } from "../task.ts";
@@ -86,8 +86,12 @@ export async function segmentFromPrompts(
   }
 }
 
-function logitsOfSegment({ number, mask, probability }: Segment): Float32Array {
+function logitsOfSegment({ number, mask, probability, logits }: Segment): Float32Array {
   requireGridLength(`Segment ${number}`, mask.data.length, mask.geometry);
+  if (logits !== undefined) {
+    requireGridLength(`Logits of segment ${number}`, logits.length, mask.geometry);
+    return binariseLogits(logits).logits;
+  }
   if (probability === undefined) return logitsOfMask(mask).data;
   requireGridLength(`Probability of segment ${number}`, probability.length, mask.geometry);
   return logitsOfProbability(probability);

@@ -121,17 +121,26 @@ function planeProposal({ initial }: VolumeToRefine, axis: AcrossAxis, index: num
   const weight = position - first;
   const geometry = { columns, rows: initial.length };
   const segments = (initial[0] as SegmentStack).segments.map(({ number }, s): Segment => {
-    const probability = new Float32Array(columns * initial.length);
-    for (const [k, stack] of initial.entries()) {
-      const segment = stack.segments[s] as Segment;
-      const values = segment.probability ?? segment.mask.data;
-      for (let along = 0; along < columns; along++) {
-        const at = (line: number): number =>
-          values[axis === "row" ? line * grid.columns + along : along * grid.columns + line] as number;
-        probability[k * columns + along] = (1 - weight) * at(first) + weight * at(second);
+    const onPlane = (valuesOf: (segment: Segment) => ArrayLike<number> | undefined): Float32Array | undefined => {
+      const plane = new Float32Array(columns * initial.length);
+      for (const [k, stack] of initial.entries()) {
+        const values = valuesOf(stack.segments[s] as Segment);
+        if (values === undefined) return undefined;
+        for (let along = 0; along < columns; along++) {
+          const at = (line: number): number =>
+            values[axis === "row" ? line * grid.columns + along : along * grid.columns + line] as number;
+          plane[k * columns + along] = (1 - weight) * at(first) + weight * at(second);
+        }
       }
-    }
-    return { number, mask: maskAbove(probability, geometry, 0.5), probability };
+      return plane;
+    };
+    const logits = onPlane((segment) => segment.logits);
+    const probability = onPlane((segment) => segment.probability ?? (logits ? undefined : segment.mask.data));
+    const mask =
+      probability === undefined
+        ? maskAbove(logits as Float32Array, geometry, 0)
+        : maskAbove(probability, geometry, 0.5);
+    return { number, mask, ...(probability && { probability }), ...(logits && { logits }) };
   });
   return { geometry, segments };
 }

@@ -102,6 +102,11 @@ describe("the U-Net adapter", () => {
     ]);
     const [e0, e1, e2] = [Math.exp(0.5), Math.exp(1), Math.exp(-1)];
     expect(stack.segments[0]!.probability![1]).toBeCloseTo(e1 / (e0 + e1 + e2), 6);
+    // Ahead of the background, which is at 0.5, or behind it.
+    expect(stack.segments.map((segment) => segment.logits![1])).toEqual([
+      expect.closeTo(0.5, 5),
+      expect.closeTo(-2, 5),
+    ]);
     await unet.dispose();
   });
 

@@ -2,6 +2,8 @@ import {
   type GridSize,
   type Image2D,
   type ImageGeometry,
+  marginLogits,
+  maskAbove,
   networkInput,
   RefineError,
   type Segment,
@@ -45,7 +47,7 @@ export class UnetSegmenter implements Segmenter {
 
   /**
    * Segments of `sigmoid` models are where the probability exceeds 0.5 and may overlap; those of `softmax` models are where
-   * the class is the most probable one. With test-time augmentation the probabilities of all views are averaged,
+   * the class is the most probable one, and carry by how much (`marginLogits`) beside it. With test-time augmentation the probabilities of all views are averaged,
    * and those of overlapping windows by the manifest's weights. `values: "logits"` is heeded by `sigmoid` models where one run
    * sees the whole image.
    *
@@ -154,14 +156,13 @@ function channelCount(manifest: SegmentationManifest): number {
 function stackOf(probabilities: Float32Array, geometry: ImageGeometry, manifest: SegmentationManifest): SegmentStack {
   const plane = geometry.rows * geometry.columns;
   const isSoftmax = manifest.activation === "softmax";
-  const winners = isSoftmax ? mostProbable(probabilities, plane) : undefined;
+  const margins = isSoftmax ? marginLogits(logarithms(probabilities, plane)) : undefined;
   const segments = manifest.labels.map(({ number }): Segment => {
     const channel = isSoftmax ? number : number - 1;
     const probability = probabilities.slice(channel * plane, (channel + 1) * plane);
-    const data = new Uint8Array(plane);
-    if (winners) for (let i = 0; i < plane; i++) data[i] = winners[i] === channel ? 1 : 0;
-    else for (let i = 0; i < plane; i++) data[i] = probability[i]! > 0.5 ? 1 : 0;
-    return { number, probability, mask: { geometry, data } };
+    const logits = margins?.[number - 1];
+    const mask = logits ? maskAbove(logits, geometry, 0) : maskAbove(probability, geometry, 0.5);
+    return { number, probability, ...(logits && { logits }), mask };
   });
   return { geometry, segments };
 }
@@ -178,16 +179,10 @@ function stackOfLogits(logits: Float32Array, geometry: ImageGeometry, manifest: 
   return { geometry, segments };
 }
 
-function mostProbable(probabilities: Float32Array, plane: number): Uint16Array {
-  const winners = new Uint16Array(plane);
-  const best = probabilities.slice(0, plane);
-  for (let channel = 1; channel * plane < probabilities.length; channel++) {
-    for (let i = 0; i < plane; i++) {
-      const value = probabilities[channel * plane + i]!;
-      if (value <= best[i]!) continue;
-      best[i] = value;
-      winners[i] = channel;
-    }
-  }
-  return winners;
+/** One array per channel. The least float32 above 0 stands for 0, so that all are finite. */
+function logarithms(probabilities: Float32Array, plane: number): readonly Float32Array[] {
+  const values = probabilities.map((p) => Math.log(Math.max(p, 2 ** -149)));
+  return Array.from({ length: values.length / plane }, (_, channel) =>
+    values.subarray(channel * plane, (channel + 1) * plane),
+  );
 }

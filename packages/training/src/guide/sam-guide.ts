@@ -1,6 +1,7 @@
 import {
   type DatasetSource,
   type GridSize,
+  maskAbove,
   type Random,
   type RefinementPlan,
   type Releasable,
@@ -98,10 +99,10 @@ export class SamGuide implements Releasable {
     const geometry = { rows: grid.rows, columns: grid.columns };
     return {
       geometry,
-      segments: labelPlanes(logits, labelCount, activation).map(({ isPresent, probability }, index) => ({
+      segments: labelPlanes(logits, labelCount, activation).map((plane, index) => ({
         number: index + 1,
-        mask: { geometry, data: isPresent },
-        probability,
+        mask: maskAbove(plane.logits, geometry, 0),
+        ...plane,
       })),
     };
   }

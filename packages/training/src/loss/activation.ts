@@ -1,3 +1,4 @@
+import { marginLogits } from "@samrefine/core";
 import type { Graph, Tensor } from "../graph/graph.ts";
 import { greaterMask, reduceMax, subtract } from "../graph/primitives.ts";
 import { sigmoid } from "../operator/sigmoid.ts";
@@ -25,27 +26,27 @@ export function hardLabels(graph: Graph, logits: Tensor, activation: Activation)
   });
 }
 
-/** The same for the logits of one image outside a graph, planar [channel][pixel]: where each label is, and its probability. */
-export function labelPlanes(
-  logits: Float32Array,
-  labelCount: number,
-  activation: Activation,
-): readonly { readonly isPresent: Uint8Array; readonly probability: Float32Array }[] {
+/** What a network says of one label, per pixel. */
+export interface LabelPlane {
+  /** Positive where the label is. Of a softmax: how far it is ahead of the strongest other, see `marginLogits`. */
+  readonly logits: Float32Array;
+  readonly probability: Float32Array;
+}
+
+/** The same for the logits of one image outside a graph, planar [channel][pixel]. */
+export function labelPlanes(logits: Float32Array, labelCount: number, activation: Activation): readonly LabelPlane[] {
   const plane = logits.length / channelCount(labelCount, activation);
   const channels = Array.from({ length: logits.length / plane }, (_, channel) =>
     logits.subarray(channel * plane, (channel + 1) * plane),
   );
   if (activation === "sigmoid") {
-    return channels.map((values) => ({
-      isPresent: Uint8Array.from(values, (z) => (z > 0 ? 1 : 0)),
-      probability: values.map((z) => 1 / (1 + Math.exp(-z))),
-    }));
+    return channels.map((values) => ({ logits: values, probability: values.map((z) => 1 / (1 + Math.exp(-z))) }));
   }
   const largest = channels.reduce((most, values) => most.map((z, pixel) => Math.max(z, values[pixel]!)));
   const exponentials = channels.map((values) => values.map((z, pixel) => Math.exp(z - largest[pixel]!)));
   const sum = exponentials.reduce((total, values) => total.map((value, pixel) => value + values[pixel]!));
-  return channels.slice(1).map((values, label) => ({
-    isPresent: Uint8Array.from(values, (z, pixel) => (z === largest[pixel] ? 1 : 0)),
+  return marginLogits(channels).map((margin, label) => ({
+    logits: margin,
     probability: exponentials[label + 1]!.map((value, pixel) => value / sum[pixel]!),
   }));
 }

@@ -74,13 +74,15 @@ async function caseDice(
     const output = await session.run({ [EXPORTED_INPUT]: { data, dims: [1, channels, grid.rows, grid.columns] } });
     const logits = output[EXPORTED_OUTPUT]!.data;
     const truth = labels.slices[k]!;
-    const probabilities = labelPlanes(logits, labelCount, activation).map(({ probability }) =>
-      resizeBilinear(probability, grid, slice.geometry),
+    // Of labels that exclude each other the most probable one, as the exported model is read.
+    const isChoice = activation === "softmax";
+    const planes = labelPlanes(logits, labelCount, activation).map((plane) =>
+      resizeBilinear(isChoice ? plane.logits : plane.probability, grid, slice.geometry),
     );
-    for (const [label, native] of probabilities.entries()) {
+    for (const [label, native] of planes.entries()) {
       for (let pixel = 0; pixel < truth.length; pixel++) {
         if (truth[pixel] === ignoreLabel) continue;
-        const isPredicted = native[pixel]! > 0.5;
+        const isPredicted = native[pixel]! > (isChoice ? 0 : 0.5);
         const isTrue = truth[pixel] === label + 1;
         if (isPredicted) predicted[label]!++;
         if (isTrue) reference[label]!++;
