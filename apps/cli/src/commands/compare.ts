@@ -16,6 +16,7 @@ import {
 } from "../command-context.ts";
 import type { InitialSource } from "../compare/run-plans.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
+import { voxelUnitsOption } from "../evaluation/voxel-units-option.ts";
 import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { requireSameLabels } from "../models/propose.ts";
@@ -33,6 +34,7 @@ interface CompareOptions extends CommonOptions, SamOptions {
   readonly limit?: number;
   readonly slicesEvery: number;
   readonly initial: InitialSource;
+  readonly voxelUnits?: boolean;
   readonly out: string;
   readonly card?: boolean;
 }
@@ -71,6 +73,7 @@ export function registerCompare(program: Command, context: CommandContext): void
         .choices(["prediction", "reference"])
         .default("prediction"),
     )
+    .addOption(voxelUnitsOption())
     .requiredOption("--out <folder>", "where comparison.json, .csv, .md, .html and pictures go")
     .option("--card", "also write the table into the README.md beside the model's manifest");
   addCommonOptions(command).action((options: CompareOptions) => compare(options, context));
@@ -93,7 +96,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases).slice(0, options.limit);
   const { signal, terminal } = context;
-  const { out, slicesEvery, initial } = options;
+  const { out, slicesEvery, initial, voxelUnits } = options;
   const engine = await openEngine(options);
   try {
     const unet = await openUnet(engine, options.model, context);
@@ -101,7 +104,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     const plans = await chosenPlans(options, unet.manifest);
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
     const { results, failures } = await runCases("Comparing", ids, context, (id) =>
-      compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial }),
+      compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial, voxelUnits }),
     );
     if (results.length === 0) {
       reportFailures(failures, ids.length, context);
@@ -205,6 +208,7 @@ function commandLine(options: CompareOptions): string {
     ...(options.limit === undefined ? [] : ["--limit", String(options.limit)]),
     ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),
     ...(options.initial === "prediction" ? [] : ["--initial", options.initial]),
+    ...(options.voxelUnits === true ? ["--voxel-units"] : []),
     ...["--seed", String(options.seed), "--out", basename(options.out)],
     ...(options.card === true ? ["--card"] : []),
   ].join(" ");

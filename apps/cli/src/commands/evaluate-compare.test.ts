@@ -39,6 +39,21 @@ test("evaluating the reference against itself is perfect, in JSON, CSV and HTML"
   expect(html).not.toMatch(/<script|https?:\/\//);
 });
 
+test("distances in millimetres, or in voxels where papers are compared with", async () => {
+  await runCommand(["predict", "--model", model, "--dataset", at("volumes"), "--out", at("shown")]);
+  const evaluate = async (...options: readonly string[]) => {
+    const out = at(`units${options.length}`);
+    await runCommand(["evaluate", "--dataset", at("volumes"), "--pred", at("shown"), "--out", out, ...options]);
+    return (await json(join(out, "evaluation.json"))).scores[0].metrics;
+  };
+  const [inMm, inVoxels] = [await evaluate(), await evaluate("--voxel-units")];
+  expect(inMm).toMatchObject({ distanceUnit: "mm", dice: inVoxels.dice });
+  expect(inVoxels.distanceUnit).toBe("voxel");
+  // Slices are 1.5 x 1.5 mm, 4 mm apart, and the borders differ within slices only.
+  expect(inVoxels.assd).toBeGreaterThan(0);
+  expect(inMm.assd).toBeCloseTo(1.5 * inVoxels.assd, 4);
+});
+
 test("a missing and an oversized prediction are reported; the others are measured", async () => {
   await runCommand(["predict", "--model", model, "--dataset", at("volumes"), "--out", at("predicted")]);
   await rm(at("predicted", "disk4.nii.gz"));

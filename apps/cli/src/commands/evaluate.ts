@@ -14,6 +14,7 @@ import { listFolder } from "../dataset/list-folder.ts";
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { evaluationCsv, evaluationHtml, evaluationTable, summariseScores } from "../evaluation/evaluation-report.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
+import { voxelUnitsOption } from "../evaluation/voxel-units-option.ts";
 import { shownPath } from "../report/shown-path.ts";
 
 interface EvaluateOptions extends CommonOptions {
@@ -21,6 +22,7 @@ interface EvaluateOptions extends CommonOptions {
   readonly pred: string;
   readonly split?: string;
   readonly cases: CaseSelection;
+  readonly voxelUnits?: boolean;
   readonly out: string;
 }
 
@@ -32,6 +34,7 @@ export function registerEvaluate(program: Command, context: CommandContext): voi
     .requiredOption("--pred <folder>", "label maps named <case>.<ending>")
     .option("--split <file>", "another split than the data set's split.json")
     .addOption(casesOption("val"))
+    .addOption(voxelUnitsOption())
     .requiredOption("--out <folder>", "where evaluation.json, evaluation.csv and evaluation.html go");
   addCommonOptions(command).action((options: EvaluateOptions) => evaluate(options, context));
 }
@@ -44,7 +47,7 @@ async function evaluate(options: EvaluateOptions, context: CommandContext): Prom
     const image = await dataset.readCase(id);
     const reference = await dataset.readLabels(id);
     const predicted = await readLabelsFrom(dataset, id, join(options.pred, `${id}${dataset.fileEnding}`));
-    return scoreCase(image, dataset, reference.slices, predicted.slices);
+    return scoreCase(image, dataset, reference.slices, predicted.slices, options);
   });
   const scores = results.flat();
   const report = {

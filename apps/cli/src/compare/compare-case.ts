@@ -41,6 +41,8 @@ export interface QualityPair {
 
 export interface CompareTask extends PlansTask {
   readonly out: string;
+  /** See `MetricOptions.voxelUnits`. */
+  readonly voxelUnits?: boolean | undefined;
 }
 
 /** Runs every plan on one case, then scores and draws. */
@@ -54,7 +56,7 @@ export async function compareCase(id: string, task: CompareTask): Promise<readon
     scored.push({
       caseId: id,
       planId: run.plan.id,
-      scores: scoreCase(image, task.dataset, reference, run.labels),
+      scores: scoreCase(image, task.dataset, reference, run.labels, { voxelUnits: task.voxelUnits }),
       seconds: run.seconds,
       ...counts,
       estimates: run.outcomes.flatMap((result, k) => qualityPairs(result, run.labels[k]!, reference[k]!)),

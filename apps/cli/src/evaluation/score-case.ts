@@ -1,4 +1,4 @@
-import { compareLabels, type DatasetCase, type MetricGrid } from "@samrefine/core";
+import { compareLabels, type DatasetCase, type MetricGrid, type MetricOptions } from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import type { OpenedDataset } from "../dataset/open-dataset.ts";
 import { spacingOf } from "../dataset/spacing.ts";
@@ -7,14 +7,15 @@ import { spacingOf } from "../dataset/spacing.ts";
  * Compares label maps of one case, every class over the whole image or volume. Where the reference says `ignore`, nothing
  * is compared.
  * @param reference and `predicted`: one array per slice, exclusive labels on the image's grid.
- * @param options `distances: false` leaves out the distances, which take most of the time.
+ * @param options `distances: false` leaves out the distances, which take most of the time; `voxelUnits` leaves the spacing
+ *   out of them.
  */
 export function scoreCase(
   image: DatasetCase,
   dataset: Pick<OpenedDataset, "labels" | "ignoreLabel">,
   reference: readonly Uint8Array[],
   predicted: readonly Uint8Array[],
-  options: { readonly distances?: boolean } = {},
+  options: Pick<MetricOptions, "distances" | "voxelUnits"> = {},
 ): readonly CaseScore[] {
   const truth = joinSlices(reference);
   const found = joinSlices(predicted);

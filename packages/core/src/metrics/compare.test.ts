@@ -119,6 +119,13 @@ describe("compareMasks", () => {
     expect(found).toMatchObject({ hd95: 2, assd: 2, surfaceDice: 0, distanceUnit: "mm", referenceVolumeMm3: 60 });
   });
 
+  test("voxel units leave the spacing out of distances, and of nothing else", () => {
+    const masks = [drawMask("#...", "#...").data, drawMask(".#..", ".#..").data] as const;
+    const inVoxels = compareMasks(...masks, grid, { voxelUnits: true });
+    expect(inVoxels).toMatchObject({ hd95: 1, assd: 1, surfaceDice: 1, distanceUnit: "voxel", referenceVolumeMm3: 60 });
+    expect(inVoxels.hd95).toBe(compareMasks(...masks, { size: grid.size }).hd95);
+  });
+
   test("labels are compared class by class", () => {
     const found = compareLabels([0, 1, 1, 2, 2, 0, 0, 0], [1, 1, 0, 2, 2, 3, 0, 0], [1, 2, 3, 4], grid);
     expect([...found].map(([label, { status, dice }]) => [label, status, dice])).toEqual([

@@ -16,6 +16,11 @@ export interface MetricOptions {
   readonly surfaceTolerance?: number | undefined;
   /** False skips HD95, ASSD and surface Dice (null), which take most of the time. Default true. */
   readonly distances?: boolean | undefined;
+  /**
+   * Distances between voxel indices although the spacing is known, as papers report them that called MedPy without spacing
+   * (methods 2.6). Only to compare with such figures: where voxels are not cubes it is no distance. Default false.
+   */
+  readonly voxelUnits?: boolean | undefined;
 }
 
 /**
@@ -82,6 +87,7 @@ export function compareLabels(
 function compare(masks: PackedMasks, grid: MetricGrid, options: MetricOptions): MaskMetrics {
   const { referenceVoxels, predictionVoxels, sharedVoxels: shared } = masks;
   const { spacingMm } = grid;
+  const distanceSpacing = options.voxelUnits === true ? undefined : spacingMm;
   const voxelMm3 = spacingMm === undefined ? undefined : spacingMm[0] * spacingMm[1] * spacingMm[2];
   const status: MetricStatus =
     referenceVoxels === 0
@@ -94,7 +100,7 @@ function compare(masks: PackedMasks, grid: MetricGrid, options: MetricOptions): 
   const isPresent = referenceVoxels > 0;
   const distances =
     status === "scored" && options.distances !== false
-      ? surfaceDistancesOf(masks, grid.size, spacingMm ?? [1, 1, 1])
+      ? surfaceDistancesOf(masks, grid.size, distanceSpacing ?? [1, 1, 1])
       : undefined;
   const surface =
     distances !== undefined
@@ -110,7 +116,7 @@ function compare(masks: PackedMasks, grid: MetricGrid, options: MetricOptions): 
     assd: distances === undefined ? null : averageSymmetricSurfaceDistance(distances),
     surfaceDice: surface,
     relativeVolumeError: isPresent ? (predictionVoxels - referenceVoxels) / referenceVoxels : null,
-    distanceUnit: spacingMm === undefined ? "voxel" : "mm",
+    distanceUnit: distanceSpacing === undefined ? "voxel" : "mm",
     referenceVoxels,
     predictionVoxels,
     referenceVolumeMm3: voxelMm3 === undefined ? null : referenceVoxels * voxelMm3,
