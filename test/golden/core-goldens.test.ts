@@ -9,6 +9,7 @@ import {
   type GridSize,
   labelComponents2D,
   labelComponents3D,
+  type MetricGrid,
   morphMask,
   randomWalker,
   resizeAntialiased,
@@ -158,28 +159,34 @@ describe("random walker", () => {
   });
 });
 
-describe("metrics against SciPy by MedPy's definitions", () => {
+describe("metrics against MedPy, surface Dice against SciPy", () => {
   interface SurfaceCase {
     readonly size: number[];
     readonly spacing: number[];
     readonly reference: string;
     readonly prediction: string;
     readonly dice: number;
+    readonly iou: number;
     readonly hd95: number;
     readonly assd: number;
+    readonly hd95InVoxels: number;
+    readonly assdInVoxels: number;
     readonly surfaceDiceAt1: number;
   }
   test.each(read<{ cases: readonly SurfaceCase[] }>("surface").cases)("$size", (golden) => {
     const [x = 1, y = 1, z = 1] = golden.spacing;
-    const found = compareMasks(maskOf(golden.reference), maskOf(golden.prediction), {
-      size: volumeSize(golden.size),
-      spacingMm: [x, y, z],
-    });
+    const masks = [maskOf(golden.reference), maskOf(golden.prediction)] as const;
+    const grid: MetricGrid = { size: volumeSize(golden.size), spacingMm: [x, y, z] };
+    const found = compareMasks(...masks, grid);
     expect(found.dice).toBeCloseTo(golden.dice, 12);
+    expect(found.iou).toBeCloseTo(golden.iou, 12);
     // Distances are 32-bit floats.
     expect(found.hd95).toBeCloseTo(golden.hd95, 5);
     expect(found.assd).toBeCloseTo(golden.assd, 5);
     expect(found.surfaceDice).toBeCloseTo(golden.surfaceDiceAt1, 12);
+    const inVoxels = compareMasks(...masks, grid, { voxelUnits: true });
+    expect(inVoxels.hd95).toBeCloseTo(golden.hd95InVoxels, 5);
+    expect(inVoxels.assd).toBeCloseTo(golden.assdInVoxels, 5);
   });
 });
 
