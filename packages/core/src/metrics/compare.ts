@@ -38,7 +38,10 @@ export interface MaskMetrics {
   readonly iou: number | null;
   /** 95th percentile Hausdorff distance, both directions together. */
   readonly hd95: number | null;
-  /** Average symmetric surface distance. */
+  /**
+   * Average symmetric surface distance: the mean of the two directions' means, as in MedPy up to 0.4, which most papers
+   * used. MedPy 0.5 averages the voxels of both borders together.
+   */
   readonly assd: number | null;
   readonly surfaceDice: number | null;
   /** (prediction - reference) / reference. */
