@@ -24,6 +24,8 @@ import {
 export interface PresetRun {
   /** One per question to SAM, in order; a pass of all classes is one question. */
   readonly asked: readonly AskedPrompts[];
+  /** Of plans that show SAM a part of the image: columns and rows of everything that was encoded, in order. */
+  readonly encoded?: readonly (readonly [columns: number, rows: number])[];
   /** One for an image; one per slice, ascending, for a volume. */
   readonly results: readonly RunResult[];
   /** SHA-256 of all masks, slices and classes in order. */
@@ -57,12 +59,13 @@ const DISPLAY_RANGE = { lower: 0, upper: 255 };
 /** Runs a plan on the drawn image, or on the drawn volume if it has a volume rule, and records what it asked and made. */
 export async function runPreset(plan: RefinementPlan): Promise<PresetRun> {
   const asked: AskedPrompts[] = [];
-  const segmenter = drawnSegmenter(asked);
+  const encoded: [number, number][] = [];
+  const segmenter = drawnSegmenter(asked, encoded);
   const digest = createHash("sha256");
   const options = { displayRange: DISPLAY_RANGE };
   const results: RunResult[] = [];
   if (plan.volume === undefined) {
-    const { image, initial } = DRAWN_IMAGE;
+    const { image, initial } = plan.encode === undefined ? DRAWN_IMAGE : drawnSlice(LARGE_IMAGE, IMAGE_OBJECTS);
     const result = await refine(image, initial, plan, segmenter, options);
     hashMasks(digest, result);
     results.push(summaryOf(result));
@@ -75,7 +78,7 @@ export async function runPreset(plan: RefinementPlan): Promise<PresetRun> {
       results.push({ ...summaryOf(result), propagated, stopped: ends });
     }
   }
-  return { asked, results, masks: digest.digest("hex") };
+  return { asked, ...(plan.encode && { encoded }), results, masks: digest.digest("hex") };
 }
 
 function hashMasks(digest: ReturnType<typeof createHash>, { stack }: RefinementResult): void {
@@ -116,6 +119,9 @@ const IMAGE = {
   grid: { columns: 96, rows: 96 },
   segments: [1, 2, 3, 4],
 };
+
+/** Large enough for crops around its objects: a crop has 128 pixels at least and is no more than 70 % of the image. */
+const LARGE_IMAGE = { ...IMAGE, image: { columns: 480, rows: 360 } };
 
 /** Two objects and a hole, one that overlaps the first, a speck below every least area, and a class that is not there. */
 const IMAGE_OBJECTS: readonly DrawnObject[] = [
@@ -186,15 +192,17 @@ const POINT_REACH = 12;
 
 /**
  * A promptable segmenter without weights whose answer depends on the image and on every part of the prompt: bright pixels, near
- * foreground points, inside the box, where the mask prompt is positive. It records every question in `asked`.
+ * foreground points, inside the box, where the mask prompt is positive. It records every question in `asked` and the size of
+ * every image in `encoded`.
  */
-function drawnSegmenter(asked: AskedPrompts[]): PromptableSegmenter {
+function drawnSegmenter(asked: AskedPrompts[], encoded: [number, number][]): PromptableSegmenter {
   const images = new WeakMap<ImageEmbedding, Image2D>();
   return {
     modelId: "drawn",
     digest: "0".repeat(64),
     capabilities: { box: true, backgroundPoints: true, maskInput: true, singleMaskToken: true, batch: true },
     async encode(image) {
+      encoded.push([image.geometry.columns, image.geometry.rows]);
       const embedding: ImageEmbedding = { geometry: image.geometry, origin: "encoded", async dispose() {} };
       images.set(embedding, image);
       return embedding;
