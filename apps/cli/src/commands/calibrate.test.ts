@@ -53,7 +53,7 @@ describe("calibrate", () => {
     });
     expect(plan.evidence?.arms.map((arm) => arm.plan)).toEqual([
       ...["raw", "cleanup", "cleanup-all", "cleanup-solid", "raw-flipped", "raw-augmented", "cleanup-augmented"],
-      ...["ours", "ours-largest", "ours-components", "ours-small", "ours-flipped"],
+      ...["ours", "ours-largest", "ours-components", "ours-box", "ours-small", "ours-flipped"],
       ...["ours-augmented", "ours-largest-augmented", "ours-largest-twice"],
     ]);
     expect(plan.evidence?.summary).toMatch(/^SAM refinement is off for this model: on 3 validation images/);

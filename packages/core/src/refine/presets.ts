@@ -110,6 +110,14 @@ const PRESETS: readonly RefinementPlan[] = [
   },
   {
     ...OURS_PLAN,
+    id: "ours-box",
+    note: "As ours, by a box alone: for rings and blobs, whose middle says little. Where SAM agrees with the network by less than 0.7, the network's own mask stays.",
+    passes: [{ box: { marginPixels: 0, marginFraction: 0.05 }, maskInput: "none", maskScale: 1 }],
+    minimumAgreement: 0.7,
+    fallback: "raw",
+  },
+  {
+    ...OURS_PLAN,
     id: "ours-zoomed",
     note: "As ours, for classes that are small in the image: SAM is shown a crop around each. One encoding per class instead of one per image.",
     encode: CROP_AROUND_OBJECT,

@@ -319,6 +319,24 @@ describe("refine with SAM", () => {
     expect(result.outcomes.get(1)).toMatchObject({ kind: "refined", quality: { method: "soft-dice" } });
   });
 
+  test("ours-box: a box of 5 % and nothing else, blended; the raw mask where SAM disagrees", async () => {
+    const stack = stackOf(segment(1, drawMask("......", ".####.", ".####.", ".####.", ".####.", "......")));
+    const plan = { ...presetPlan("ours-box"), cleanUp: [] };
+    const sam = recordingSegmenter(boxAnswer());
+    const result = await refine(imageOf(stack.geometry), stack, plan, sam, { displayRange });
+    expect(sam.decodes.map(({ prompts }) => prompts)).toEqual([
+      [{ segment: 1, geometry: stack.geometry, box: { xMin: 0.8, yMin: 0.8, xMax: 4.2, yMax: 4.2 } }],
+    ]);
+    expect(result.outcomes.get(1)).toMatchObject({ kind: "refined", agreement: 1 });
+    // 0.7 of SAM's logit and 0.3 of the network's.
+    const p = 1 / (1 + Math.exp(-(0.7 * 4 + 0.3 * Math.log(9))));
+    expect(result.stack.segments[0]?.probability?.[7]).toBeCloseTo(p, 5);
+    const elsewhere = recordingSegmenter((_, x) => (x < 3 ? 4 : -4));
+    const kept = await refine(imageOf(stack.geometry), stack, plan, elsewhere, { displayRange });
+    expect(kept.outcomes.get(1)).toMatchObject({ kind: "kept-initial", reason: "below-agreement" });
+    expect(kept.stack.segments[0]?.mask.data).toEqual(stack.segments[0]?.mask.data);
+  });
+
   test("per component: every object gets its own prompt, the answers are united", async () => {
     const teeth = rectangleMask(grid, { xMin: 1, yMin: 2, xMax: 3, yMax: 5 }, { xMin: 8, yMin: 2, xMax: 12, yMax: 6 });
     const sam = recordingSegmenter(boxAnswer());

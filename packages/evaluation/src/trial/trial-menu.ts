@@ -40,7 +40,7 @@ const TWICE: RefinementPlan = {
 };
 
 const WITH_SAM: readonly RefinementPlan[] = [
-  ...["ours", "ours-largest", "ours-components"].map(presetPlan),
+  ...["ours", "ours-largest", "ours-components", "ours-box"].map(presetPlan),
   OURS_SMALL,
   flipped("ours", "As ours, with the network's opinion averaged over the image and its mirror image."),
   augmented("ours", "As ours, with the network's opinion"),
@@ -50,7 +50,7 @@ const WITH_SAM: readonly RefinementPlan[] = [
 
 /**
  * The plans that a trial compares by default, cheapest first: the network alone, its clean-ups, its opinion averaged over a
- * mirror image or over small changes of the image, and SAM with the network's logits as mask prompt. Short on purpose: few
+ * mirror image or over small changes of the image, SAM with the network's logits as mask prompt, and SAM with a box alone. Short on purpose: few
  * labelled cases mislead a large search. A mirror image does harm where classes are told apart by side; the trial shows it.
  *
  * @param rings classes that surround another, see {@link findRings}; adds an arm that asks SAM for the filled shape and cuts
@@ -58,15 +58,11 @@ const WITH_SAM: readonly RefinementPlan[] = [
  */
 export function trialMenu(rings: readonly RingPair[] = []): readonly RefinementPlan[] {
   if (rings.length === 0) return [...WITHOUT_SAM, ...WITH_SAM];
-  const ours = presetPlan("ours");
   const nested: RefinementPlan = {
-    ...ours,
+    ...presetPlan("ours-box"),
     id: "ours-rings",
     note: "Rings are asked about together with what they surround, by a box alone, and the inner class is cut out.",
     rings,
-    passes: [{ box: { marginPixels: 0, marginFraction: 0.05 }, maskInput: "none", maskScale: 1 }],
-    minimumAgreement: 0.7,
-    fallback: "raw",
   };
   return [...WITHOUT_SAM, ...WITH_SAM, nested];
 }
