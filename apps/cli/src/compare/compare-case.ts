@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type { DatasetCase, SegmentOutcome, SegmentStack } from "@samrefine/core";
+import { type DatasetCase, isDegenerateBox, type SegmentOutcome, type SegmentStack } from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import { writeOutput } from "../command-context.ts";
 import { maskDice } from "../evaluation/mask-dice.ts";
@@ -22,6 +22,8 @@ export interface StrategyCase {
   readonly keptMasks: number;
   /** Of the kept ones, those for which no prompt could be made. */
   readonly skippedMasks: number;
+  /** Of all boxes that SAM was given, those of a single row or column. */
+  readonly degenerateBoxes: number;
   /** Classes that were not proposed, counted once per slice. */
   readonly absentMasks: number;
   /** Masks that pass the plan's acceptance rule; null where the plan has none. */
@@ -69,7 +71,7 @@ export async function compareCase(id: string, task: CompareTask): Promise<readon
 
 type OutcomeCounts = Pick<
   StrategyCase,
-  "refinedMasks" | "keptMasks" | "skippedMasks" | "absentMasks" | "acceptedMasks"
+  "refinedMasks" | "keptMasks" | "skippedMasks" | "degenerateBoxes" | "absentMasks" | "acceptedMasks"
 >;
 
 function countOutcomes({ plan, outcomes: slices }: PlanRun): OutcomeCounts {
@@ -79,6 +81,9 @@ function countOutcomes({ plan, outcomes: slices }: PlanRun): OutcomeCounts {
     refinedMasks: count(({ kind }) => kind === "refined"),
     keptMasks: count(({ kind }) => kind === "kept-initial"),
     skippedMasks: count((outcome) => outcome.kind === "kept-initial" && outcome.reason === "no-prompt"),
+    degenerateBoxes: outcomes
+      .flatMap((outcome) => (outcome.kind === "absent" ? [] : outcome.prompts))
+      .filter(({ box }) => box !== undefined && isDegenerateBox(box)).length,
     absentMasks: count(({ kind }) => kind === "absent"),
     acceptedMasks: plan.accept === undefined ? null : count((outcome) => outcome.kind !== "absent" && outcome.accepted),
   };

@@ -102,7 +102,8 @@ export function comparisonCsv({ cases }: ComparisonReport): string {
       ...["case", "strategy", "class", "status", "dice", "iou", "hd95", "assd", "surface_dice"],
       ...["relative_volume_error", "distance_unit"],
       ...["reference_voxels", "prediction_voxels", "case_seconds", "case_refined_masks", "case_kept_masks"],
-      ...["case_skipped_masks", "case_absent_masks", "case_accepted_masks", "case_mean_estimated_dice"],
+      ...["case_skipped_masks", "case_absent_masks", "case_degenerate_boxes", "case_accepted_masks"],
+      "case_mean_estimated_dice",
     ].map((header) => ({ header })),
     rows: cases.flatMap((entry) =>
       entry.scores.map(({ label, metrics }) => [
@@ -115,7 +116,7 @@ export function comparisonCsv({ cases }: ComparisonReport): string {
           metrics.predictionVoxels,
         ],
         ...[entry.seconds, entry.refinedMasks, entry.keptMasks, entry.skippedMasks, entry.absentMasks],
-        ...[entry.acceptedMasks, mean(entry.estimates.map(({ estimated }) => estimated))],
+        ...[entry.degenerateBoxes, entry.acceptedMasks, mean(entry.estimates.map(({ estimated }) => estimated))],
       ]),
     ),
     notes: [],

@@ -49,6 +49,7 @@ export interface StrategySummary {
     readonly kept: number;
     readonly skipped: number;
     readonly absent: number;
+    readonly degenerateBoxes: number;
   };
   /** Share of the proposed masks that SAM's answer replaced; 0 without SAM. */
   readonly samUsedFraction: number;
@@ -96,6 +97,7 @@ export function summariseComparison(
         ...{ refined, kept },
         skipped: total((entry) => entry.skippedMasks),
         absent: total((entry) => entry.absentMasks),
+        degenerateBoxes: total((entry) => entry.degenerateBoxes),
       },
       samUsedFraction: refined + kept === 0 ? 0 : refined / (refined + kept),
       acceptedFraction: isJudged ? total((entry) => entry.acceptedMasks ?? 0) / (refined + kept) : null,

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { anyMask, rectangleMask } from "../mask/masks.fixture.ts";
+import { anyMask, drawMask, rectangleMask } from "../mask/masks.fixture.ts";
 import { emptyMask, maskBox } from "../mask/measure.ts";
 import { createRandom } from "../random.ts";
-import { boxOfMask } from "./box.ts";
+import { boxOfMask, isDegenerateBox } from "./box.ts";
 
 const tight = { marginPixels: 0, marginFraction: 0 };
 
@@ -12,6 +12,15 @@ describe("boxOfMask", () => {
     const geometry = { columns: 8, rows: 8 };
     const box = { xMin: 2, yMin: 2, xMax: 5, yMax: 5 };
     expect(boxOfMask(rectangleMask(geometry, box), tight)).toEqual(box);
+  });
+
+  test("of a single row or column is degenerate until it is widened", () => {
+    const thin = drawMask("....", ".##.", "....");
+    const isDegenerate = (minimumSide: number) => {
+      const box = boxOfMask(thin, { ...tight, minimumSide });
+      return box && isDegenerateBox(box);
+    };
+    expect([1, 2].map(isDegenerate)).toEqual([true, false]);
   });
 
   test("a contour's box with a margin of 10 (parity vector 11)", () => {

@@ -55,6 +55,14 @@ export function boxOfMask(
   return { xMin, yMin, xMax, yMax };
 }
 
+/**
+ * Whether a box spans a single row or column: its edges are pixel indices, so that they fall together, and SAM learns nothing
+ * of the object's extent across. `BoxRule.minimumSide` widens such boxes.
+ */
+export function isDegenerateBox({ xMin, yMin, xMax, yMax }: BoxPrompt): boolean {
+  return xMax - xMin < 1 || yMax - yMin < 1;
+}
+
 /** @param pixel size of a pixel of the rule's frame, in pixels of the grid. */
 function growSide(
   low: number,
