@@ -116,6 +116,7 @@ function parseAcceptance(value: unknown, path: string): AcceptanceRule {
   const rule = new RecordReader(value, path);
   const parsed: AcceptanceRule = {
     ...rule.optional("minimumQuality", () => rule.number("minimumQuality", SHARE)),
+    ...rule.optional("minimumAgreement", () => rule.number("minimumAgreement", SHARE)),
     ...rule.optional("minimumAreaRatio", () => rule.number("minimumAreaRatio", { minimum: 0 })),
     ...rule.optional("maximumAreaRatio", () => rule.number("maximumAreaRatio", { above: 0 })),
     ...rule.optional("minimumContainment", () => rule.number("minimumContainment", SHARE)),

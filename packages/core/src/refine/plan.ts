@@ -187,6 +187,8 @@ export type FusionKind = "independent" | "arg-max-zero-background" | "arg-max-me
 export interface AcceptanceRule {
   /** Of the estimated Dice. */
   readonly minimumQuality?: number;
+  /** Dice of SAM's mask with the initial one; not looked at where SAM was not used. */
+  readonly minimumAgreement?: number;
   /** Of SAM's mask to the initial one; not looked at where SAM was not used. */
   readonly minimumAreaRatio?: number;
   readonly maximumAreaRatio?: number;

@@ -38,10 +38,10 @@ function samMatch(
 
 const SAMATCH_ACDC: RefinementPlan = samMatch("samatch-fix-acdc", "ACDC with FixMatch", 10);
 
-function msd(id: string, note: string, pass: Omit<RefinementPass, "maskInput" | "maskScale">): RefinementPlan {
+function msd(id: string, note: string, pass: Partial<RefinementPass>): RefinementPlan {
   return {
     ...samAlone(id, `Annotation of CT slices by SAM: ${note}. ${FROZEN_SAM_WARNING}`, [
-      { ...pass, maskInput: "none", maskScale: 1 },
+      { maskInput: "none", maskScale: 1, ...pass },
     ]),
     maskChoice: "auto",
     quality: "predicted-iou-as-dice",
@@ -53,6 +53,13 @@ const msdPoints = (count: number): RefinementPlan =>
     foreground: "random",
     foregroundCount: count,
   });
+
+const msdPointPairs = (count: number): RefinementPlan =>
+  msd(
+    `msd-posneg-${count}`,
+    `${count} random foreground point${count === 1 ? "" : "s"} and as many in the background nearby`,
+    { foreground: "random", foregroundCount: count, background: "random", backgroundCount: count },
+  );
 
 /**
  * Ten clicks, each corrected by the next with SAM's last logits; the threshold of 0.5 on logits is the reference's
@@ -192,10 +199,12 @@ const PRESETS: readonly RefinementPlan[] = [
       box: { ...TIGHT_BOX, jitterPixels: 20, pixelFrame: "sam" },
     }),
   },
-  msdPoints(1),
-  msdPoints(3),
-  msdPoints(5),
-  msdPoints(10),
+  msd("msd-boxMargin", "a box with every side 20 of SAM's 1024 px further out", {
+    box: { ...TIGHT_BOX, marginPixels: 20, pixelFrame: "sam" },
+  }),
+  msd("msd-mask", "the mask itself as a mask prompt, without point and box", { maskInput: "from-mask" }),
+  ...[1, 3, 5, 10].map(msdPoints),
+  ...[1, 3, 5, 10].map(msdPointPairs),
   {
     ...samAlone(
       "propagate-medsam",

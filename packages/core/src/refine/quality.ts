@@ -148,12 +148,13 @@ function estimateOf(plan: RefinementPlan, features: QualityFeatures, isRefined: 
 export function isAccepted(
   rule: AcceptanceRule | undefined,
   quality: QualityEstimate,
-  { areaRatio, containment }: QualityFeatures,
+  { agreement, areaRatio, containment }: QualityFeatures,
   isRefined: boolean,
 ): boolean {
   if (rule === undefined) return true;
   if (quality.value < (rule.minimumQuality ?? 0)) return false;
   if (!isRefined) return true;
+  if (agreement !== undefined && agreement < (rule.minimumAgreement ?? 0)) return false;
   if (areaRatio !== undefined) {
     if (areaRatio < (rule.minimumAreaRatio ?? 0)) return false;
     if (areaRatio > (rule.maximumAreaRatio ?? Number.POSITIVE_INFINITY)) return false;

@@ -330,6 +330,22 @@ describe("quality and acceptance", () => {
     expect((await refine(black, two, plan({}), sam, { displayRange })).ignore).toBeUndefined();
   });
 
+  test("agreement, area and containment each can refuse SAM's mask, and none of them the network's own", async () => {
+    // 36 pixels asked about, 64 answered: Dice 0.72, area 1.78, and 36 of 64 within the grown box.
+    const sam = recordingSegmenter(boxAnswer(1));
+    const isAccepted = async (accept: NonNullable<RefinementPlan["accept"]>, changes: Partial<RefinementPlan> = {}) =>
+      outcomeOf(await refine(black, one, plan({ accept, ...changes }), sam, { displayRange })).accepted;
+    for (const [passing, failing] of [
+      [{ minimumAgreement: 0.7 }, { minimumAgreement: 0.75 }],
+      [{ minimumAreaRatio: 1.7 }, { minimumAreaRatio: 1.8 }],
+      [{ maximumAreaRatio: 1.8 }, { maximumAreaRatio: 1.7 }],
+      [{ minimumContainment: 0.56 }, { minimumContainment: 0.57 }],
+    ] as const) {
+      expect([await isAccepted(passing), await isAccepted(failing)]).toEqual([true, false]);
+      expect(await isAccepted(failing, { minimumAgreement: 0.9 })).toBe(true);
+    }
+  });
+
   test("pixels near one half are ignored, wherever they lie", async () => {
     // logit(0.95) = 2.94.
     const sam = recordingSegmenter((_, x) => (x < 4 ? 5 : x < 8 ? 2 : x < 12 ? -2 : -5));
