@@ -55,6 +55,8 @@ describe("parsePlan", () => {
     const volume = plain(presetPlan("propagate-medsam")).volume as Record<string, unknown>;
     expect(refusedAt({ ...plan, volume: { ...volume, stop: {} } })).toBe("volume.stop.minimumArea");
     expect(refusedAt({ ...plan, volume: { mode: "three-planes", from: "key-slice" } })).toBe("volume.from");
+    expect(refusedAt({ ...plan, volume: { ...volume, meet: "agreement" } })).toBe("volume.meet");
+    expect(refusedAt({ ...plan, volume: { ...volume, from: "every-slice", meet: "agreement" } })).toBe("accepted");
     const component = { keep: "largest", minimumVoxels: 9, connectivity: 18 };
     for (const rule of [volume, { mode: "three-planes" }, { mode: "slice-wise" }]) {
       expect(parsePlan({ ...plan, volume: { ...rule, component } }).volume).toEqual({ ...rule, component });

@@ -64,6 +64,9 @@ export function parsePlan(value: unknown): RefinementPlan {
   if (parsed.volume?.mode === "propagate" && parsed.passes.length === 0) {
     throw invalidPlan("volume.mode", "propagate", "a plan with passes, because without SAM nothing follows the image");
   }
+  if (parsed.volume?.mode === "propagate" && parsed.volume.meet !== undefined && parsed.volume.from === "key-slice") {
+    throw invalidPlan("volume.meet", parsed.volume.meet, `nothing unless volume.from is "every-slice"`);
+  }
   if (parsed.encode !== undefined && parsed.passes.length === 0) {
     throw invalidPlan("encode", parsed.encode, "nothing, because the plan has no passes");
   }
@@ -164,6 +167,7 @@ function parseVolumeRule(value: unknown, path: string): VolumeRule {
             mode,
             from: rule.oneOf("from", ["key-slice", "every-slice"]),
             stop: parseStop(rule.take("stop"), `${path}.stop`),
+            ...rule.optional("meet", () => rule.oneOf("meet", ["higher-predicted-iou", "agreement"])),
             ...median(),
             ...component,
           };

@@ -20,17 +20,22 @@ interface Found {
   readonly outcome: SegmentOutcome;
 }
 
+/** What one way through the volume brought to a slice. */
 interface SweptSlice {
-  readonly found: Map<SegmentNumber, Found>;
-  readonly propagated: SegmentNumber[];
-  readonly stopped: Map<SegmentNumber, StopReason>;
-  ignore: Mask | undefined;
+  readonly found: ReadonlyMap<SegmentNumber, Found>;
+  /** Those of the found ones that came from the neighbour. */
+  readonly propagated: ReadonlySet<SegmentNumber>;
+  readonly stopped: ReadonlyMap<SegmentNumber, StopReason>;
+  readonly ignore: Mask | undefined;
 }
+
+const NOTHING: SweptSlice = { found: new Map(), propagated: new Set(), stopped: new Map(), ignore: undefined };
 
 /**
  * Propagation between slices (methods 7). The neighbour's result stands in for the network's proposal, so that the plan's
  * own prompts, blend and gates apply: a box-only plan with a margin is MedSAM's. All classes go up together, each from its
- * key slice on, then down together; a slice is encoded at most twice. Yields descending k.
+ * key slice on, then down together; where two ways meet, each goes through the whole volume. A slice is encoded at most
+ * twice. Yields descending k.
  */
 export async function* propagateSlices(
   volume: VolumeToRefine,
@@ -41,74 +46,111 @@ export async function* propagateSlices(
 ): AsyncGenerator<VolumeSlice> {
   const { slices, initial } = volume;
   const keys = keySlices(volume, plan, options);
-  const sweep = async (k: number, neighbour: number, numbers: readonly SegmentNumber[]): Promise<void> => {
+  const numbersWhere = (isWanted: (key: number) => boolean): SegmentNumber[] =>
+    [...keys].flatMap(([number, key]) => (isWanted(key) ? [number] : []));
+  const visit = async (
+    k: number,
+    neighbour: ReadonlyMap<SegmentNumber, Found>,
+    numbers: readonly SegmentNumber[],
+  ): Promise<SweptSlice> => {
     const image = slices[k];
-    const swept = done[k];
     const proposals = initial[k];
-    if (image === undefined || swept === undefined || proposals === undefined || numbers.length === 0) return;
-    const before = done[neighbour]?.found;
+    if (image === undefined || proposals === undefined || numbers.length === 0) return NOTHING;
     const carried = new Map<SegmentNumber, Mask>();
     const segments = proposals.segments.flatMap((proposed): Segment[] => {
       const { number } = proposed;
       if (!numbers.includes(number)) return [];
       const isMarked = keys.get(number) === k || (rule.from === "every-slice" && presentIn(proposed, proposals, plan));
       if (isMarked) return [proposed];
-      const mask = before?.get(number)?.segment.mask;
+      const mask = neighbour.get(number)?.segment.mask;
       if (mask === undefined || !mask.data.includes(1)) return [];
       carried.set(number, mask);
       return [carriedSegment(number, mask, proposals)];
     });
-    if (segments.length === 0) return;
+    if (segments.length === 0) return NOTHING;
     const result = await refine(image, { geometry: proposals.geometry, segments }, plan, segmenter, options);
+    const found = new Map<SegmentNumber, Found>();
+    const propagated = new Set<SegmentNumber>();
+    const stopped = new Map<SegmentNumber, StopReason>();
     for (const segment of result.stack.segments) {
       const outcome = result.outcomes.get(segment.number) ?? { kind: "absent" };
       const neighbourMask = carried.get(segment.number);
       const reason = neighbourMask && stopReason(segment.mask, outcome, neighbourMask, rule.stop);
       if (reason !== undefined) {
-        swept.stopped.set(segment.number, reason);
+        stopped.set(segment.number, reason);
         continue;
       }
-      if (neighbourMask !== undefined) swept.propagated.push(segment.number);
-      swept.found.set(segment.number, { segment, outcome });
+      if (neighbourMask !== undefined) propagated.add(segment.number);
+      found.set(segment.number, { segment, outcome });
     }
-    swept.ignore = unite(swept.ignore, result.ignore);
+    return { found, propagated, stopped, ignore: result.ignore };
   };
 
-  const done = slices.map(
-    (): SweptSlice => ({ found: new Map(), propagated: [], stopped: new Map(), ignore: undefined }),
-  );
-  const numbersWhere = (isWanted: (key: number) => boolean): SegmentNumber[] =>
-    [...keys].flatMap(([number, key]) => (isWanted(key) ? [number] : []));
+  const meets = rule.meet !== undefined;
+  const upward: SweptSlice[] = [];
   for (const k of slices.keys()) {
     options.signal?.throwIfAborted();
-    await sweep(
-      k,
-      k - 1,
-      numbersWhere((key) => key <= k),
-    );
+    const numbers = numbersWhere((key) => meets || key <= k);
+    upward.push(await visit(k, upward[k - 1]?.found ?? NOTHING.found, numbers));
   }
+  let above = NOTHING.found;
   for (let k = slices.length - 1; k >= 0; k--) {
     options.signal?.throwIfAborted();
-    await sweep(
-      k,
-      k + 1,
-      numbersWhere((key) => key > k),
-    );
-    yield finishSlice(k, volume, plan, done, options);
-    // The slice above has been handed on as well as handed out.
-    done[k + 1]?.found.clear();
+    // Handed out slice by slice, so that no more is held than waits.
+    const up = upward.pop() ?? NOTHING;
+    const marked = new Map([...up.found].filter(([number]) => !up.propagated.has(number)));
+    const numbers = numbersWhere((key) => meets || key > k).filter((number) => !marked.has(number));
+    const down = await visit(k, above, numbers);
+    above = new Map([...marked, ...down.found]);
+    yield finishSlice(k, volume, plan, joinWays(up, down, rule.meet), options);
   }
+}
+
+/** What both ways brought. Where they brought the same class, or with `agreement` where only one did, the rule decides. */
+function joinWays(up: SweptSlice, down: SweptSlice, meet: PropagateRule["meet"]): SweptSlice {
+  const found = new Map([...up.found, ...down.found]);
+  const stopped = new Map([...up.stopped, ...down.stopped]);
+  const propagated = new Set([...up.propagated, ...down.propagated]);
+  for (const number of propagated) {
+    const [a, b] = [up.found.get(number), down.found.get(number)];
+    const joined = meet === "agreement" ? a && b && sharedPart(a, b) : surerOf(a, b);
+    if (joined !== undefined) {
+      found.set(number, joined);
+      continue;
+    }
+    found.delete(number);
+    propagated.delete(number);
+    if (!stopped.has(number)) stopped.set(number, "one-way");
+  }
+  for (const number of found.keys()) stopped.delete(number);
+  return { found, propagated, stopped, ignore: unite(up.ignore, down.ignore) };
+}
+
+function surerOf(a: Found | undefined, b: Found | undefined): Found | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  const claimOf = ({ outcome }: Found): number => (outcome.kind === "refined" ? outcome.predictedIou : 0);
+  return claimOf(b) > claimOf(a) ? b : a;
+}
+
+/** The pixels of both masks, with the smaller probability; undefined where they have none in common. */
+function sharedPart(a: Found, b: Found): Found | undefined {
+  const { number, mask, probability } = a.segment;
+  const other = b.segment;
+  const data = mask.data.map((value, i) => value & (other.mask.data[i] as number));
+  if (!data.includes(1)) return undefined;
+  const least = probability?.map((p, i) => Math.min(p, other.probability?.[i] ?? p));
+  const segment: Segment = { number, mask: { geometry: mask.geometry, data }, ...(least && { probability: least }) };
+  return { segment, outcome: (surerOf(a, b) ?? a).outcome };
 }
 
 function finishSlice(
   k: number,
   { slices, initial }: VolumeToRefine,
   plan: RefinementPlan,
-  done: readonly SweptSlice[],
+  { found, propagated, stopped, ignore }: SweptSlice,
   options: RefineVolumeOptions,
 ): VolumeSlice {
   const { geometry } = slices[k] as Image2D;
-  const { found, propagated, stopped, ignore } = done[k] as SweptSlice;
   const numbers = (initial[k]?.segments ?? []).map(({ number }) => number);
   const segments = numbers.map((number): Segment => {
     const known = found.get(number)?.segment;
@@ -124,7 +166,7 @@ function finishSlice(
     outcomes: new Map(numbers.map((number) => [number, found.get(number)?.outcome ?? { kind: "absent" }])),
     ...(plan.accept && { ignore: ignore ?? emptyMask(geometry) }),
   };
-  return { k, result, propagated: propagated.toSorted((a, b) => a - b), stopped };
+  return { k, result, propagated: [...propagated].sort((a, b) => a - b), stopped };
 }
 
 /** Per class the slice where the box of its cleaned mask is largest; classes that are nowhere have none. */

@@ -191,6 +191,48 @@ describe("propagation", () => {
     expect(slices.map(({ propagated }) => propagated)).toEqual([[1], [], [1], [], [1]]);
   });
 
+  describe("where two ways meet in a gap", () => {
+    const wide = rectangle(2, 2, 12, 12);
+    const marks = volumeOf([nothing, block, nothing, nothing, wide, nothing]);
+    const meeting = (meet: "higher-predicted-iou" | "agreement", claimOfWide: number) => {
+      const plan = propagate("every-slice");
+      if (plan.volume?.mode !== "propagate") throw new Error("the plan does not propagate");
+      const sam = recordingSegmenter(boxAnswer);
+      /** Claims 0.9 of narrow boxes. */
+      const claiming: typeof sam = {
+        ...sam,
+        decode: async (embedding, prompts, options) =>
+          (await sam.decode(embedding, prompts, options)).map((candidate, i) => {
+            const { xMin = 0, xMax = 0 } = prompts[i]?.box ?? {};
+            return { ...candidate, predictedIou: xMax - xMin > 8 ? claimOfWide : 0.9 };
+          }),
+      };
+      const both = { ...plan, volume: { ...plan.volume, meet } };
+      return { sam, slices: collect(refineVolume(marks, both, claiming, { displayRange })) };
+    };
+
+    test("the mask that SAM claims more of is kept, and a way that is alone as well", async () => {
+      expect(areas(await meeting("higher-predicted-iou", 0.95).slices)).toEqual([36, 36, 121, 121, 121, 121]);
+      const { sam, slices } = meeting("higher-predicted-iou", 0.8);
+      expect(areas(await slices)).toEqual([36, 36, 36, 36, 121, 121]);
+      expect((await slices).map(({ propagated }) => propagated.length)).toEqual([1, 0, 1, 1, 0, 1]);
+      // Marks once, the gap twice, each end once.
+      expect(sam.encodes).toHaveLength(2 + 4 + 2);
+    });
+
+    test("only what both bring stays, and nothing beyond the outermost marks", async () => {
+      const slices = await meeting("agreement", 0.95).slices;
+      expect(areas(slices)).toEqual([0, 36, 36, 36, 121, 0]);
+      expect(slices.map(({ stopped }) => stopped.get(1))).toEqual([
+        ...["one-way", undefined, undefined, undefined, undefined],
+        "one-way",
+      ]);
+      expect(slices[0]?.result.outcomes.get(1)).toEqual({ kind: "absent" });
+      expect(slices[2]?.result.outcomes.get(1)).toMatchObject({ kind: "refined", predictedIou: 0.95 });
+      expect(slices[2]?.result.stack.segments[0]?.probability?.filter((p) => p > 0.5)).toHaveLength(36);
+    });
+  });
+
   test("classes have key slices of their own and are asked about together", async () => {
     const sam = recordingSegmenter(boxAnswer);
     const other = rectangle(11, 11, 14, 14);

@@ -31,6 +31,12 @@ export type VolumeRule = (
       readonly mode: "propagate";
       readonly from: "key-slice" | "every-slice";
       readonly stop: PropagationStop;
+      /**
+       * Only with `every-slice`: a gap between two marked slices is gone through from both sides. `higher-predicted-iou`: of
+       * two masks the one that SAM claims more of; `agreement`: the pixels of both, and nothing where one way alone arrives,
+       * as beyond the outermost marks. Default: from the side of the key slice alone.
+       */
+      readonly meet?: "higher-predicted-iou" | "agreement";
       /** The median of the probabilities of three neighbouring slices decides, against flicker between slices. */
       readonly medianOverSlices?: true;
     }

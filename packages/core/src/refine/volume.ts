@@ -29,5 +29,5 @@ export interface VolumeSlice {
 
 /** Why a class was not carried on to a slice. */
 export type StopReason =
-  /** SAM found nothing, or was overruled by the plan. */
-  "not-found" | "too-small" | "low-predicted-iou" | "no-object" | "unlike-neighbour" | "jumped-away";
+  /** `not-found`: SAM found nothing, or was overruled by the plan; `one-way`: the other side brought nothing like it. */
+  "not-found" | "too-small" | "low-predicted-iou" | "no-object" | "unlike-neighbour" | "jumped-away" | "one-way";
