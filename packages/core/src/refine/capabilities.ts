@@ -63,7 +63,10 @@ function missing(segmenter: PromptableSegmenter, capability: Capability, place: 
     "missing-capability",
     `${segmenter.modelId} does not understand ${NAMES[capability]}, which ${place} needs.`,
     {
-      hint: "Choose another model or another plan.",
+      hint:
+        capability === "singleMaskToken"
+          ? `Give the plan the maskChoice "auto", or choose another model.`
+          : "Choose another model or another plan.",
       details: { capability, modelId: segmenter.modelId, place },
     },
   );

@@ -86,6 +86,17 @@ const RANDOM_WALKER: RefinementPlan = {
   ),
 };
 
+/** Boxes travel from slice to slice, 5 px of SAM's frame larger each time (methods 7). */
+const PROPAGATE_MEDSAM: RefinementPlan = {
+  ...samAlone(
+    "propagate-medsam",
+    `MedSAM's way through a volume: the network marks one slice per class, boxes travel from slice to slice, with stop rules. ${FROZEN_SAM_WARNING}`,
+    [{ box: { marginPixels: 5, marginFraction: 0, pixelFrame: "sam" }, maskInput: "none", maskScale: 1 }],
+  ),
+  quality: "predicted-iou-as-dice",
+  volume: { mode: "propagate", from: "key-slice", stop: DEFAULT_PROPAGATION_STOP },
+};
+
 /** Half an object's length around it, and never less than SAM's frame enlarges eightfold. */
 const CROP_AROUND_OBJECT: CropRule = { kind: "crop", around: "object", marginFraction: 0.25, minimumSide: 128 };
 
@@ -205,14 +216,12 @@ const PRESETS: readonly RefinementPlan[] = [
   msd("msd-mask", "the mask itself as a mask prompt, without point and box", { maskInput: "from-mask" }),
   ...[1, 3, 5, 10].map(msdPoints),
   ...[1, 3, 5, 10].map(msdPointPairs),
+  PROPAGATE_MEDSAM,
   {
-    ...samAlone(
-      "propagate-medsam",
-      `MedSAM's way through a volume: the network marks one slice per class, boxes travel from slice to slice, with stop rules. ${FROZEN_SAM_WARNING}`,
-      [{ box: { marginPixels: 5, marginFraction: 0, pixelFrame: "sam" }, maskInput: "none", maskScale: 1 }],
-    ),
-    quality: "predicted-iou-as-dice",
-    volume: { mode: "propagate", from: "key-slice", stop: DEFAULT_PROPAGATION_STOP },
+    ...PROPAGATE_MEDSAM,
+    id: "propagate-sam2",
+    note: `As propagate-medsam, for models from SAM 2 on: they have no single-mask token, and stop it where they say that the object is gone. ${FROZEN_SAM_WARNING}`,
+    maskChoice: "auto",
   },
   {
     ...OURS_PLAN,

@@ -529,6 +529,16 @@ describe("refine as a task", () => {
     }
   });
 
+  test("what a model without the single-mask token says no to, it does by the advice it gives", async () => {
+    const sam = recordingSegmenter(boxAnswer(), { capabilities: { singleMaskToken: false, maskInput: false } });
+    const asked = refine(imageOf(grid), stack, presetPlan("propagate-medsam"), sam, { displayRange });
+    expect(await failure(asked, "missing-capability")).toMatchObject({
+      hint: expect.stringMatching(/maskChoice "auto"/),
+    });
+    await refine(imageOf(grid), stack, presetPlan("propagate-sam2"), sam, { displayRange });
+    expect(sam.decodes[0]?.options?.maskChoice).toBe("auto");
+  });
+
   test("refuses a plan with passes and no SAM, doubled numbers and arrays of another size", async () => {
     const image = imageOf(grid);
     await failure(refine(image, stack, plan({}), undefined, { displayRange }), "configuration");
