@@ -16,7 +16,7 @@ import {
 } from "../command-context.ts";
 import type { InitialSource } from "../compare/run-plans.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
-import { voxelUnitsOption } from "../evaluation/voxel-units-option.ts";
+import { addDistanceOptions, type DistanceOptions } from "../evaluation/distance-options.ts";
 import { loadPlan } from "../models/load-plan.ts";
 import type { SamOptions } from "../models/open-models.ts";
 import { requireSameLabels } from "../models/propose.ts";
@@ -24,7 +24,7 @@ import { shownPath } from "../report/shown-path.ts";
 import { fittingColumns, formatTable } from "../terminal/table.ts";
 import type { Terminal } from "../terminal/terminal.ts";
 
-interface CompareOptions extends CommonOptions, SamOptions {
+interface CompareOptions extends CommonOptions, SamOptions, DistanceOptions {
   readonly model: string;
   readonly presets?: readonly string[];
   readonly plan: readonly string[];
@@ -34,7 +34,6 @@ interface CompareOptions extends CommonOptions, SamOptions {
   readonly limit?: number;
   readonly slicesEvery: number;
   readonly initial: InitialSource;
-  readonly voxelUnits?: boolean;
   readonly out: string;
   readonly card?: boolean;
 }
@@ -73,10 +72,9 @@ export function registerCompare(program: Command, context: CommandContext): void
         .choices(["prediction", "reference"])
         .default("prediction"),
     )
-    .addOption(voxelUnitsOption())
     .requiredOption("--out <folder>", "where comparison.json, .csv, .md, .html and pictures go")
     .option("--card", "also write the table into the README.md beside the model's manifest");
-  addCommonOptions(command).action((options: CompareOptions) => compare(options, context));
+  addCommonOptions(addDistanceOptions(command)).action((options: CompareOptions) => compare(options, context));
 }
 
 async function compare(options: CompareOptions, context: CommandContext): Promise<void> {
@@ -96,7 +94,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases).slice(0, options.limit);
   const { signal, terminal } = context;
-  const { out, slicesEvery, initial, voxelUnits } = options;
+  const { out, slicesEvery, initial, voxelUnits, surfaceTolerance } = options;
   const engine = await openEngine(options);
   try {
     const unet = await openUnet(engine, options.model, context);
@@ -104,7 +102,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     const plans = await chosenPlans(options, unet.manifest);
     const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
     const { results, failures } = await runCases("Comparing", ids, context, (id) =>
-      compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial, voxelUnits }),
+      compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial, voxelUnits, surfaceTolerance }),
     );
     if (results.length === 0) {
       reportFailures(failures, ids.length, context);
@@ -118,6 +116,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
       split: options.cases,
       slicesEvery,
       initial,
+      surfaceTolerance,
       labels: dataset.labels,
       model: { id: unet.manifest.id, version: unet.manifest.version, digest: unet.segmenter.digest },
       sam: sam === undefined ? null : { id: sam.modelId, digest: sam.digest },
@@ -209,6 +208,7 @@ function commandLine(options: CompareOptions): string {
     ...(options.slicesEvery === 1 ? [] : ["--slices-every", String(options.slicesEvery)]),
     ...(options.initial === "prediction" ? [] : ["--initial", options.initial]),
     ...(options.voxelUnits === true ? ["--voxel-units"] : []),
+    ...(options.surfaceTolerance === 1 ? [] : ["--surface-tolerance", String(options.surfaceTolerance)]),
     ...["--seed", String(options.seed), "--out", basename(options.out)],
     ...(options.card === true ? ["--card"] : []),
   ].join(" ");

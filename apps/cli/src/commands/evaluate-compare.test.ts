@@ -52,6 +52,20 @@ test("distances in millimetres, or in voxels where papers are compared with", as
   // Slices are 1.5 x 1.5 mm, 4 mm apart, and the borders differ within slices only.
   expect(inVoxels.assd).toBeGreaterThan(0);
   expect(inMm.assd).toBeCloseTo(1.5 * inVoxels.assd, 4);
+  // A tolerance of one voxel's side in millimetres is one of one voxel.
+  const tolerant = await evaluate("--surface-tolerance", "1.5");
+  expect(tolerant.surfaceDice).toBe(inVoxels.surfaceDice);
+  expect(tolerant.surfaceDice).toBeGreaterThan(inMm.surfaceDice);
+  const page = await readFile(at("units2", "evaluation.html"), "utf8");
+  expect(page).toContain("surface Dice % at 1.5 mm");
+});
+
+test("a tolerance that is no distance is a wrong command line", async () => {
+  const run = await runCommand([
+    ...["evaluate", "--dataset", at("volumes"), "--pred", at("volumes", "labelsTr"), "--out", at("never")],
+    ...["--surface-tolerance", "near"],
+  ]);
+  expect(run).toMatchObject({ exitCode: 2, noted: expect.stringContaining("A distance of at least 0") });
 });
 
 test("a missing and an oversized prediction are reported; the others are measured", async () => {

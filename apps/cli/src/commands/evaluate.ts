@@ -12,31 +12,31 @@ import {
 } from "../command-context.ts";
 import { listFolder } from "../dataset/list-folder.ts";
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
+import { addDistanceOptions, type DistanceOptions } from "../evaluation/distance-options.ts";
 import { evaluationCsv, evaluationHtml, evaluationTable, summariseScores } from "../evaluation/evaluation-report.ts";
 import { scoreCase } from "../evaluation/score-case.ts";
-import { voxelUnitsOption } from "../evaluation/voxel-units-option.ts";
 import { shownPath } from "../report/shown-path.ts";
 
-interface EvaluateOptions extends CommonOptions {
+interface EvaluateOptions extends CommonOptions, DistanceOptions {
   readonly dataset: string;
   readonly pred: string;
   readonly split?: string;
   readonly cases: CaseSelection;
-  readonly voxelUnits?: boolean;
   readonly out: string;
 }
 
 export function registerEvaluate(program: Command, context: CommandContext): void {
   const command = program
     .command("evaluate")
-    .description("Measure label maps against the reference: Dice, IoU, HD95, ASSD; JSON, CSV and an HTML page.")
+    .description(
+      "Measure label maps against the reference: Dice, IoU, HD95, ASSD, surface Dice; JSON, CSV and an HTML page.",
+    )
     .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set with the reference")
     .requiredOption("--pred <folder>", "label maps named <case>.<ending>")
     .option("--split <file>", "another split than the data set's split.json")
     .addOption(casesOption("val"))
-    .addOption(voxelUnitsOption())
     .requiredOption("--out <folder>", "where evaluation.json, evaluation.csv and evaluation.html go");
-  addCommonOptions(command).action((options: EvaluateOptions) => evaluate(options, context));
+  addCommonOptions(addDistanceOptions(command)).action((options: EvaluateOptions) => evaluate(options, context));
 }
 
 async function evaluate(options: EvaluateOptions, context: CommandContext): Promise<void> {
@@ -57,6 +57,7 @@ async function evaluate(options: EvaluateOptions, context: CommandContext): Prom
     cases: options.cases,
     predictions: shownPath(options.pred),
     seed: options.seed,
+    surfaceTolerance: options.surfaceTolerance,
     summary: summariseScores(scores, options.seed),
     scores,
     failures,

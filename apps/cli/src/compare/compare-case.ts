@@ -43,8 +43,9 @@ export interface QualityPair {
 
 export interface CompareTask extends PlansTask {
   readonly out: string;
-  /** See `MetricOptions.voxelUnits`. */
+  /** See `MetricOptions`. */
   readonly voxelUnits?: boolean | undefined;
+  readonly surfaceTolerance: number;
 }
 
 /** Runs every plan on one case, then scores and draws. */
@@ -58,7 +59,7 @@ export async function compareCase(id: string, task: CompareTask): Promise<readon
     scored.push({
       caseId: id,
       planId: run.plan.id,
-      scores: scoreCase(image, task.dataset, reference, run.labels, { voxelUnits: task.voxelUnits }),
+      scores: scoreCase(image, task.dataset, reference, run.labels, task),
       seconds: run.seconds,
       ...counts,
       estimates: run.outcomes.flatMap((result, k) => qualityPairs(result, run.labels[k]!, reference[k]!)),

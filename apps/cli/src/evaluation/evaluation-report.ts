@@ -4,16 +4,20 @@ import { escapeHtml, type HtmlColumn, htmlPage, htmlTable } from "../report/html
 import { formatTable } from "../terminal/table.ts";
 import { formatDistance, formatNumber, formatPercent } from "./format-summary.ts";
 
-/** Dice, IoU, HD95, ASSD and relative volume error of one class, or of all classes together. */
+/** The metrics of one class, or of all classes together. */
 export interface ClassSummary {
   readonly label: string;
-  readonly metrics: Readonly<Record<"dice" | "iou" | "hd95" | "assd" | "relativeVolumeError", CohortSummary>>;
+  readonly metrics: Readonly<
+    Record<"dice" | "iou" | "hd95" | "assd" | "surfaceDice" | "relativeVolumeError", CohortSummary>
+  >;
 }
 
 export interface EvaluationReport {
   readonly dataset: string;
   readonly cases: string;
   readonly predictions: string;
+  /** Of surface Dice, in the unit of the distances. */
+  readonly surfaceTolerance: number;
   readonly summary: readonly ClassSummary[];
   readonly scores: readonly CaseScore[];
   readonly failures: readonly CaseFailure[];
@@ -23,11 +27,12 @@ export interface EvaluationReport {
 export function summariseScores(scores: readonly CaseScore[], seed: number): readonly ClassSummary[] {
   const of = (metric: MetricName): readonly CohortSummary[] => summariseCohort(scores, metric, { seed });
   const [dice, iou, hd95, assd] = [of("dice"), of("iou"), of("hd95"), of("assd")];
-  const relativeVolumeError = of("relativeVolumeError");
+  const [surfaceDice, relativeVolumeError] = [of("surfaceDice"), of("relativeVolumeError")];
   return dice.map((summary, index) => ({
     label: summary.label,
     metrics: {
       ...{ dice: summary, iou: iou[index]!, hd95: hd95[index]!, assd: assd[index]! },
+      surfaceDice: surfaceDice[index]!,
       relativeVolumeError: relativeVolumeError[index]!,
     },
   }));
@@ -105,7 +110,7 @@ export function distanceUnit(scores: readonly CaseScore[]): "mm" | "px" {
   return scores[0]?.metrics.distanceUnit === "mm" ? "mm" : "px";
 }
 
-function summaryColumns({ scores }: EvaluationReport): readonly HtmlColumn[] {
+function summaryColumns({ scores, surfaceTolerance }: EvaluationReport): readonly HtmlColumn[] {
   const unit = distanceUnit(scores);
   return [
     { title: "class" },
@@ -113,6 +118,11 @@ function summaryColumns({ scores }: EvaluationReport): readonly HtmlColumn[] {
     { title: "IoU %", isNumber: true, explanation: "|A ∩ B| / |A ∪ B|" },
     { title: `HD95 ${unit}`, isNumber: true, explanation: "95th percentile of the distances between both borders" },
     { title: `ASSD ${unit}`, isNumber: true, explanation: "average symmetric surface distance" },
+    {
+      title: `surface Dice % at ${surfaceTolerance} ${unit}`,
+      isNumber: true,
+      explanation: `share of both borders within ${surfaceTolerance} ${unit} of the other one`,
+    },
     { title: "cases", isNumber: true, explanation: "cases whose reference holds the class" },
     { title: "missed", isNumber: true },
     { title: "false pos.", isNumber: true },
@@ -126,6 +136,7 @@ function summaryRow({ label, metrics }: ClassSummary): readonly string[] {
     formatPercent(metrics.iou),
     formatDistance(metrics.hd95),
     formatDistance(metrics.assd),
+    formatPercent(metrics.surfaceDice),
     String(metrics.dice.count),
     String(metrics.dice.missed),
     String(metrics.dice.falsePositives),

@@ -7,15 +7,14 @@ import { spacingOf } from "../dataset/spacing.ts";
  * Compares label maps of one case, every class over the whole image or volume. Where the reference says `ignore`, nothing
  * is compared.
  * @param reference and `predicted`: one array per slice, exclusive labels on the image's grid.
- * @param options `distances: false` leaves out the distances, which take most of the time; `voxelUnits` leaves the spacing
- *   out of them.
+ * @param options `distances: false` leaves out the distances, which take most of the time.
  */
 export function scoreCase(
   image: DatasetCase,
   dataset: Pick<OpenedDataset, "labels" | "ignoreLabel">,
   reference: readonly Uint8Array[],
   predicted: readonly Uint8Array[],
-  options: Pick<MetricOptions, "distances" | "voxelUnits"> = {},
+  options: MetricOptions = {},
 ): readonly CaseScore[] {
   const truth = joinSlices(reference);
   const found = joinSlices(predicted);
