@@ -101,7 +101,7 @@ export function registerCalibrate(program: Command, context: CommandContext): vo
 
 async function calibrate(options: CalibrateOptions, context: CommandContext): Promise<void> {
   const [
-    { openEngine, openSam, openUnet, needsSam },
+    { asksSam, openEngine, openSam, openUnet },
     { runPlans },
     { scoreCase },
     { chooseArm, chooseCombined, chooseQuality, toMarkdown, tryPerClass },
@@ -130,7 +130,7 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
     for (const { manifest } of [unet, ...folds]) requireSameLabels(dataset, manifest);
     const areLabeled = options.cases === "labeled" || options.folds !== undefined;
     const unseen = unseenNetworks({ networks: [unet, ...folds], ids, areLabeled });
-    const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
+    const sam = await openSam(engine, plans, options, context);
     const measure = async (title: string, tried: readonly RefinementPlan[], caseIds: readonly string[]) => {
       const task = { dataset, sam, plans: tried, signal, slicesEvery: options.slicesEvery, measureAll: true };
       const { results, failures } = await runCases(title, caseIds, context, async (id) => {
@@ -142,7 +142,7 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
       const arms = tried.map(
         (plan, index): MeasuredArm => ({
           name: plan.id,
-          usesSam: needsSam([plan]),
+          usesSam: asksSam([plan]),
           family: familyOf(plan, plans),
           scores: results.flatMap(({ scores }): readonly CaseScore[] => scores[index]!),
           plan,

@@ -78,19 +78,14 @@ export function registerCompare(program: Command, context: CommandContext): void
 }
 
 async function compare(options: CompareOptions, context: CommandContext): Promise<void> {
-  const [
-    { openEngine, openSam, openUnet, needsSam },
-    { compareCase },
-    { summariseComparison },
-    reports,
-    { writeModelCard },
-  ] = await Promise.all([
-    import("../models/open-models.ts"),
-    import("../compare/compare-case.ts"),
-    import("../compare/summarise-comparison.ts"),
-    import("../compare/comparison-report.ts"),
-    import("../compare/model-card.ts"),
-  ]);
+  const [{ openEngine, openSam, openUnet }, { compareCase }, { summariseComparison }, reports, { writeModelCard }] =
+    await Promise.all([
+      import("../models/open-models.ts"),
+      import("../compare/compare-case.ts"),
+      import("../compare/summarise-comparison.ts"),
+      import("../compare/comparison-report.ts"),
+      import("../compare/model-card.ts"),
+    ]);
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases).slice(0, options.limit);
   const { signal, terminal } = context;
@@ -100,7 +95,7 @@ async function compare(options: CompareOptions, context: CommandContext): Promis
     const unet = await openUnet(engine, options.model, context);
     requireSameLabels(dataset, unet.manifest);
     const plans = await chosenPlans(options, unet.manifest);
-    const sam = needsSam(plans) ? await openSam(engine, options, context) : undefined;
+    const sam = await openSam(engine, plans, options, context);
     const { results, failures } = await runCases("Comparing", ids, context, (id) =>
       compareCase(id, { dataset, unet, sam, plans, out, signal, slicesEvery, initial, voxelUnits, surfaceTolerance }),
     );

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { presetPlan } from "@samrefine/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { writeDiskDataset, writeThresholdModel } from "../testing/bright-disks.ts";
+import { writeBrightnessSam } from "../testing/brightness-sam.ts";
 import { runCommand } from "../testing/run-command.ts";
 
 let root: string;
@@ -187,6 +188,22 @@ test("compare runs the plan that a trial chose for the model, and others of a tr
   expect(strategies.map((strategy: { plan: { id: string } }) => strategy.plan.id)).toEqual([
     ...["raw", "raw-augmented", "by-trial"],
   ]);
+});
+
+test("a plan that the SAM cannot run is named before any case, and once", async () => {
+  const sam = await writeBrightnessSam(at("boxes-only"));
+  await writeFile(sam, JSON.stringify({ ...(await json(sam)), prompts: ["box"] }));
+  const compare = (presets: string) =>
+    runCommand([
+      ...["compare", "--model", model, "--sam", sam, "--dataset", at("volumes"), "--presets", presets],
+      ...["--limit", "1", "--threads", "1", "--out", at("boxes")],
+    ]);
+  const refused = await compare("raw,ours");
+  expect(refused.exitCode).not.toBe(0);
+  expect(refused.noted.match(/does not understand/g)).toHaveLength(1);
+  expect(refused.noted).toMatch(/plan ours, passes\[0\]/);
+  expect(existsSync(at("boxes"))).toBe(false);
+  expect(await compare("raw,ours-box")).toMatchObject({ exitCode: 0, noted: "" });
 });
 
 test.each([

@@ -61,7 +61,7 @@ export function registerRefine(program: Command, context: CommandContext): void 
 
 /** Writes a label map per case and report.json. */
 export async function refineDataset(options: RefineCommandOptions, context: CommandContext): Promise<void> {
-  const { openEngine, openSam, openUnet, needsSam } = await import("../models/open-models.ts");
+  const { openEngine, openSam, openUnet } = await import("../models/open-models.ts");
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases);
   const { signal, terminal } = context;
@@ -70,7 +70,7 @@ export async function refineDataset(options: RefineCommandOptions, context: Comm
     const unet = await openUnet(engine, options.model, context);
     const plan = await choosePlan(options, unet.manifest);
     requireSameLabels(dataset, unet.manifest);
-    const sam = needsSam([plan]) ? await openSam(engine, options, context) : undefined;
+    const sam = await openSam(engine, [plan], options, context);
     const { results, failures } = await runCases(`Refining by ${plan.id}`, ids, context, async (id) => {
       const started = performance.now();
       const image = await dataset.readCase(id);

@@ -52,7 +52,7 @@ export function registerSegment(program: Command, context: CommandContext): void
 }
 
 async function segment(options: SegmentOptions, { terminal, signal }: CommandContext): Promise<void> {
-  const [{ openEngine, openSam, openUnet, needsSam }, { segmentSeries }, { encodeSeg, verifySeg }] = await Promise.all([
+  const [{ openEngine, openSam, openUnet }, { segmentSeries }, { encodeSeg, verifySeg }] = await Promise.all([
     import("../models/open-models.ts"),
     import("../dicom/segment-series.ts"),
     import("@samrefine/dicom"),
@@ -63,7 +63,7 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
     const unet = await openUnet(engine, options.model, { terminal, signal });
     const plan = await choosePlan(options, unet.manifest);
     const found = chooseSeries(await readStudy(options.study, signal), unet.manifest, options.series);
-    const sam = needsSam([plan]) ? await openSam(engine, options, { terminal, signal }) : undefined;
+    const sam = await openSam(engine, [plan], options, { terminal, signal });
     const segmented = await segmentSeries(found, {
       unet,
       sam,

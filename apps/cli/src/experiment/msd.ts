@@ -91,11 +91,11 @@ async function annotate(
   const progress = context.terminal.startProgress();
   try {
     const unet = await openUnet(engine, join(options.out, "reference", "manifest.json"), context);
-    const sam = await openSam(engine, options, context);
+    const plans = [presetPlan(options.preset)];
+    const sam = await openSam(engine, plans, options, context);
     const scores: CaseScore[] = [];
     for (const [index, id] of ids.entries()) {
       progress.update({ stage: "annotating by SAM", completed: index, total: ids.length, unit: "case" });
-      const plans = [presetPlan(options.preset)];
       const { image, reference, runs } = await runPlans(id, {
         dataset,
         unet,

@@ -1,6 +1,6 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import type { PromptableSegmenter, RefinementPlan } from "@samrefine/core";
+import { type PromptableSegmenter, type RefinementPlan, requireCapabilities } from "@samrefine/core";
 import type { InferenceEngine } from "@samrefine/inference/node";
 import { createNodeEngine, prepareDefaultSam } from "@samrefine/inference/node";
 import type { CommandContext, CommonOptions } from "../command-context.ts";
@@ -31,8 +31,24 @@ export interface SamOptions {
   readonly embeddings?: string;
 }
 
-/** SAM of the given manifest, or the embedded default, prepared once in the cache folder. */
+/**
+ * The promptable model of some plans; undefined when none of them asks SAM.
+ * @throws RefineError `missing-capability` before any case, when a plan needs what the model lacks.
+ */
 export async function openSam(
+  engine: InferenceEngine,
+  plans: readonly RefinementPlan[],
+  options: SamOptions,
+  context: CommandContext,
+): Promise<PromptableSegmenter | undefined> {
+  if (!asksSam(plans)) return undefined;
+  const sam = await loadSam(engine, options, context);
+  for (const plan of plans) requireCapabilities(plan, sam);
+  return sam;
+}
+
+/** SAM of the given manifest, or the embedded default, prepared once in the cache folder. */
+export async function loadSam(
   engine: InferenceEngine,
   options: SamOptions,
   context: CommandContext,
@@ -48,6 +64,6 @@ export async function openSam(
 }
 
 /** A plan without passes never asks SAM, so that it need not be loaded. */
-export function needsSam(plans: readonly RefinementPlan[]): boolean {
+export function asksSam(plans: readonly RefinementPlan[]): boolean {
   return plans.some(({ passes }) => passes.length > 0);
 }

@@ -119,10 +119,10 @@ async function openGuide(
   dataset: OpenedDataset,
   context: CommandContext,
 ): Promise<Releasable & { readonly promptable: PromptableGuide }> {
-  const { openEngine, openSam } = await import("../models/open-models.ts");
+  const { loadSam, openEngine } = await import("../models/open-models.ts");
   const engine = await openEngine({ ...options, embeddings: options.embeddings ?? join(options.out, "embeddings") });
   try {
-    const segmenter = await openSam(engine, options, context);
+    const segmenter = await loadSam(engine, options, context);
     return {
       promptable: { segmenter, displayRange: (image) => displayRangeOf(image, dataset.channelName) },
       dispose: () => engine.dispose(),
