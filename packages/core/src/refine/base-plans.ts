@@ -57,6 +57,8 @@ export const OURS_PLAN: RefinementPlan = {
     ],
   ),
   cleanUp: [{ kind: "component", keep: "all", minimumArea: 16 }],
+  // With these prompts token 0, and the best of three of a model that has no such token, as those from SAM 2 on.
+  maskChoice: "auto",
   samWeight: 0.7,
   minimumAgreement: 0.8,
   quality: "soft-dice",
