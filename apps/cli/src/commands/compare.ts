@@ -15,6 +15,7 @@ import {
   writeOutput,
 } from "../command-context.ts";
 import type { InitialSource } from "../compare/run-plans.ts";
+import { type PlanAxis, parseAxis, varyPlans } from "../compare/vary-plans.ts";
 import { openDataset } from "../dataset/open-dataset.ts";
 import { addDistanceOptions, type DistanceOptions } from "../evaluation/distance-options.ts";
 import { loadPlan } from "../models/load-plan.ts";
@@ -28,6 +29,7 @@ interface CompareOptions extends CommonOptions, SamOptions, DistanceOptions {
   readonly model: string;
   readonly presets?: readonly string[];
   readonly plan: readonly string[];
+  readonly vary: readonly PlanAxis[];
   readonly dataset: string;
   readonly split?: string;
   readonly cases: CaseSelection;
@@ -57,6 +59,12 @@ export function registerCompare(program: Command, context: CommandContext): void
       "--plan <file>",
       "a plan of your own; may be given several times",
       (file, list: readonly string[]) => [...list, file],
+      [],
+    )
+    .option(
+      "--vary <plan:key=values>",
+      "also run variants of one of these plans, such as ours:samWeight=0.5,0.7,1; may be given several times, for all combinations",
+      parseAxis,
       [],
     )
     .requiredOption("--dataset <folder>", "nnU-Net v2 raw data set with references")
@@ -173,13 +181,14 @@ async function chosenPlans(
       hint: "For example --presets raw,cleanup,scb-asRun,ours.",
     });
   }
-  const repeated = plans.find((plan, index) => plans.findIndex(({ id }) => id === plan.id) !== index);
+  const varied = varyPlans(plans, options.vary);
+  const repeated = varied.find((plan, index) => varied.findIndex(({ id }) => id === plan.id) !== index);
   if (repeated !== undefined) {
     throw new RefineError("configuration", `The strategy ${repeated.id} is given twice.`, {
       hint: "Give every plan an id of its own.",
     });
   }
-  return plans;
+  return varied;
 }
 
 function planOfModel({ id, plan }: SegmentationManifest): RefinementPlan {
@@ -196,6 +205,10 @@ function commandLine(options: CompareOptions): string {
   return [
     ...["samrefine", "compare", "--dataset", basename(options.dataset), "--model", shownPath(options.model)],
     ...[...presets, ...own],
+    ...options.vary.flatMap(({ id, path, values }) => [
+      "--vary",
+      `'${id}:${path}=${values.map((value) => JSON.stringify(value)).join(",")}'`,
+    ]),
     ...(options.sam === undefined ? [] : ["--sam", shownPath(options.sam)]),
     ...(options.split === undefined ? [] : ["--split", shownPath(options.split)]),
     ...["--cases", options.cases],

@@ -190,6 +190,27 @@ test("compare runs the plan that a trial chose for the model, and others of a tr
   ]);
 });
 
+test("variants of a plan are strategies of their own, with pictures of their own", async () => {
+  const variants = ['cleanup:cleanUp[0]={"kind":"fill-holes"}', "cleanup:fallback=raw,cleaned"];
+  const run = await runCommand([
+    ...["compare", "--model", model, "--dataset", at("volumes"), "--presets", "raw,cleanup", "--limit", "1"],
+    ...[...variants.flatMap((axis) => ["--vary", axis]), "--out", at("varied")],
+  ]);
+  expect(run).toMatchObject({ exitCode: 0, noted: "" });
+  const report = await json(at("varied", "comparison.json"));
+  expect(report.strategies.map((strategy: { plan: { id: string } }) => strategy.plan.id)).toEqual([
+    ...["raw", "cleanup", 'cleanup cleanUp[0]={"kind":"fill-holes"} fallback=raw'],
+    'cleanup cleanUp[0]={"kind":"fill-holes"} fallback=cleaned',
+  ]);
+  const pictures = report.cases.map(({ picture }: { picture: string }) => picture);
+  expect(new Set(pictures).size).toBe(4);
+  for (const picture of pictures) {
+    expect(picture).toMatch(/^pictures\/[\w.=-]+\.png$/);
+    expect(existsSync(at("varied", picture))).toBe(true);
+  }
+  expect(report.command).toContain(`--vary 'cleanup:fallback="raw","cleaned"'`);
+});
+
 test("a plan that the SAM cannot run is named before any case, and once", async () => {
   const sam = await writeBrightnessSam(at("boxes-only"));
   await writeFile(sam, JSON.stringify({ ...(await json(sam)), prompts: ["box"] }));

@@ -1,5 +1,11 @@
 import { join } from "node:path";
-import { type DatasetCase, isDegenerateBox, type SegmentOutcome, type SegmentStack } from "@samrefine/core";
+import {
+  type DatasetCase,
+  isDegenerateBox,
+  type RefinementPlan,
+  type SegmentOutcome,
+  type SegmentStack,
+} from "@samrefine/core";
 import type { CaseScore } from "@samrefine/evaluation";
 import { writeOutput } from "../command-context.ts";
 import { maskDice } from "../evaluation/mask-dice.ts";
@@ -124,7 +130,10 @@ interface PictureTask {
  * Image, reference, what was proposed, what the strategy made of it with its prompts; the reference lies over the last two
  * as an outline, because two filled areas side by side do not show where they differ.
  */
-async function drawPicture(picture: PictureTask, { dataset, out, signal, initial }: CompareTask): Promise<string> {
+async function drawPicture(
+  picture: PictureTask,
+  { dataset, out, signal, initial, plans }: CompareTask,
+): Promise<string> {
   const slice = picture.image.slices[picture.shown]!;
   const common = { image: slice, displayRange: displayRangeOf(picture.image, dataset.channelName) };
   const prompts = describeOutcomes(picture.run.outcomes[picture.shown]!, slice.geometry).flatMap((segment) =>
@@ -145,7 +154,15 @@ async function drawPicture(picture: PictureTask, { dataset, out, signal, initial
       prompts,
     },
   ];
-  const name = `pictures/${picture.id}-${picture.run.plan.id}.png`;
+  const name = `pictures/${picture.id}-${fileStem(picture.run.plan.id, plans)}.png`;
   await writeOutput(join(out, name), await renderPanels(panels));
   return name;
+}
+
+/** A plan may be called anything, and a file may not. */
+function fileStem(planId: string, plans: readonly RefinementPlan[]): string {
+  const stemOf = (id: string): string => id.replaceAll(/[^A-Za-z0-9._=-]+/g, "-").slice(0, 80);
+  const stem = stemOf(planId);
+  const alike = plans.filter(({ id }) => stemOf(id) === stem);
+  return alike.length < 2 ? stem : `${stem}-${alike.findIndex(({ id }) => id === planId) + 1}`;
 }
