@@ -80,7 +80,7 @@ export async function refineDataset(options: RefineCommandOptions, context: Comm
       const view = secondView(plan);
       const secondOpinion = view === undefined ? undefined : await propose(view);
       const volume = { slices: image.slices, initial, spacing: spacingOf(image), secondOpinion };
-      const displayRange = displayRangeOf(image, dataset.channelName);
+      const displayRange = displayRangeOf(image, dataset.channelName, unet.manifest.intensity);
       const labels: Uint8Array[] = [];
       const ignored: Uint8Array[] = [];
       const slices: ReportedSlice[] = [];

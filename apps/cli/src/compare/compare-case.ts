@@ -132,10 +132,11 @@ interface PictureTask {
  */
 async function drawPicture(
   picture: PictureTask,
-  { dataset, out, signal, initial, plans }: CompareTask,
+  { dataset, unet, out, signal, initial, plans }: CompareTask,
 ): Promise<string> {
   const slice = picture.image.slices[picture.shown]!;
-  const common = { image: slice, displayRange: displayRangeOf(picture.image, dataset.channelName) };
+  const displayRange = displayRangeOf(picture.image, dataset.channelName, unet.manifest.intensity);
+  const common = { image: slice, displayRange };
   const prompts = describeOutcomes(picture.run.outcomes[picture.shown]!, slice.geometry).flatMap((segment) =>
     segment.prompts.map((prompt) => ({ labelValue: segment.number, prompt })),
   );

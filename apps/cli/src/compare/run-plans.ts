@@ -59,12 +59,12 @@ interface Proposal {
 
 /** Runs every plan on one case, slice by slice, so that all share the slice's encoding. */
 export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
-  const { dataset, plans, signal } = task;
+  const { dataset, plans, signal, unet } = task;
   const whole = await dataset.readCase(id);
   const labels = await dataset.readLabels(id);
   const chosen = chosenSlices(whole.slices.length, task.slicesEvery ?? 1);
   const reference = chosen.map((k) => labels.slices[k]!);
-  const displayRange = displayRangeOf(whole, dataset.channelName);
+  const displayRange = displayRangeOf(whole, dataset.channelName, unet.manifest.intensity);
   const image = thinned(whole, chosen, task.slicesEvery ?? 1);
   const proposals =
     task.initial === "reference"

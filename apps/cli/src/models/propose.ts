@@ -3,6 +3,7 @@ import {
   type DisplayRange,
   fuseToLabels,
   type Image2D,
+  type IntensityPolicy,
   logitsOfProbability,
   neighbouringSlices,
   percentileRange,
@@ -79,10 +80,16 @@ export function exclusiveLabels(stack: SegmentStack): Uint8Array {
 }
 
 /**
- * The window of modality units that SAM sees: soft tissue (40/400 HU) for CT, everything for 8-bit images, otherwise the
- * percentiles 0.5 to 99.5 of the whole case.
+ * The window of modality units that SAM sees: the network's own where it has one, as for lungs; otherwise soft tissue (40/400
+ * HU) for CT, everything for 8-bit images, and the percentiles 0.5 to 99.5 of the whole case for the rest.
+ *
+ * @param intensity of the network that proposes.
  */
-export function displayRangeOf(image: DatasetCase, channelName: string): DisplayRange {
+export function displayRangeOf(image: DatasetCase, channelName: string, intensity?: IntensityPolicy): DisplayRange {
+  if (intensity?.kind === "window" || intensity?.kind === "clipped") {
+    const { lower, upper } = resolveIntensity(intensity, []);
+    return { lower, upper };
+  }
   if (channelName.toUpperCase() === "CT") return { lower: -160, upper: 240 };
   const values = image.slices.map(({ data }) => data);
   if (values.every((data) => data instanceof Uint8Array)) return { lower: 0, upper: 255 };

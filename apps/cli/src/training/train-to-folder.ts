@@ -1,7 +1,7 @@
 import { access, constants, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, totalmem } from "node:os";
 import { basename, join, resolve } from "node:path";
-import { presetPlan, RefineError, type RefinementPlan, type Releasable } from "@samrefine/core";
+import { type IntensityPolicy, presetPlan, RefineError, type RefinementPlan, type Releasable } from "@samrefine/core";
 import type {
   ModelDescription,
   PromptableGuide,
@@ -62,7 +62,7 @@ export async function trainToFolder(
   await prepareRunFolder(options, [training.CHECKPOINT_FILE, training.MODEL_FILE]);
   const pseudoLabels = await selectPseudoLabels(options, dataset, training.firstLabeledCases);
   const guide = training.requireRecipe(options.recipe).usesPromptable
-    ? await openGuide(options, dataset, context)
+    ? await openGuide(options, dataset, configuration.intensity, context)
     : undefined;
   const progress = terminal.startProgress();
   let result: TrainingResult;
@@ -117,6 +117,7 @@ export async function trainToFolder(
 async function openGuide(
   options: TrainOptions,
   dataset: OpenedDataset,
+  intensity: IntensityPolicy,
   context: CommandContext,
 ): Promise<Releasable & { readonly promptable: PromptableGuide }> {
   const { loadSam, openEngine } = await import("../models/open-models.ts");
@@ -124,7 +125,7 @@ async function openGuide(
   try {
     const segmenter = await loadSam(engine, options, context);
     return {
-      promptable: { segmenter, displayRange: (image) => displayRangeOf(image, dataset.channelName) },
+      promptable: { segmenter, displayRange: (image) => displayRangeOf(image, dataset.channelName, intensity) },
       dispose: () => engine.dispose(),
     };
   } catch (error) {
