@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { presetPlan } from "@samrefine/core";
 import { decodeSeg, matchToSeries, writePart10 } from "@samrefine/dicom";
 import { readNifti, writeSegNrrd } from "@samrefine/formats";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -56,6 +57,17 @@ test("the disk is found on its slice, and the SEG lies on the source", async () 
   ).toMatchObject({ exitCode: 0 });
   const back = decodeSeg(await readFile(again));
   expect([...back.frame(0)]).toEqual([...match.mask(1, 1)!]);
+});
+
+test("a plan for volumes goes through the series as one", async () => {
+  const seen = async (minimumVoxels: number) => {
+    const volume = { mode: "slice-wise", component: { keep: "all", minimumVoxels } };
+    await writeFile(at("whole.json"), JSON.stringify({ ...presetPlan("raw"), id: "whole", volume }));
+    return await segment("--series", "2.25.221", "--plan", at("whole.json"));
+  };
+  // The disk has some 450 pixels, on one slice.
+  expect(await seen(400)).toMatchObject({ exitCode: 0, printed: expect.stringMatching(/Disk: 4\d\d pixels/) });
+  expect(await seen(500)).toMatchObject({ exitCode: 1, noted: expect.stringMatching(/no pixel|empty|nothing/i) });
 });
 
 test("the same disk as label map and as probabilities, and no other kind", async () => {

@@ -74,6 +74,11 @@ async function segment(options: SegmentOptions, { terminal, signal }: CommandCon
     });
     progress.stop();
     for (const { message } of segmented.series.findings) terminal.note(message);
+    if (plan.volume !== undefined && segmented.series.kind !== "volume") {
+      terminal.note(
+        `Plan ${plan.id} goes through volumes; this series is no regular one and was segmented image by image.`,
+      );
+    }
 
     const algorithm = {
       name: `SAM Refine: ${unet.manifest.id}${sam === undefined ? "" : ` + ${sam.modelId}`}`.slice(0, 64),

@@ -3,12 +3,15 @@ import {
   type Image2D,
   type PromptableSegmenter,
   type RefinementPlan,
+  type RefinementResult,
   refine,
+  refineVolume,
   type SegmentStack,
   secondView,
   type TestTimeAugmentation,
 } from "@samrefine/core";
 import { type DicomFile, type Series, type SourceInstance, seriesFromInstances } from "@samrefine/dicom";
+import { spacingOf } from "../dataset/spacing.ts";
 import { describeOutcomes, type ReportedSegment } from "../models/describe-outcome.ts";
 import { displayRangeOf, proposeCase, type Unet } from "../models/propose.ts";
 import { imageOfInstance } from "./read-instance-image.ts";
@@ -31,7 +34,10 @@ export interface SegmentSeriesTask {
   readonly onSlice: (completed: number, total: number) => void;
 }
 
-/** Segments every instance of a series. Projections are images of their own; slices share their intensity range. */
+/**
+ * Segments every instance of a series. Projections are images of their own; slices share their intensity range. Only a series
+ * of one regular grid is gone through as the plan's `volume` rule says.
+ */
 export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask): Promise<SegmentedSeries> {
   const series = seriesFromInstances(found.instances.map(({ source }) => source));
   const images = await readImages(found, series.instances, task.signal);
@@ -40,19 +46,33 @@ export async function segmentSeries(found: StudySeries, task: SegmentSeriesTask)
   const outcomes: (readonly ReportedSegment[])[] = [];
   for (const group of groups) {
     const image = asCase(group);
-    const displayRange = displayRangeOf(image, found.traits.modality);
+    const displayRange = displayRangeOf(image, found.traits.modality, task.unet.manifest.intensity);
     const propose = (testTimeAugmentation: TestTimeAugmentation) =>
       proposeCase(image, task.unet, { testTimeAugmentation, signal: task.signal });
     const proposals = await propose(task.plan.testTimeAugmentation);
     const view = secondView(task.plan);
-    const others = view && (await propose(view));
+    const secondOpinion = view && (await propose(view));
+    const options = { displayRange, signal: task.signal, probabilities: task.probabilities };
+    const first = stacks.length;
+    let completed = first;
+    const keep = (k: number, result: RefinementResult): void => {
+      stacks[first + k] = result.stack;
+      outcomes[first + k] = describeOutcomes(result, group[k]!.geometry);
+      task.onSlice(++completed, images.length);
+    };
+    if (series.kind === "volume") {
+      const volume = {
+        slices: group,
+        initial: proposals,
+        secondOpinion,
+        spacing: spacingOf({ geometry: series.volume }),
+      };
+      for await (const { k, result } of refineVolume(volume, task.plan, task.sam, options)) keep(k, result);
+      continue;
+    }
     for (const [k, slice] of group.entries()) {
-      const secondOpinion = others?.[k];
-      const options = { displayRange, signal: task.signal, probabilities: task.probabilities, secondOpinion };
-      const result = await refine(slice, proposals[k]!, task.plan, task.sam, options);
-      stacks.push(result.stack);
-      outcomes.push(describeOutcomes(result, slice.geometry));
-      task.onSlice(stacks.length, images.length);
+      const ofSlice = { ...options, secondOpinion: secondOpinion?.[k] };
+      keep(k, await refine(slice, proposals[k]!, task.plan, task.sam, ofSlice));
     }
   }
   return { series, stacks, outcomes };
