@@ -17,6 +17,7 @@ test("the trial's words where there was a trial, the plan's own where a person c
   );
   expect(describePlan({ plan: presetPlan("ours") })).not.toMatch(/no prompts/);
   expect(describePlan({ plan: presetPlan("cleanup") })).toMatch(/^Plan cleanup: The largest component/);
+  expect(describePlan({ plan: presetPlan("ours-propagate") })).toMatch(/Here slices are refined one by one\.$/);
   expect(planOf({}).id).toBe("ours");
   expect(describePlan({})).toMatch(/on by default; no trial/);
 });

@@ -29,8 +29,10 @@ export function planOf(manifest: PlannedManifest, choice: RefinementChoice = "re
 
 /** What one click will do with the model's proposal, and why, in a sentence or two for the panel. */
 export function describePlan(manifest: PlannedManifest, choice: RefinementChoice = "recommended"): string {
-  const { id, note, evidence, passes } = planOf(manifest, choice);
-  const prompts = passes.length === 0 ? " SAM is not asked, so there are no prompts to show or drag." : "";
+  const { id, note, evidence, passes, volume } = planOf(manifest, choice);
+  const prompts =
+    (passes.length === 0 ? " SAM is not asked, so there are no prompts to show or drag." : "") +
+    (volume === undefined ? "" : " Here slices are refined one by one.");
   if (evidence !== undefined) return evidence.summary + prompts;
   if (choice !== "recommended" || manifest.plan !== undefined) return `Plan ${id}: ${note}${prompts}`;
   return "SAM refinement is on by default; no trial on labelled images has shown yet whether it helps this model.";
