@@ -95,10 +95,21 @@ export function createPromptSource(
     return seeds;
   };
 
-  const hasSeeds = (unit: PromptUnit): boolean =>
-    plan.passes.every(
-      (pass) => pass.foreground === undefined || seedsOf(pass.foreground, pass.foregroundCount ?? 1, unit).length > 0,
+  const foregroundOf = (
+    unit: PromptUnit,
+    { foreground, foregroundCount = 1 }: RefinementPass,
+  ): readonly PixelPoint[] => {
+    if (foreground === undefined) return [];
+    // The most probable pixel is the same whoever else claims it (methods: SAM Carries the Burden, agreement).
+    const isShared = foreground === "arg-max-probability" && unit.probability !== undefined;
+    return seedsOf(
+      foreground,
+      foregroundCount,
+      isShared ? { ...unit, own: unit.target, name: `${unit.name}, shared` } : unit,
     );
+  };
+  const hasSeeds = (unit: PromptUnit): boolean =>
+    plan.passes.every((pass) => pass.foreground === undefined || foregroundOf(unit, pass).length > 0);
   const all = present
     .filter(({ number }) => asked.has(number))
     .flatMap((segment) => unitsOf(segment, ownPixels.get(segment.number) ?? segment.cleaned, prepared, plan));
@@ -134,7 +145,7 @@ export function createPromptSource(
     prompt(unit, passIndex, { previous, clicks = [] } = {}) {
       const pass = plan.passes[passIndex];
       if (pass === undefined) throw new RefineError("configuration", `The plan has no pass ${passIndex}.`);
-      const foreground = pass.foreground === undefined ? [] : seedsOf(pass.foreground, pass.foregroundCount ?? 1, unit);
+      const foreground = foregroundOf(unit, pass);
       const points: readonly PointPrompt[] = [
         ...foreground.map(({ x, y }) => ({ x, y, label: "foreground" as const })),
         ...backgroundOf(unit, pass).map(({ x, y }) => ({ x, y, label: "background" as const })),

@@ -438,6 +438,24 @@ describe("refine with SAM", () => {
     ]);
   });
 
+  test("the most probable pixel is asked about though another class claims it; other seeds are of one class alone", () => {
+    const shared = rectangle(4, 4, 6, 6);
+    const first = segment(1, rectangle(2, 2, 6, 6));
+    const second = segment(2, shared);
+    first.probability?.fill(0.95, 5 * 16 + 5, 5 * 16 + 6);
+    const pointsBy = (foreground: "arg-max-probability" | "distance-transform-maximum") =>
+      derivePrompts(
+        stackOf(first, second),
+        plan({ passes: [{ foreground, maskInput: "none", maskScale: 1 }] }),
+        grid,
+      ).map(({ segment: number, points }) => [number, points?.map(({ x, y }) => [x, y])]);
+    expect(pointsBy("arg-max-probability")).toEqual([
+      [1, [[5, 5]]],
+      [2, [[4, 4]]],
+    ]);
+    expect(pointsBy("distance-transform-maximum").map(([number]) => number)).toEqual([1]);
+  });
+
   test("mirroring the initial masks mirrors boxes and thickest points", () => {
     const mirrorX = (mask: Mask): Mask => ({
       geometry: mask.geometry,
