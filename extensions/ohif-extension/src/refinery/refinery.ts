@@ -395,6 +395,8 @@ function keepReasonText(reason: KeepReason): string | undefined {
   switch (reason) {
     case "plan-without-sam":
       return undefined;
+    case "cleaned-away":
+      return "clean-up would have left nothing, the network's mask was kept";
     case "no-prompt":
       return "no prompt could be derived, the network's mask was kept";
     case "below-agreement":

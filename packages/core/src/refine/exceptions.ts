@@ -82,7 +82,7 @@ export function combinePlans(id: string, note: string, choices: readonly PlanCho
 
 /** The keys in which a plan differs from the rule. A key that only the rule has is set to its default. */
 function exceptionOf(plan: RefinementPlan, rule: RefinementPlan, segments: readonly SegmentNumber[]): PlanException {
-  const defaults = { target: "class", logitThreshold: 0 } as const;
+  const defaults = { target: "class", logitThreshold: 0, absent: "empty" } as const;
   const [own, general] = [plan, rule].map((p): Readonly<Record<string, unknown>> => ({ ...defaults, ...p }));
   const differing = EXCEPTION_KEYS.filter((key) => JSON.stringify(own?.[key]) !== JSON.stringify(general?.[key]));
   return { segments, ...Object.fromEntries(differing.map((key) => [key, own?.[key]])) };

@@ -41,6 +41,7 @@ export function parsePlan(value: unknown): RefinementPlan {
     samWeight: plan.number("samWeight", SHARE),
     minimumAgreement: plan.number("minimumAgreement", SHARE),
     fallback: plan.oneOf("fallback", FALLBACKS),
+    ...plan.optional("absent", () => plan.oneOf("absent", ABSENT_RULES)),
     ...plan.optional("fusion", () =>
       plan.oneOf("fusion", ["independent", "arg-max-zero-background", "arg-max-mean-background", "priority"]),
     ),
@@ -82,6 +83,7 @@ const SIGNED_SHARE = { minimum: -1, maximum: 1 };
 const TARGETS = ["class", "component"] as const;
 const MASK_CHOICES = ["token0", "bestOf3", "auto", "agreement"] as const;
 const FALLBACKS = ["cleaned", "raw"] as const;
+const ABSENT_RULES = ["empty", "raw"] as const;
 
 const QUALITY_METHODS = [
   "soft-dice",
@@ -248,6 +250,7 @@ function parseException(value: unknown, path: string): PlanException {
     ...exception.optional("samWeight", () => exception.number("samWeight", SHARE)),
     ...exception.optional("minimumAgreement", () => exception.number("minimumAgreement", SHARE)),
     ...exception.optional("fallback", () => exception.oneOf("fallback", FALLBACKS)),
+    ...exception.optional("absent", () => exception.oneOf("absent", ABSENT_RULES)),
   };
   exception.refuseOthers();
   return parsed;

@@ -92,8 +92,8 @@ export interface RefinementPass {
  * The method as data (JSON): source mask -> clean-up -> prompts -> passes -> blend -> accept. methods.md section 8.
  * An empty `passes` list means that SAM is not used, in no exception either, and the cleaned mask is the result.
  *
- * A class that is absent after clean-up is skipped and stays empty under every plan: none of the four systems has a prompt for
- * it, and where one asks SAM nevertheless (SAM-Match, with a box outside of the image) methods.md 3.6 decides for skipping.
+ * SAM is not asked about a class that is absent after clean-up under any plan: none of the four systems has a prompt for it, and
+ * where one asks SAM nevertheless (SAM-Match, with a box outside of the image) methods.md 3.6 decides for skipping.
  */
 export interface RefinementPlan {
   readonly schema: "samrefine-plan/1";
@@ -129,6 +129,11 @@ export interface RefinementPlan {
   readonly minimumAgreement: number;
   /** What is kept when SAM's mask is refused. */
   readonly fallback: "cleaned" | "raw";
+  /**
+   * What becomes of a class of which clean-up leaves nothing: it is not there (`empty`, the default), or the network's mask
+   * stays as it was (`raw`), for structures that may be as small as a speck.
+   */
+  readonly absent?: "empty" | "raw";
   /**
    * `independent` (default): classes may overlap. `arg-max-zero-background`: a pixel belongs to its class of largest
    * logit, if that is above 0. `arg-max-mean-background`: if that is above 1 minus the mean logit (SAM-Match).
@@ -171,6 +176,7 @@ export const EXCEPTION_KEYS = [
   "samWeight",
   "minimumAgreement",
   "fallback",
+  "absent",
 ] as const satisfies readonly (keyof RefinementPlan)[];
 
 /**

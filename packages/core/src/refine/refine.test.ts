@@ -15,6 +15,7 @@ import type { RefinementPlan } from "./plan.ts";
 import { presetPlan, refinementPresets } from "./presets.ts";
 import { recordingSegmenter } from "./recording-segmenter.fixture.ts";
 import { refine } from "./refine.ts";
+import type { RefinementResult } from "./result.ts";
 
 const grid: ImageGeometry = { columns: 16, rows: 16 };
 const displayRange = { lower: 0, upper: 255 };
@@ -317,6 +318,28 @@ describe("refine with SAM", () => {
     ]);
     expect(prompt?.maskInput?.data[5 * 16 + 3]).toBeCloseTo(Math.log(9), 5);
     expect(result.outcomes.get(1)).toMatchObject({ kind: "refined", quality: { method: "soft-dice" } });
+  });
+
+  test("a class of which clean-up leaves nothing is absent, or stays as the network has it where the plan says so", async () => {
+    const stack = stackOf(
+      segment(1, rectangle(2, 2, 3, 3)),
+      segment(2, rectangle(6, 6, 12, 12)),
+      segment(3, emptyMask(grid)),
+    );
+    const cleanUp = [{ kind: "component", keep: "all", minimumArea: 9 }] as const;
+    const run = (changes: Partial<RefinementPlan>) =>
+      refine(imageOf(grid), stack, plan({ cleanUp, ...changes }), recordingSegmenter(boxAnswer()), { displayRange });
+    const areas = (result: RefinementResult) => result.stack.segments.map(({ mask }) => maskArea(mask));
+    const gone = await run({});
+    expect(areas(gone)).toEqual([0, 49, 0]);
+    const kept = await run({ absent: "raw" });
+    expect(areas(kept)).toEqual([4, 49, 0]);
+    expect([1, 2, 3].map((number) => kept.outcomes.get(number))).toMatchObject([
+      { kind: "kept-initial", reason: "cleaned-away", prompts: [] },
+      { kind: "refined" },
+      { kind: "absent" },
+    ]);
+    expect(areas(await run({ exceptions: [{ segments: [1], absent: "raw" }] }))).toEqual([4, 49, 0]);
   });
 
   test("ours-box: a box of 5 % and nothing else, blended; the raw mask where SAM disagrees", async () => {

@@ -263,7 +263,10 @@ function decide(task: {
 }): Decision {
   const { segment, otherView, answers, unasked, plan, level, grid, output, cutOut } = task;
   const measureAll = task.measureAll || plan.quality === "calibrated";
-  if (!segment.cleaned.data.includes(1)) return { logits: undefined, outcome: { kind: "absent" } };
+  const isCleanedAway = !segment.cleaned.data.includes(1);
+  if (isCleanedAway && (plan.absent !== "raw" || !segment.raw.data.includes(1))) {
+    return { logits: undefined, outcome: { kind: "absent" } };
+  }
 
   const prompts = answers.flatMap((answer) => answer.prompts);
   const ofNetwork: QualityFeatures = {
@@ -277,13 +280,14 @@ function decide(task: {
   const keep = (reason: KeepReason, features = ofNetwork): Decision => ({
     // A plan without SAM is its clean-up; `fallback` decides where SAM should have been heard.
     logits: enlargeAbove(
-      plan.fallback === "raw" && plan.passes.length > 0 ? segment.rawLogits : segment.cleanedLogits,
+      isCleanedAway || (plan.fallback === "raw" && plan.passes.length > 0) ? segment.rawLogits : segment.cleanedLogits,
       grid,
       output,
       level,
     ),
     outcome: { kind: "kept-initial", reason, prompts, ...judge(features, false) },
   });
+  if (isCleanedAway) return keep("cleaned-away");
   if (plan.passes.length === 0) return keep("plan-without-sam");
   if (answers.length === 0) return keep("no-prompt");
 

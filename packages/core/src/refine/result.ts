@@ -33,6 +33,8 @@ export interface QualityEstimate {
 /** Why the network's own mask stayed. */
 export type KeepReason =
   | "plan-without-sam"
+  /** Clean-up left nothing of the class, and the plan keeps the network's mask then. */
+  | "cleaned-away"
   /** All pixels of the class are shared with another class, so that no seed exists (methods.md 1.5 step 3). */
   | "no-prompt"
   | "below-agreement"
