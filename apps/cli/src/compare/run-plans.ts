@@ -97,20 +97,21 @@ export async function runPlans(id: string, task: PlansTask): Promise<CaseRun> {
       }
       await sam?.forgetSlice();
     }
+    for (const run of runs.filter(({ plan }) => goesThroughVolume(plan))) {
+      const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks;
+      const view = viewToCompare(run.plan, task);
+      const secondOpinion = view && proposals.get(view)!.stacks;
+      const volume = { slices: image.slices, initial, spacing: spacingOf(image), secondOpinion };
+      const work = async (): Promise<void> => {
+        for await (const { k, result } of refineVolume(volume, run.plan, sam, options)) {
+          run.outcomes[k] = { outcomes: result.outcomes };
+          run.labels[k] = exclusiveLabels(result.stack);
+        }
+      };
+      run.seconds += await secondsOf(work, sam);
+    }
   } finally {
     await sam?.dispose();
-  }
-  for (const run of runs.filter(({ plan }) => goesThroughVolume(plan))) {
-    const started = performance.now();
-    const initial = proposals.get(run.plan.testTimeAugmentation)!.stacks;
-    const view = viewToCompare(run.plan, task);
-    const secondOpinion = view && proposals.get(view)!.stacks;
-    const volume = { slices: image.slices, initial, spacing: spacingOf(image), secondOpinion };
-    for await (const { k, result } of refineVolume(volume, run.plan, task.sam, options)) {
-      run.outcomes[k] = { outcomes: result.outcomes };
-      run.labels[k] = exclusiveLabels(result.stack);
-    }
-    run.seconds += (performance.now() - started) / 1000;
   }
   return { image, reference, proposals, runs };
 }

@@ -80,6 +80,13 @@ test("a plan that encodes crops is charged for each, and the plan after it for t
   expect(again.seconds).toBeGreaterThan(0.05);
   expect(again.seconds).toBeLessThan(cropped.seconds);
 
+  // Through a volume and back: what the plan itself asked for before, the engine remembers.
+  const back = await plan(image, crops[0]!, image);
+  const onwards = await plan(image, ...crops);
+  expect(log.filter((entry) => entry === "encode")).toHaveLength(3);
+  expect(back.seconds).toBeGreaterThan(0.1);
+  expect(back.seconds).toBeLessThan(onwards.seconds - 0.02);
+
   const stale = await shared.encode(image, options);
   await shared.encode(crops[0]!, options);
   await expect(shared.decode(stale, [])).rejects.toThrow("let go");

@@ -18,7 +18,7 @@ interface HeldEmbedding {
 }
 
 /**
- * Lets several plans refine one slice with one encoding, and knows what an encoding costs, so that every plan that asks for
+ * Lets several plans refine one image with one encoding, and knows what an encoding costs, so that every plan that asks for
  * one can be charged in full. One embedding is alive at a time: a plan that encodes crops lets go of the slice's, which the
  * next plan finds in the engine's cache.
  */
@@ -32,6 +32,8 @@ export class SliceSam implements PromptableSegmenter {
   #encodeMs = 0;
   #spentNowMs = 0;
   #chargedNowMs = 0;
+  /** What the plan at work has asked for; the engine would remember it for this plan alone, too. */
+  #askedNow = new Set<Image2D>();
 
   /** @param inner borrowed; the caller disposes it. */
   constructor(inner: PromptableSegmenter) {
@@ -42,12 +44,10 @@ export class SliceSam implements PromptableSegmenter {
   }
 
   async encode(image: Image2D, options: EncodeOptions): Promise<ImageEmbedding> {
-    let held = this.#held;
-    if (held?.image !== image) {
-      await this.forgetSlice();
-      held = await this.#encode(image, options);
-    }
-    this.#chargedNowMs += held.encodeMs;
+    const { held, spentMs } = await this.#hold(image, options);
+    this.#spentNowMs += spentMs;
+    this.#chargedNowMs += this.#askedNow.has(image) ? spentMs : held.encodeMs;
+    this.#askedNow.add(image);
     return held.lent;
   }
 
@@ -61,12 +61,13 @@ export class SliceSam implements PromptableSegmenter {
   }
 
   /**
-   * Runs one plan's work on the current slice and returns its seconds as if it had been the only one: every encoding that it
-   * asked for is counted, also when another plan's was reused.
+   * Runs one plan's work and returns its seconds as if it had been the only one: every image that it asked to be encoded is
+   * counted, also when another plan's encoding was reused.
    */
   async charge<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly seconds: number }> {
     this.#spentNowMs = 0;
     this.#chargedNowMs = 0;
+    this.#askedNow = new Set();
     const started = performance.now();
     const value = await work();
     const own = performance.now() - started - this.#spentNowMs;
@@ -84,15 +85,18 @@ export class SliceSam implements PromptableSegmenter {
     await this.forgetSlice();
   }
 
-  async #encode(image: Image2D, options: EncodeOptions): Promise<HeldEmbedding> {
+  /** The image's embedding, with what it took to have it now. */
+  async #hold(image: Image2D, options: EncodeOptions): Promise<{ held: HeldEmbedding; spentMs: number }> {
+    if (this.#held?.image === image) return { held: this.#held, spentMs: 0 };
+    await this.forgetSlice();
     const started = performance.now();
     const embedding = await this.#inner.encode(image, options);
-    const ms = performance.now() - started;
-    this.#spentNowMs += ms;
-    if (embedding.origin === "encoded") this.#encodeMs = ms;
+    const spentMs = performance.now() - started;
+    if (embedding.origin === "encoded") this.#encodeMs = spentMs;
     const { geometry, origin } = embedding;
     const lent = { geometry, origin, dispose: async () => {} };
-    this.#held = { image, embedding, lent, encodeMs: Math.max(ms, this.#encodeMs) };
-    return this.#held;
+    const held = { image, embedding, lent, encodeMs: Math.max(spentMs, this.#encodeMs) };
+    this.#held = held;
+    return { held, spentMs };
   }
 }
