@@ -161,9 +161,24 @@ test("compare raw gives what predict and evaluate give, and pairs the strategies
   expect(report.strategies[0].quality).toMatchObject({ masks: 9, spearman: null });
   expect(report.command).not.toContain(root);
   expect(existsSync(at("compared", "pictures", "disk4-cleanup.png"))).toBe(true);
-  expect((await readFile(at("compared", "comparison.html"), "utf8")).match(/data:image\/png/g)).toHaveLength(6);
+  const page = await readFile(at("compared", "comparison.html"), "utf8");
+  expect(page.match(/data:image\/webp/g)).toHaveLength(6);
+  expect(page.match(/<details class="strategy" open>/g)).toHaveLength(2);
   const card = await readFile(at("model", "README.md"), "utf8");
   expect(card).toMatch(/measured:start[\s\S]*\| cleanup \|[\s\S]*samrefine compare[\s\S]*measured:end/);
+});
+
+test("the page of many strategies folds each one's pictures away", async () => {
+  const presets =
+    "raw,cleanup,cleanup-all,cleanup-solid,raw-flipped,raw-augmented,cleanup-augmented,scb-rw,scb-rw-asRun";
+  const run = await runCommand([
+    ...["compare", "--model", model, "--dataset", at("volumes"), "--presets", presets, "--limit", "1"],
+    ...["--out", at("many")],
+  ]);
+  expect(run).toMatchObject({ exitCode: 0, noted: "" });
+  const page = await readFile(at("many", "comparison.html"), "utf8");
+  const folded = [...page.matchAll(/<details class="strategy"><summary>([^<]*)<\/summary>\n<figure>/g)];
+  expect(folded.map(([, name]) => name)).toEqual(presets.split(","));
 });
 
 test("a narrow terminal shows what strategies are judged by and names the columns that stand in the files", async () => {

@@ -1,4 +1,3 @@
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { formatPoints, MINIMUM_RANKED_MASKS, mean, type Table, toCsv, toMarkdown } from "@samrefine/evaluation";
 import type { BackendReport } from "@samrefine/inference/node";
@@ -13,6 +12,7 @@ import {
 } from "../evaluation/format-summary.ts";
 import { classColor } from "../report/class-colors.ts";
 import { escapeHtml, type HtmlColumn, htmlPage, htmlTable } from "../report/html-page.ts";
+import { pictureUri } from "../report/picture-uri.ts";
 import type { StrategyCase } from "./compare-case.ts";
 import type { StrategySummary } from "./summarise-comparison.ts";
 
@@ -133,7 +133,7 @@ export async function comparisonHtml(report: ComparisonReport, folder: string): 
   }));
   const best = strategies.reduce((a, b) => (meanDice(b) > meanDice(a) ? b : a), strategies[0]!);
   const pictures: string[] = [];
-  for (const strategy of strategies) pictures.push(await pictureSection(strategy, strategies[0]!, folder));
+  for (const strategy of strategies) pictures.push(await pictureSection(strategy, strategies, folder));
   const sam = report.sam === null ? "no SAM" : `SAM ${report.sam.id} (${report.sam.digest.slice(0, 12)})`;
   return htmlPage(
     `Strategies on ${report.dataset}`,
@@ -154,7 +154,7 @@ ${classTable(strategies, distanceUnit(report.cases.flatMap(({ scores }) => score
 <p>Every mask (class on a slice) with the Dice that the strategy estimated without a reference, against its true Dice. Spearman: 1 = orders perfectly. AUC: how well a low estimate finds the worst quarter of the masks, 0.5 = chance. Fewer than ${MINIMUM_RANKED_MASKS} masks cannot tell.</p>
 ${reliabilityTables(strategies)}
 <h2>Pictures</h2>
-<p>In reading order: image, reference, what the U-Net proposed, result of the strategy. Filled colour: the mask of the panel. Dashed white outline, over the last two: the reference; colour outside it is marked too much (false positive), no colour inside it is missed (false negative). SAM's prompts, in the last panel: dashed box in the colour of the class, green dot for foreground, red dot for background. Best, median and worst case by change of Dice against ${escapeHtml(strategies[0]!.plan.id)}. All cases are in the folder <code>pictures</code> beside this page.</p>
+<p>In reading order: image, reference, what the U-Net proposed, result of the strategy. Filled colour: the mask of the panel. Dashed white outline, over the last two: the reference; colour outside it is marked too much (false positive), no colour inside it is missed (false negative). SAM's prompts, in the last panel: dashed box in the colour of the class, green dot for foreground, red dot for background. Best, median and worst case by change of Dice against ${escapeHtml(strategies[0]!.plan.id)}. All cases are, as PNG, in the folder <code>pictures</code> beside this page.</p>
 <p>${report.labels.map(({ name, value }) => `<span class="key" style="background:rgb(${classColor(value).join(",")})"></span>${escapeHtml(name)}`).join("")}</p>
 ${pictures.join("\n")}`,
   );
@@ -240,15 +240,24 @@ function reliabilityTables(strategies: readonly StrategySummary[]): string {
   return `${summary}\n<details><summary>Reliability by estimated Dice</summary>${bins}</details>`;
 }
 
-async function pictureSection(strategy: StrategySummary, baseline: StrategySummary, folder: string): Promise<string> {
+/** With more strategies than this the pictures are folded away, each strategy's behind its name. */
+const UNFOLDED_STRATEGIES = 8;
+
+async function pictureSection(
+  strategy: StrategySummary,
+  strategies: readonly StrategySummary[],
+  folder: string,
+): Promise<string> {
   const figures: string[] = [];
   for (const { role, case: entry, value } of strategy.shown) {
-    const png = await readFile(join(folder, entry.picture));
-    const own = strategy === baseline ? `Dice ${(100 * value).toFixed(1)} %` : `${formatPoints(value)} points of Dice`;
+    const own =
+      strategy === strategies[0] ? `Dice ${(100 * value).toFixed(1)} %` : `${formatPoints(value)} points of Dice`;
     const caption = `${strategy.plan.id}, ${role}: ${entry.caseId}${entry.pictureSlice > 0 ? `, slice ${entry.pictureSlice}` : ""}, ${own}`;
+    const uri = await pictureUri(join(folder, entry.picture));
     figures.push(
-      `<figure><img alt="${escapeHtml(caption)}" src="data:image/png;base64,${png.toString("base64")}"><figcaption>${escapeHtml(caption)}</figcaption></figure>`,
+      `<figure><img alt="${escapeHtml(caption)}" src="${uri}"><figcaption>${escapeHtml(caption)}</figcaption></figure>`,
     );
   }
-  return `<h3>${escapeHtml(strategy.plan.id)}</h3>\n${figures.join("\n")}`;
+  const open = strategies.length > UNFOLDED_STRATEGIES ? "" : " open";
+  return `<details class="strategy"${open}><summary>${escapeHtml(strategy.plan.id)}</summary>\n${figures.join("\n")}\n</details>`;
 }

@@ -50,6 +50,7 @@ th,td{border:1px solid var(--line);padding:.3rem .55rem;text-align:left;vertical
 thead th{background:var(--head);white-space:normal;vertical-align:bottom}tbody th{font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
 .wrap td{white-space:normal}tr.strong{background:var(--mark)}code{font-size:.88em}
 figure{margin:1rem 0}figure img{max-width:100%;height:auto;border:1px solid var(--line)}
+.strategy{margin:.6rem 0}.strategy>summary{font-weight:600;cursor:pointer}
 figcaption{font-size:.9rem;color:var(--soft)}.key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 .9em;vertical-align:-.05em}
 pre{white-space:pre-wrap;background:var(--head);padding:.7rem;overflow-x:auto;font-size:.85rem}
 </style></head><body>
