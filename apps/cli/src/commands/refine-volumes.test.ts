@@ -61,11 +61,16 @@ test("a plan may show SAM crops of the slices: in compare beside plans that shar
   await writeFile(at("cropped.json"), JSON.stringify({ ...presetPlan("msd-box"), id: "cropped", encode }));
   const common = ["--dataset", at("volumes"), "--model", model, "--sam", sam, "--threads", "1"];
   const compared = await runCommand([
-    ...["compare", ...common, "--presets", "raw,msd-box,ours", "--plan", at("cropped.json"), "--limit", "1"],
-    ...["--out", at("compared-crops")],
+    ...["compare", ...common, "--presets", "raw,msd-box,ours,scb-agreement", "--plan", at("cropped.json")],
+    ...["--limit", "1", "--out", at("compared-crops")],
   ]);
   expect(compared).toMatchObject({ exitCode: 0, noted: "" });
   const { strategies } = await json(at("compared-crops", "comparison.json"));
+  const usedBy = Object.fromEntries(
+    strategies.map((s: { plan: { id: string }; samUsedFraction: number }) => [s.plan.id, s.samUsedFraction]),
+  );
+  // The agreement test asks SAM what it thinks of the network's masks and leaves them as they are.
+  expect(usedBy).toEqual({ raw: 0, "msd-box": 1, ours: 1, "scb-agreement": 0, cropped: 1 });
   const diceOf = (id: string): number =>
     strategies.find((s: { plan: { id: string } }) => s.plan.id === id).overall.metrics.dice.mean;
   // This SAM answers on 64 x 64 pixels of what it is shown, so that a crop has the finer outline.

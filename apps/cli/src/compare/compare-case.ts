@@ -2,6 +2,7 @@ import { join } from "node:path";
 import {
   type DatasetCase,
   isDegenerateBox,
+  planForSegment,
   type RefinementPlan,
   type SegmentOutcome,
   type SegmentStack,
@@ -23,7 +24,7 @@ export interface StrategyCase {
   readonly scores: readonly CaseScore[];
   /** U-Net, encoding and prompting of this strategy alone, as if no other had run. */
   readonly seconds: number;
-  /** Masks (class and slice) that SAM made, and those that stayed as the network's. */
+  /** Masks (class and slice) that SAM had a part in, and those that stayed as the network's. */
   readonly refinedMasks: number;
   readonly keptMasks: number;
   /** Of the kept ones, those for which no prompt could be made. */
@@ -82,11 +83,16 @@ type OutcomeCounts = Pick<
 >;
 
 function countOutcomes({ plan, outcomes: slices }: PlanRun): OutcomeCounts {
-  const outcomes = slices.flatMap((slice) => [...slice.outcomes.values()]);
+  const found = slices.flatMap((slice) => [...slice.outcomes]);
+  const outcomes = found.map(([, outcome]) => outcome);
   const count = (isCounted: (outcome: SegmentOutcome) => boolean): number => outcomes.filter(isCounted).length;
+  // A plan may ask SAM for its opinion of a mask and leave the mask alone.
+  const judgedMasks = found.filter(
+    ([number, { kind }]) => kind === "refined" && planForSegment(plan, number).samWeight === 0,
+  ).length;
   return {
-    refinedMasks: count(({ kind }) => kind === "refined"),
-    keptMasks: count(({ kind }) => kind === "kept-initial"),
+    refinedMasks: count(({ kind }) => kind === "refined") - judgedMasks,
+    keptMasks: count(({ kind }) => kind === "kept-initial") + judgedMasks,
     skippedMasks: count((outcome) => outcome.kind === "kept-initial" && outcome.reason === "no-prompt"),
     degenerateBoxes: outcomes
       .flatMap((outcome) => (outcome.kind === "absent" ? [] : outcome.prompts))

@@ -259,5 +259,6 @@ async function pictureSection(
     );
   }
   const open = strategies.length > UNFOLDED_STRATEGIES ? "" : " open";
-  return `<details class="strategy"${open}><summary>${escapeHtml(strategy.plan.id)}</summary>\n${figures.join("\n")}\n</details>`;
+  const difference = `<span class="soft">${describeDifference(strategy)}</span>`;
+  return `<details class="strategy"${open}><summary>${escapeHtml(strategy.plan.id)} ${difference}</summary>\n${figures.join("\n")}\n</details>`;
 }

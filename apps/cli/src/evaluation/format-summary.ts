@@ -19,8 +19,9 @@ function formatMean(
   return interval === null ? format(mean) : `${format(mean)} (${format(interval.lower)}–${format(interval.upper)})`;
 }
 
+/** With a true minus, as in the other columns. */
 export function formatNumber(value: number | null | undefined, digits: number): string {
-  return value === null || value === undefined ? "–" : value.toFixed(digits);
+  return value === null || value === undefined ? "–" : value.toFixed(digits).replace("-", "−");
 }
 
 /** A coefficient of how an estimate orders masks, or that there are too few of them to say. */
