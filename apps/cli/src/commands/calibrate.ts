@@ -101,7 +101,7 @@ export function registerCalibrate(program: Command, context: CommandContext): vo
 
 async function calibrate(options: CalibrateOptions, context: CommandContext): Promise<void> {
   const [
-    { asksSam, openEngine, openSam, openUnet },
+    { CACHE_OF_SEVERAL_PLANS, asksSam, openEngine, openSam, openUnet },
     { runPlans },
     { scoreCase },
     { chooseArm, chooseCombined, chooseQuality, toMarkdown, tryPerClass },
@@ -122,7 +122,7 @@ async function calibrate(options: CalibrateOptions, context: CommandContext): Pr
   const ids = trialCases(dataset, options);
   const trained = options.folds === undefined ? [] : await foldNetworks(options, options.folds, dataset, context);
   const { signal, terminal } = context;
-  const engine = await openEngine(options);
+  const engine = await openEngine(options, CACHE_OF_SEVERAL_PLANS);
   try {
     const unet = await openUnet(engine, options.model, context);
     const folds = [];

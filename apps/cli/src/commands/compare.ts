@@ -86,19 +86,24 @@ export function registerCompare(program: Command, context: CommandContext): void
 }
 
 async function compare(options: CompareOptions, context: CommandContext): Promise<void> {
-  const [{ openEngine, openSam, openUnet }, { compareCase }, { summariseComparison }, reports, { writeModelCard }] =
-    await Promise.all([
-      import("../models/open-models.ts"),
-      import("../compare/compare-case.ts"),
-      import("../compare/summarise-comparison.ts"),
-      import("../compare/comparison-report.ts"),
-      import("../compare/model-card.ts"),
-    ]);
+  const [
+    { CACHE_OF_SEVERAL_PLANS, openEngine, openSam, openUnet },
+    { compareCase },
+    { summariseComparison },
+    reports,
+    { writeModelCard },
+  ] = await Promise.all([
+    import("../models/open-models.ts"),
+    import("../compare/compare-case.ts"),
+    import("../compare/summarise-comparison.ts"),
+    import("../compare/comparison-report.ts"),
+    import("../compare/model-card.ts"),
+  ]);
   const dataset = await openDataset(options.dataset, { split: options.split });
   const ids = selectCases(dataset, options.cases).slice(0, options.limit);
   const { signal, terminal } = context;
   const { out, slicesEvery, initial, voxelUnits, surfaceTolerance } = options;
-  const engine = await openEngine(options);
+  const engine = await openEngine(options, CACHE_OF_SEVERAL_PLANS);
   try {
     const unet = await openUnet(engine, options.model, context);
     requireSameLabels(dataset, unet.manifest);

@@ -7,13 +7,23 @@ import type { CommandContext, CommonOptions } from "../command-context.ts";
 import { loadPromptableManifest, loadSegmentationManifest } from "./load-manifest.ts";
 import type { Unet } from "./propose.ts";
 
-/** The model runtime with the chosen threads and provider. The caller disposes it. */
-export async function openEngine({
-  threads,
-  provider,
-  embeddings,
-}: CommonOptions & Pick<SamOptions, "embeddings">): Promise<InferenceEngine> {
-  return await createNodeEngine({ provider, storedCacheFolder: embeddings, ...(threads !== undefined && { threads }) });
+/**
+ * For runs of several plans through the same slices: 128 embeddings of SAM, those of a volume with some of its planes across.
+ * A plan that goes through a volume would otherwise find only the last 16 of its slices, and encode each again.
+ */
+export const CACHE_OF_SEVERAL_PLANS = 512 * 2 ** 20;
+
+/**
+ * The model runtime with the chosen threads and provider. The caller disposes it.
+ *
+ * @param cacheBytes bound of the embeddings that are kept in memory; default that of the engine.
+ */
+export async function openEngine(
+  { threads, provider, embeddings }: CommonOptions & Pick<SamOptions, "embeddings">,
+  cacheBytes?: number,
+): Promise<InferenceEngine> {
+  const cache = { cacheBytes, storedCacheFolder: embeddings };
+  return await createNodeEngine({ provider, ...cache, ...(threads !== undefined && { threads }) });
 }
 
 export async function openUnet(engine: InferenceEngine, manifestPath: string, context: CommandContext): Promise<Unet> {
