@@ -45,8 +45,8 @@ export function htmlPage(title: string, body: string): string {
 body{font:15px/1.5 system-ui,sans-serif;max-width:1320px;margin:2rem auto;padding:0 1.25rem}
 h1{font-size:1.5rem;margin:0 0 .25rem}h2{font-size:1.15rem;margin:2rem 0 .5rem}
 p{max-width:75ch}.soft{color:var(--soft)}.warn{border-left:4px solid #d58a00;padding:.4rem .8rem;background:var(--mark)}
-.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
-th,td{border:1px solid var(--line);padding:.3rem .55rem;text-align:left;vertical-align:top;white-space:nowrap}
+.scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.87rem}
+th,td{border:1px solid var(--line);padding:.3rem .4rem;text-align:left;vertical-align:top;white-space:nowrap}
 thead th{background:var(--head);white-space:normal;vertical-align:bottom}tbody th{font-weight:600}.n{text-align:right;font-variant-numeric:tabular-nums}
 .wrap td{white-space:normal}tr.strong{background:var(--mark)}code{font-size:.88em}
 figure{margin:1rem 0}figure img{max-width:100%;height:auto;border:1px solid var(--line)}
