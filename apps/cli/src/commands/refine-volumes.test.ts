@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { presetPlan } from "@samrefine/core";
+import { presetPlan, refinementPresets } from "@samrefine/core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openDataset, readLabelsFrom } from "../dataset/open-dataset.ts";
 import { writeDiskDataset, writeThresholdModel } from "../testing/bright-disks.ts";
@@ -54,6 +54,21 @@ test("compare runs plans that go through the volume beside others, and a random 
   ]);
   expect(walkerAlone).toMatchObject({ exitCode: 0, noted: "" });
   expect((await json(at("walked", "comparison.json"))).sam).toBeNull();
+});
+
+test("compare runs every preset there is, on images and on volumes", async () => {
+  const names = [...refinementPresets.keys()];
+  for (const data of ["flat", "volumes"]) {
+    const run = await runCommand([
+      ...["compare", "--dataset", at(data), "--model", model, "--sam", sam, "--presets", names.join(",")],
+      ...["--limit", "1", "--slices-every", "2", "--threads", "1", "--out", at(`all-${data}`)],
+    ]);
+    expect(run).toMatchObject({ exitCode: 0, noted: "" });
+    const { strategies, failures } = await json(at(`all-${data}`, "comparison.json"));
+    expect(failures).toEqual([]);
+    expect(strategies.map((s: { plan: { id: string } }) => s.plan.id)).toEqual(names);
+    for (const { plan, overall } of strategies) expect(overall.metrics.dice.count, plan.id).toBe(1);
+  }
 });
 
 test("a plan may show SAM crops of the slices: in compare beside plans that share a slice's encoding, and in refine", async () => {
