@@ -102,7 +102,7 @@ test("outage, closed tab, lost answer: in the end the archive holds the SEG once
   archive.mood = "down";
   await expect(archive.client.storeInstances([seg.bytes])).rejects.toThrow(/503/);
   const beforeClosing = await openOutbox({ indexedDB });
-  await beforeClosing.add(seg.bytes, "/dicom-web");
+  await beforeClosing.add({ ...seg, studyInstanceUid: sources[0]!.studyInstanceUid }, "/dicom-web");
   beforeClosing.close();
 
   const outbox = await openOutbox({ indexedDB });

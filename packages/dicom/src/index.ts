@@ -17,6 +17,7 @@ export { boundaryOf, type MultipartPart, MultipartSplitter, multipartOfFiles } f
 export {
   type Outbox,
   type OutboxEntry,
+  type OutboxFile,
   type OutboxOptions,
   openOutbox,
   type StoringClient,

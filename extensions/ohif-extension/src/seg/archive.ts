@@ -1,5 +1,5 @@
 import { RefineError } from "@samrefine/core";
-import { createDicomWebClient, type DicomWebClient } from "@samrefine/dicom";
+import type { DicomWebClient } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 
 /**
@@ -17,16 +17,34 @@ export function archiveRoot(host: OhifHost, use: "store" | "retrieve"): string {
   return new URL(root, globalThis.location.href).href;
 }
 
+let client: Promise<typeof import("./archive-client.ts")> | undefined;
+
+/**
+ * Loads what talks to an archive: with the DICOM dictionary it is a quarter of all our code, and reading needs none of it.
+ * Called as soon as there is something to store, because the network may be gone when it is to be stored.
+ * @throws RefineError `dicomweb`
+ */
+export async function loadArchiveClient(): Promise<typeof import("./archive-client.ts")> {
+  client ??= import("./archive-client.ts");
+  try {
+    return await client;
+  } catch (cause) {
+    client = undefined;
+    throw new RefineError("dicomweb", "The viewer's server does not answer: a part of this page could not be loaded.", {
+      hint: "Try again when the connection is back.",
+      cause,
+    });
+  }
+}
+
 /**
  * The archive that the open study comes from, with the user's authorisation.
- * @throws RefineError `configuration` when the data source has no DICOMweb address.
+ * @throws RefineError `configuration` when the data source has no DICOMweb address, `dicomweb`
  */
-export function archiveOf(host: OhifHost, use: "store" | "retrieve"): DicomWebClient {
-  return createDicomWebClient({
-    root: archiveRoot(host, use),
-    fetch: (url, init) => fetch(url, init),
-    headers: () => host.authorization(),
-  });
+export async function archiveOf(host: OhifHost, use: "store" | "retrieve"): Promise<DicomWebClient> {
+  const root = archiveRoot(host, use);
+  const { createDicomWebClient } = await loadArchiveClient();
+  return createDicomWebClient({ root, fetch: (url, init) => fetch(url, init), headers: () => host.authorization() });
 }
 
 /**

@@ -29,6 +29,7 @@ export interface SegJob {
 
 export interface WrittenSeg {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly studyInstanceUid: string;
   readonly sopInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly frameCount: number;
@@ -43,7 +44,9 @@ export function writeSeg(job: SegJob): WrittenSeg {
   const encoded: EncodedSeg = encodeSeg(request);
   verifySeg(encoded.bytes, request);
   const { bytes, sopInstanceUid, seriesInstanceUid, frameCount } = encoded;
-  return { bytes, sopInstanceUid, seriesInstanceUid, frameCount };
+  // A SEG belongs to the study of its images.
+  const { studyInstanceUid } = job.sources[0]!;
+  return { bytes, studyInstanceUid, sopInstanceUid, seriesInstanceUid, frameCount };
 }
 
 /** @throws RefineError `seg-encoding` when what came back from the archive is not what was to be stored. */

@@ -67,7 +67,8 @@ export class SegLoader {
     try {
       const drawnOn = this.#imagesOf(seg);
       const series = openSeries(drawnOn);
-      const bytes = await archiveOf(this.#host, "retrieve").retrieveInstance({
+      const archive = await archiveOf(this.#host, "retrieve");
+      const bytes = await archive.retrieveInstance({
         studyInstanceUid: seg.StudyInstanceUID,
         seriesInstanceUid: seg.SeriesInstanceUID,
         sopInstanceUid: seg.SOPInstanceUID,

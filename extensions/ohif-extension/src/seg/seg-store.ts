@@ -4,7 +4,7 @@ import type { OhifHost } from "../host/ohif-host.ts";
 import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import { VERSION } from "../names.ts";
 import type { SeriesSource } from "../series/series-source.ts";
-import { archiveOf, listInStudy } from "./archive.ts";
+import { archiveOf, listInStudy, loadArchiveClient } from "./archive.ts";
 import { buildSegJob } from "./build-job.ts";
 import { LABEL_FILE_ENDING, type LabelFormat } from "./label-file.ts";
 import type { NamedFile } from "./save-files.ts";
@@ -63,10 +63,17 @@ export class SegStore {
   readonly #keptRevision = new WeakMap<SegmentationRecord, number>();
   /** SOP Instance UIDs of SEGs of a record that the archive did not take. */
   readonly #refused = new WeakMap<SegmentationRecord, Set<string>>();
+  #isReady: Promise<unknown> | undefined;
 
   constructor(host: OhifHost, waiting: WaitingSegs) {
     this.#host = host;
     this.#waiting = waiting;
+  }
+
+  /** There is something to store: loads the code for it, as {@link loadArchiveClient} says. */
+  makeReady(): void {
+    // What goes wrong is said when somebody stores.
+    this.#isReady ??= loadArchiveClient().catch(() => undefined);
   }
 
   /** True when the archive refused or missed this very content. */
@@ -96,7 +103,7 @@ export class SegStore {
     try {
       await this.#storeAndCompare(job, written, signal);
     } catch (error) {
-      if (isRefineError(error) && !signal.aborted && (await this.#waiting.keep(written.bytes))) {
+      if (isRefineError(error) && !signal.aborted && (await this.#waiting.keep(written))) {
         this.#refused.set(record, (this.#refused.get(record) ?? new Set()).add(written.sopInstanceUid));
         this.#keptRevision.set(record, revision);
       }
@@ -122,9 +129,9 @@ export class SegStore {
       if (job.status === "rejected") continue;
       const { record } = requests[index]!;
       try {
-        const { bytes } = await writeSegInWorker(job.value);
+        const written = await writeSegInWorker(job.value);
         // The newer one takes the place of those that the archive did not take.
-        if (await this.#waiting.keep(bytes)) await this.#waiting.forget(this.#refused.get(record) ?? new Set());
+        if (await this.#waiting.keep(written)) await this.#waiting.forget(this.#refused.get(record) ?? new Set());
       } catch {
         // The next one, see above.
       }
@@ -172,11 +179,11 @@ export class SegStore {
   }
 
   async #storeAndCompare(job: SegJob, written: WrittenSeg, signal: AbortSignal): Promise<void> {
-    const client = archiveOf(this.#host, "store");
+    const client = await archiveOf(this.#host, "store");
     await client.storeInstances([written.bytes], { signal });
     const stored = await client.retrieveInstance(
       {
-        studyInstanceUid: job.sources[0]!.studyInstanceUid,
+        studyInstanceUid: written.studyInstanceUid,
         seriesInstanceUid: written.seriesInstanceUid,
         sopInstanceUid: written.sopInstanceUid,
       },

@@ -1,5 +1,5 @@
 import { isRefineError } from "@samrefine/core";
-import { type Outbox, type OutboxEntry, openOutbox } from "@samrefine/dicom";
+import { type Outbox, type OutboxEntry, type OutboxFile, openOutbox } from "@samrefine/dicom";
 import type { OhifHost } from "../host/ohif-host.ts";
 import { archiveOf, archiveRoot, listInStudy } from "./archive.ts";
 import type { NamedFile } from "./save-files.ts";
@@ -22,9 +22,9 @@ export class WaitingSegs {
   }
 
   /** @returns false when the browser keeps nothing. */
-  async keep(bytes: Uint8Array): Promise<boolean> {
+  async keep(file: OutboxFile): Promise<boolean> {
     try {
-      await (await this.#open()).add(bytes, archiveRoot(this.#host, "store"));
+      await (await this.#open()).add(file, archiveRoot(this.#host, "store"));
       return true;
     } catch {
       return false;
@@ -65,7 +65,8 @@ export class WaitingSegs {
    * @throws RefineError `dicomweb`, `seg-encoding`, `configuration`; it stays then.
    */
   async store(entry: OutboxEntry, signal: AbortSignal): Promise<boolean> {
-    await (await this.#open()).retry(entry.id, archiveOf(this.#host, "store"), { signal });
+    const archive = await archiveOf(this.#host, "store");
+    await (await this.#open()).retry(entry.id, archive, { signal });
     return await listInStudy(this.#host, entry.studyInstanceUid, entry.seriesInstanceUid);
   }
 

@@ -85,7 +85,7 @@ export async function downloadFiles(
       entries.push({ ...entry, job: await segStore.job(requestOf(handOver, entry, signal)) });
     }
     const options = { flagBelowDice, writeCase: writeTrainingCaseInWorker, signal };
-    saveFiles(await trainingSetFiles(format, entries, options), `samrefine-${format}`);
+    await saveFiles(await trainingSetFiles(format, entries, options), `samrefine-${format}`);
     return `The ${FORMAT_NAME[format]} was downloaded: images and labels of ${entries.length} series.`;
   }
   const files: NamedFile[] = [];
@@ -93,7 +93,7 @@ export async function downloadFiles(
     activity.show(labelOf("Writing", segmented.length), progressOf(files.length, segmented.length));
     files.push(await segStore.file(requestOf(handOver, entry, signal), format));
   }
-  saveFiles(files, "samrefine");
+  await saveFiles(files, "samrefine");
   return files.length === 1
     ? `The ${FORMAT_NAME[format]} was downloaded.`
     : `${files.length} files (${FORMAT_NAME[format]}) were downloaded as one archive.`;

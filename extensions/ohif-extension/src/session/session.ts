@@ -502,7 +502,7 @@ export class RefineSession {
 
   async downloadWaiting(entry: OutboxEntry): Promise<void> {
     const file = await this.#waitingSegs.file(entry);
-    if (file) saveFiles([file], "samrefine");
+    if (file) await saveFiles([file], "samrefine");
   }
 
   async discardWaiting(entry: OutboxEntry): Promise<void> {
@@ -824,6 +824,7 @@ export class RefineSession {
     const parts = this.#studyParts(toSegment);
     const toHandOver = this.#toHandOver(parts);
     if (this.#uncounted()) this.#countInBackground();
+    if (toHandOver.length > 0 && this.#activity.isIdle) this.#segStore.makeReady();
     const isStored = toHandOver.length > 0 && toHandOver.every(({ record }) => this.#segStore.isStored(record));
     const isOutdated = this.#activity.status.text === this.#storedReport;
     if (isOutdated && toHandOver.some(({ record }) => this.#isUnstored(record))) {

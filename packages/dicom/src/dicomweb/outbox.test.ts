@@ -4,7 +4,11 @@ import { expect, test } from "vitest";
 import { readPart10, writePart10 } from "../part10.ts";
 import { encodeSeg } from "../seg/encode.ts";
 import { ctImage, drawnSegment } from "../testing/small-series.ts";
-import { openOutbox, type StoringClient } from "./outbox.ts";
+import { type OutboxFile, openOutbox, type StoringClient } from "./outbox.ts";
+
+function outboxFile(sopInstanceUid = "1.2.3.4"): OutboxFile {
+  return { bytes: segFile(sopInstanceUid), studyInstanceUid: "1.2", seriesInstanceUid: "1.2.7", sopInstanceUid };
+}
 
 function segFile(sopInstanceUid = "1.2.3.4"): Uint8Array<ArrayBuffer> {
   return encodeSeg({
@@ -48,7 +52,7 @@ test("what was added is there after the page was closed, and nothing in its entr
   // A view into a larger buffer, as a multipart body gives.
   const wide = new Uint8Array(file.byteLength + 100);
   wide.set(file, 50);
-  const entry = await first.add(wide.subarray(50, 50 + file.byteLength), "/dicom-web");
+  const entry = await first.add({ ...outboxFile(), bytes: wide.subarray(50, 50 + file.byteLength) }, "/dicom-web");
   first.close();
 
   const again = await openOutbox({ indexedDB });
@@ -63,10 +67,10 @@ test("what was added is there after the page was closed, and nothing in its entr
 
 test("the same object for the same destination is kept once, another destination is another entry", async () => {
   const outbox = await openOutbox({ indexedDB: new IDBFactory() });
-  await outbox.add(segFile(), "/a");
-  await outbox.add(segFile(), "/a");
-  await outbox.add(segFile(), "/b");
-  await outbox.add(segFile("1.2.3.5"), "/a");
+  await outbox.add(outboxFile(), "/a");
+  await outbox.add(outboxFile(), "/a");
+  await outbox.add(outboxFile(), "/b");
+  await outbox.add(outboxFile("1.2.3.5"), "/a");
   const entries = await outbox.list();
   expect(entries.map((entry) => `${entry.destination} ${entry.sopInstanceUid}`).sort()).toEqual([
     "/a 1.2.3.4",
@@ -80,7 +84,7 @@ test("the same object for the same destination is kept once, another destination
 
 test("retry stores the same bytes, reads them back, and only then forgets them", async () => {
   const outbox = await openOutbox({ indexedDB: new IDBFactory() });
-  const file = segFile();
+  const file = outboxFile();
   const { id } = await outbox.add(file, "/a");
   const client = archive();
   client.failure = new RefineError("dicomweb", "The server failed (HTTP 503).");
@@ -90,7 +94,7 @@ test("retry stores the same bytes, reads them back, and only then forgets them",
 
   client.failure = undefined;
   expect(await outbox.retry(id, client)).toEqual({ frames: 1, pixels: 16 });
-  expect(client.stored).toEqual([file]);
+  expect(client.stored).toEqual([file.bytes]);
   expect(await outbox.list()).toEqual([]);
   const gone: unknown = await outbox.retry(id, client).catch((error: unknown) => error);
   expect(isRefineError(gone, "configuration")).toBe(true);
@@ -102,7 +106,7 @@ test.each([
   ["the instance", { SOPInstanceUID: "1.2.3.9" }],
 ])("an archive that changes %s leaves the entry where it is", async (_, change) => {
   const outbox = await openOutbox({ indexedDB: new IDBFactory() });
-  const { id } = await outbox.add(segFile(), "/a");
+  const { id } = await outbox.add(outboxFile(), "/a");
   const client = archive();
   client.change = (file) => writePart10({ ...readPart10(file).dataset, ...change });
   const error: unknown = await outbox.retry(id, client).catch((reason: unknown) => reason);
@@ -112,7 +116,7 @@ test.each([
 
 test("coerced patient attributes and another transfer syntax are no difference", async () => {
   const outbox = await openOutbox({ indexedDB: new IDBFactory() });
-  const { id } = await outbox.add(segFile(), "/a");
+  const { id } = await outbox.add(outboxFile(), "/a");
   const client = archive();
   client.change = (file) =>
     writePart10({ ...readPart10(file).dataset, PatientID: "coerced" }, { transferSyntaxUid: "1.2.840.10008.1.2.1.99" });
@@ -122,7 +126,7 @@ test("coerced patient attributes and another transfer syntax are no difference",
 
 test("a cancelled attempt rejects with the caller's reason, is not counted and reaches the client", async () => {
   const outbox = await openOutbox({ indexedDB: new IDBFactory() });
-  const { id } = await outbox.add(segFile(), "/a");
+  const { id } = await outbox.add(outboxFile(), "/a");
   const controller = new AbortController();
   const reason = new Error("closed");
   const client: StoringClient = {

@@ -1,7 +1,4 @@
 import { isRefineError, RefineError, type TaskOptions } from "@samrefine/core";
-import { requireText } from "../dataset/attributes.ts";
-import { readPart10 } from "../part10.ts";
-import { requireSameSegmentation } from "../seg/same-segmentation.ts";
 import type { SegVerification } from "../seg/verify.ts";
 import type { DicomWebClient, InstanceAddress } from "./client.ts";
 import { completionOf, type Database, type DatabaseFactory, resultOf } from "./indexed-db.ts";
@@ -33,13 +30,18 @@ export interface OutboxOptions {
 
 export type StoringClient = Pick<DicomWebClient, "storeInstances" | "retrieveInstance">;
 
+/** A Part 10 file and whose it is, as {@link encodeSeg} returns them with the study's UID. */
+export interface OutboxFile extends InstanceAddress {
+  readonly bytes: Uint8Array;
+}
+
 /** SEGs whose storing failed, kept by the browser over reloads and restarts until an archive has them. */
 export interface Outbox {
   /**
    * Keeps a Part 10 file. A file of the same SOP Instance UID for the same destination is replaced.
-   * @param file is copied.
+   * @param file its bytes are copied; the UIDs are taken as they are given.
    */
-  add(file: Uint8Array, destination: string, task?: TaskOptions): Promise<OutboxEntry>;
+  add(file: OutboxFile, destination: string, task?: TaskOptions): Promise<OutboxEntry>;
   /** Oldest first. */
   list(task?: TaskOptions): Promise<readonly OutboxEntry[]>;
   /** The file, to download it; undefined when it is no longer here. */
@@ -129,16 +131,16 @@ export async function openOutbox(options: OutboxOptions, task?: TaskOptions): Pr
   };
 
   return {
-    async add(file, destination, { signal } = {}) {
+    async add({ bytes, ...address }, destination, { signal } = {}) {
       signal?.throwIfAborted();
-      const { dataset } = readPart10(file);
+      const { studyInstanceUid, seriesInstanceUid, sopInstanceUid } = address;
       const entry: OutboxEntry = {
         id: randomKey(),
-        studyInstanceUid: requireText(dataset, "StudyInstanceUID"),
-        seriesInstanceUid: requireText(dataset, "SeriesInstanceUID"),
-        sopInstanceUid: requireText(dataset, "SOPInstanceUID"),
+        studyInstanceUid,
+        seriesInstanceUid,
+        sopInstanceUid,
         destination,
-        byteLength: file.byteLength,
+        byteLength: bytes.byteLength,
         addedAt: Date.now(),
         attempts: 0,
         lastFailure: undefined,
@@ -153,7 +155,7 @@ export async function openOutbox(options: OutboxOptions, task?: TaskOptions): Pr
         }
         entries.put(entry, entry.id);
         // A view of a larger buffer would be cloned with all of that buffer.
-        files.put(file.slice(), entry.id);
+        files.put(bytes.slice(), entry.id);
         await completionOf(transaction);
         return entry;
       });
@@ -183,6 +185,8 @@ export async function openOutbox(options: OutboxOptions, task?: TaskOptions): Pr
           hint: "It was stored or removed meanwhile, perhaps in another tab.",
         });
       }
+      // Reading SEGs is far more code than the rest, and most outboxes stay empty. Loaded before anything is sent.
+      const { requireSameSegmentation } = await import("../seg/same-segmentation.ts");
       let verification: SegVerification;
       try {
         await client.storeInstances([file], retryTask);

@@ -1,0 +1,1 @@
+export { createDicomWebClient } from "@samrefine/dicom";
