@@ -154,9 +154,12 @@ function listenToHost(session: RefineSession): () => void {
   };
   eventTarget.addEventListener(CoreEnums.Events.ELEMENT_ENABLED, onEnabled);
   eventTarget.addEventListener(Enums.Events.SEGMENTATION_DATA_MODIFIED, onData);
+  const onTool = () => session.toolChanged();
+  eventTarget.addEventListener(Enums.Events.TOOL_ACTIVATED, onTool);
   return () => {
     stop.abort();
     eventTarget.removeEventListener(CoreEnums.Events.ELEMENT_ENABLED, onEnabled);
     eventTarget.removeEventListener(Enums.Events.SEGMENTATION_DATA_MODIFIED, onData);
+    eventTarget.removeEventListener(Enums.Events.TOOL_ACTIVATED, onTool);
   };
 }

@@ -5,7 +5,7 @@ import {
   type Types,
   utilities,
 } from "@cornerstonejs/core";
-import { annotation, segmentation } from "@cornerstonejs/tools";
+import { annotation, segmentation, ToolGroupManager } from "@cornerstonejs/tools";
 import { samRefineButton } from "@samrefine/ohif-mode";
 import type {
   HostDataSource,
@@ -15,6 +15,7 @@ import type {
   HostSegmentation,
   Subscription,
 } from "../host-types.ts";
+import { SAM_REFINE_TOOL } from "../names.ts";
 import { isImageSeries } from "../series/series-source.ts";
 import { nextTask } from "./next-task.ts";
 
@@ -280,12 +281,30 @@ export class OhifHost {
     }
   }
 
-  /** Presses the toolbar button of a tool. */
-  activateTool(toolName: string): void {
-    this.#managers.commandsManager.runCommand(
-      "setToolActiveToolbar",
-      samRefineButton(toolName).props.commands.commandOptions,
-    );
+  /** Presses the toolbar button of our tool. */
+  takeRefineTool(): void {
+    this.#takeTool(samRefineButton(SAM_REFINE_TOOL).props.commands.commandOptions);
+  }
+
+  /** Presses that of the tool which a study opens with. */
+  takeWindowLevelTool(): void {
+    this.#takeTool({ toolName: "WindowLevel" });
+  }
+
+  #takeTool(options: object): void {
+    this.#managers.commandsManager.runCommand("setToolActiveToolbar", options);
+  }
+
+  /** Whether the left mouse button is our tool's in the active viewport. */
+  get isRefineToolInHand(): boolean {
+    const group = ToolGroupManager.getToolGroupForViewport(this.activeViewportId);
+    return group?.getActivePrimaryMouseButtonTool() === SAM_REFINE_TOOL;
+  }
+
+  /** Says it of the toolbar's button to those who cannot see its colour, by which alone the host says it. */
+  describeToolButton(): void {
+    const button = document.querySelector(`[data-tool="${SAM_REFINE_TOOL}"] button`);
+    button?.setAttribute("aria-pressed", String(this.isRefineToolInHand));
   }
 
   /** True without WebGL: the host then draws on the CPU. */

@@ -12,8 +12,13 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
           type="button"
           className="samrefine-button samrefine-button--small"
           data-testid="samrefine-tool"
-          onClick={() => session.activateTool()}
-          title="Takes the SAM refine tool of the toolbar in hand"
+          aria-pressed={state.isToolInHand}
+          onClick={() => session.toggleTool()}
+          title={
+            state.isToolInHand
+              ? "The SAM refine tool is in hand; press to go back to window and level"
+              : "Takes the SAM refine tool of the toolbar in hand"
+          }
         >
           Use tool
         </button>

@@ -105,6 +105,8 @@ export interface PanelState {
     | undefined;
   readonly clickMode: "include" | "exclude";
   readonly arePromptsShown: boolean;
+  /** The SAM refine tool is the left mouse button's in the active viewport. */
+  readonly isToolInHand: boolean;
   readonly canUndo: boolean;
   readonly canRedo: boolean;
   /** How many SEGs storing makes now; 0 while there is nothing to store or something runs. */
@@ -141,6 +143,7 @@ export const initialPanelState: PanelState = {
   pending: undefined,
   clickMode: "include",
   arePromptsShown: true,
+  isToolInHand: false,
   canUndo: false,
   canRedo: false,
   segsToStore: 0,

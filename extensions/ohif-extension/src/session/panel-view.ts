@@ -54,6 +54,7 @@ export interface PanelSources {
   readonly pending: PendingEdit | undefined;
   readonly clickMode: PanelState["clickMode"];
   readonly arePromptsShown: boolean;
+  readonly isToolInHand: boolean;
   /** Where a plan names no limit of its own. */
   readonly flagBelowDice: number;
   readonly canUndo: boolean;
@@ -97,6 +98,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
     pending: sources.pending && pendingView(sources.pending),
     clickMode: sources.clickMode,
     arePromptsShown: sources.arePromptsShown,
+    isToolInHand: sources.isToolInHand,
     canUndo: sources.canUndo && activity.isIdle,
     canRedo: sources.canRedo && activity.isIdle,
     segsToStore: activity.isIdle ? sources.toHandOver : 0,

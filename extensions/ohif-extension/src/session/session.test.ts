@@ -1,5 +1,5 @@
 import { cache, metaData } from "@cornerstonejs/core";
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
 import type { HostDisplaySet, HostSegmentation } from "../host-types.ts";
@@ -56,6 +56,14 @@ class OneViewport {
   segmentColor = () => [1, 2, 3];
   isSegmentVisible = () => true;
   showSegmentation = async () => {};
+  isRefineToolInHand = false;
+  takeRefineTool = (): void => {
+    this.isRefineToolInHand = true;
+  };
+  takeWindowLevelTool = (): void => {
+    this.isRefineToolInHand = false;
+  };
+  describeToolButton = () => {};
 
   createSegmentation = async (_: HostDisplaySet, label: string): Promise<string> => {
     const segmentationId = `segmentation ${this.segmentations.size + 1}`;
@@ -92,10 +100,11 @@ const instance = () => ({
   Rows: 2,
   Columns: 2,
 });
+const stubStorage = () => vi.stubGlobal("localStorage", { getItem: () => null });
 const provider = (type: string) => (type === "instance" ? instance() : undefined);
 beforeAll(() => {
   metaData.addProvider(provider);
-  vi.stubGlobal("localStorage", { getItem: () => null });
+  stubStorage();
 });
 afterAll(() => {
   metaData.removeProvider(provider);
@@ -182,6 +191,67 @@ describe("a slice on screen", () => {
     expect(await status()).toBe("reviewed");
     session.undo();
     expect(await status()).toBe("empty");
+  });
+});
+
+describe("the tool's button", () => {
+  it("says whether the tool is in hand, and lays it down again", async () => {
+    expect((await state()).isToolInHand).toBe(false);
+    session.toggleTool();
+    session.toolChanged();
+    expect((await state()).isToolInHand).toBe(true);
+    session.toggleTool();
+    session.toolChanged();
+    expect((await state()).isToolInHand).toBe(false);
+  });
+});
+
+describe("the next doubtful slice", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+    stubStorage();
+  });
+
+  /** A page with an index of models that names none. */
+  async function opened(): Promise<RefineSession> {
+    vi.stubGlobal("location", { href: "http://viewer/" });
+    vi.stubGlobal("document", { createElement: () => ({ getContext: () => ({ getExtension: () => null }) }) });
+    vi.stubGlobal("fetch", async () => Response.json({ schema: "samrefine-index/1", manifests: [] }));
+    const ready = new RefineSession({
+      host: host as unknown as OhifHost,
+      configuration: parseConfiguration({}),
+      startRefinery: () => {
+        throw new Error("no worker here");
+      },
+      promptView: { show: () => {} },
+      readSegOf: () => undefined,
+    });
+    await ready.start();
+    return ready;
+  }
+
+  it("does not take away what can be done before anything is segmented", async () => {
+    const ready = await opened();
+    const { text, tone } = ready.getState().status;
+    expect(text).not.toBe("");
+    ready.goToNextFlagged();
+    ready.goToNextFlagged();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(ready.getState().status).toEqual({
+      text: `No slice is to check before the study is segmented. ${text}`,
+      tone,
+    });
+    ready.markReviewed();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(ready.getState().status.text).toMatch(new RegExp(`^There is nothing to review yet: .* ${text}$`));
+    await ready.stop();
+  });
+
+  it("leaves an error to be read", async () => {
+    const { status } = await state();
+    expect(status.tone).toBe("error");
+    session.goToNextFlagged();
+    expect((await state()).status).toEqual(status);
   });
 });
 

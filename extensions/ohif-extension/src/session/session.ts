@@ -10,7 +10,7 @@ import type { BroughtFile } from "../models/brought-model.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
 import { planOf, type RefinementChoice } from "../models/model-plan.ts";
 import { OwnModels } from "../models/own-models.ts";
-import { SAM_REFINE_TOOL, VERSION } from "../names.ts";
+import { VERSION } from "../names.ts";
 import type { EditablePrompt } from "../prompts/editable-prompt.ts";
 import type { ShownPrompt } from "../prompts/prompt-annotations.ts";
 import type { BackendPreference } from "../refinery/backend-preference.ts";
@@ -83,7 +83,9 @@ export class RefineSession {
   #catalogue: ModelCatalogue | undefined;
   #series: SeriesSource | undefined;
   #selectedModel: string | undefined;
-  /** Why no model fits the current series, a sentence per model. */
+  /** Why no model fits the current series, in a sentence. */
+  #noModelReason = "";
+  /** The same, a sentence per model. */
   #whyNoModel: readonly string[] = [];
   #refinement: RefinementChoice = "recommended";
   /** Keyed by display set. */
@@ -200,8 +202,16 @@ export class RefineSession {
     this.#changed();
   }
 
-  activateTool(): void {
-    this.#host.activateTool(SAM_REFINE_TOOL);
+  /** Takes the SAM refine tool in hand, or lays it down for the window and level tool that a study opens with. */
+  toggleTool(): void {
+    if (this.#host.isRefineToolInHand) this.#host.takeWindowLevelTool();
+    else this.#host.takeRefineTool();
+  }
+
+  /** Another tool was taken in hand, ours or one of the host's. */
+  toolChanged(): void {
+    this.#host.describeToolButton();
+    this.#changed();
   }
 
   setClickMode(mode: "include" | "exclude"): void {
@@ -288,7 +298,10 @@ export class RefineSession {
     const current = cells.findIndex((cell) => cell.isVisible);
     const next = cells[nextFlagged(flagged, current) ?? -1];
     if (next) this.goToSlice(next.displaySetUid, next.slice);
-    else this.#activity.say("No slice is flagged.");
+    // What runs goes on saying so, and what went wrong stays to be read.
+    else if (!this.#activity.isIdle || this.#activity.hasError) return;
+    else if (cells.some(({ status }) => status !== "empty")) this.#activity.say("No slice is flagged.");
+    else this.#sayReadiness("No slice is to check before the study is segmented.");
   }
 
   /** A person looked at the slice on screen and takes it for good, or no longer does; as one undoable step. */
@@ -298,7 +311,7 @@ export class RefineSession {
     if (!series || !this.#activity.isIdle) return;
     this.accept();
     if (!record) {
-      this.#activity.say("There is nothing to review yet: segment the slice first.", "warning");
+      this.#sayReadiness("There is nothing to review yet: segment the slice first.");
       return;
     }
     const slice = this.#host.visibleSlice(series.displaySet);
@@ -624,6 +637,7 @@ export class RefineSession {
   /** The panel shows the series of the active viewport, but stays with a preview until that is over. */
   #followViewport(): void {
     if (this.#life.signal.aborted || this.#book.isWriting) return;
+    this.#host.describeToolButton();
     if (!this.#editing.pending) {
       const displaySet = this.#host.seriesOfViewport(this.#host.activeViewportId);
       if (displaySet && displaySet !== this.#series?.displaySet) this.#makeCurrent(displaySet);
@@ -683,12 +697,17 @@ export class RefineSession {
         : chooseModel(manifests, series.traits);
     this.#selectedModel = choice.model?.id;
     this.#whyNoModel = choice.model ? [] : choice.perModel;
-    const [problem] = catalogue.problems;
-    const text = choice.model ? this.#readyText(choice.model) : `${choice.reason}${this.#toolText()}`;
-    this.#activity.say(
-      problem === undefined ? text : `${text} ${problem}`,
-      choice.model && problem === undefined ? "info" : "warning",
-    );
+    this.#noModelReason = choice.model ? "" : choice.reason;
+    this.#sayReadiness();
+  }
+
+  /** Says what can be done with the series on screen. @param answer said before it, to what a person just asked */
+  #sayReadiness(answer?: string): void {
+    const model = this.#model()?.manifest;
+    const problem = this.#catalogue?.problems[0];
+    const ready = model ? this.#readyText(model) : `${this.#noModelReason}${this.#toolText()}`;
+    const text = [answer, ready, problem].filter(Boolean).join(" ");
+    this.#activity.say(text, model && problem === undefined ? "info" : "warning");
   }
 
   #toolText(): string {
@@ -854,6 +873,7 @@ export class RefineSession {
       pending,
       clickMode: this.#editing.clickMode,
       arePromptsShown: this.#arePromptsShown,
+      isToolInHand: this.#host.isRefineToolInHand,
       flagBelowDice: this.#configuration.flagBelowDice,
       canUndo: history.canUndo || pending !== undefined,
       canRedo: history.canRedo && pending === undefined,
