@@ -23,6 +23,7 @@ const OUR_CONTEXT = "SAMREFINE";
  * @param sessions Shared with the mode, which ends the session before OHIF empties the study.
  */
 export function createExtension(configuration: ExtensionConfiguration, sessions: SessionHolder) {
+  const memory = { creator: "" };
   let segLoader: SegLoader | undefined;
   let segs: Subscription | undefined;
 
@@ -40,6 +41,7 @@ export function createExtension(configuration: ExtensionConfiguration, sessions:
           configuration,
           startRefinery,
           promptView: annotations,
+          memory,
           readSegOf: (segmentationId) => segLoader?.readOf(segmentationId),
         });
         annotations.onEdited = (slice, id, prompt) => void session.editPrompt(slice, id, prompt);

@@ -12,6 +12,7 @@ import type {
   HostDisplaySet,
   HostManagers,
   HostSegDisplaySet,
+  HostSegment,
   HostSegmentation,
   Subscription,
 } from "../host-types.ts";
@@ -238,6 +239,23 @@ export class OhifHost {
 
   addSegment(segmentationId: string, number: number, label: string): void {
     this.#services.segmentationService.addSegment(segmentationId, { segmentIndex: number, label });
+  }
+
+  /**
+   * Takes a segment off the host's list; its pixels stay. Cornerstone's own removal would forget how the label map names it, and
+   * go through every voxel.
+   * @returns what {@link restoreSegment} puts back
+   */
+  removeSegment(segmentationId: string, number: number): HostSegment | undefined {
+    const { [number]: removed, ...others } = segmentation.state.getSegmentation(segmentationId)?.segments ?? {};
+    segmentation.updateSegmentations([{ segmentationId, payload: { segments: others } }]);
+    return removed;
+  }
+
+  restoreSegment(segmentationId: string, segment: HostSegment): void {
+    const segments = segmentation.state.getSegmentation(segmentationId)?.segments ?? {};
+    const payload = { segments: { ...segments, [segment.segmentIndex]: segment as never } };
+    segmentation.updateSegmentations([{ segmentationId, payload }]);
   }
 
   setSegmentLabel(segmentationId: string, number: number, label: string): void {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { countLabels, countRuns, replaceObject, segmentMask, withSegmentMask } from "./edit.ts";
+import { countLabels, countRuns, replaceObject, segmentMask, withoutSegment, withSegmentMask } from "./edit.ts";
 import { encodeLabels } from "./runs.ts";
 
 const bits = (length: number) =>
@@ -21,6 +21,32 @@ describe("segmentMask", () => {
     const hidden = [{ number: 1, pixels: Uint32Array.of(1, 2) }];
     expect([...segmentMask(Uint8Array.of(1, 2, 0), 1, hidden)]).toEqual([1, 1, 0]);
     expect([...segmentMask(Uint8Array.of(1, 2, 0), 2, hidden)]).toEqual([0, 1, 0]);
+  });
+});
+
+describe("withoutSegment", () => {
+  it("takes one segment away and leaves every other mask as it was, what lay under it included", () => {
+    // Per pixel which of the segments 1 to 3 hold it; the largest is shown, the others lie hidden under it.
+    const held = fc.array(fc.subarray([1, 2, 3]), { minLength: 1, maxLength: 20 });
+    fc.assert(
+      fc.property(held, fc.integer({ min: 1, max: 3 }), (pixels, segment) => {
+        const labels = Uint8Array.from(pixels, (numbers) => Math.max(0, ...numbers));
+        const hidden = [1, 2].map((number) => ({
+          number,
+          pixels: Uint32Array.from(
+            pixels.flatMap((numbers, i) => (numbers.includes(number) && labels[i] !== number ? [i] : [])),
+          ),
+        }));
+        const result = withoutSegment(labels, hidden, segment);
+        for (const number of [1, 2, 3]) {
+          const expected = pixels.map((numbers) => (number !== segment && numbers.includes(number) ? 1 : 0));
+          expect([...segmentMask(result.labels, number, result.hidden)]).toEqual(expected);
+          // Counted once: shown or hidden.
+          const twice = result.hidden.find((entry) => entry.number === number)?.pixels ?? new Uint32Array();
+          expect([...twice].filter((i) => result.labels[i] === number)).toEqual([]);
+        }
+      }),
+    );
   });
 });
 

@@ -37,6 +37,25 @@ export function segmentMask(labels: Uint8Array, segment: number, hidden: readonl
   return mask;
 }
 
+/** A slice without one of its segments: where it lay over others, the topmost of these is seen again. */
+export function withoutSegment(
+  labels: Uint8Array,
+  hidden: readonly HiddenPixels[],
+  segment: number,
+): { readonly labels: Uint8Array; readonly hidden: readonly HiddenPixels[] } {
+  const result = labels.slice();
+  for (let i = 0; i < result.length; i++) if (result[i] === segment) result[i] = 0;
+  // The larger number lies above, as where a stored SEG is read.
+  const others = hidden.filter(({ number }) => number !== segment).toSorted((a, b) => a.number - b.number);
+  for (const { number, pixels } of others) {
+    for (const index of pixels) if (labels[index] === segment) result[index] = number;
+  }
+  const stillHidden = others
+    .map(({ number, pixels }) => ({ number, pixels: pixels.filter((index) => result[index] !== number) }))
+    .filter(({ pixels }) => pixels.length > 0);
+  return { labels: result, hidden: stillHidden };
+}
+
 /** Pixels per label value on one slice; index = label. */
 export function countLabels(labels: Uint8Array): Uint32Array {
   const counts = new Uint32Array(256);

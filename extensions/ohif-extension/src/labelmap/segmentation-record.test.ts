@@ -25,6 +25,46 @@ const segment = (number: number) => ({
 });
 
 describe("SegmentationRecord", () => {
+  it("knows what it means to delete a segment: pixels, overlaps, prompts, estimates and history, and back", () => {
+    const labelmap = memoryLabelmap([new Uint8Array(4), new Uint8Array(4), new Uint8Array(4)]);
+    const record = new SegmentationRecord("id", labelmap, [segment(1), segment(2)], undefined);
+    const object = (id: string, number: number) => ({
+      id,
+      segment: number,
+      prompt: { points: [], box: undefined },
+      mask: encodeMask(Uint8Array.of(1, 1, 0, 0)),
+      origin: "person" as const,
+    });
+    const estimate = (number: number) => ({ number, areaPixels: 2, estimatedDice: 0.5, doubt: undefined });
+    record.writeLabels(1, Uint8Array.of(1, 2, 2, 0));
+    record.setHidden(1, [{ number: 1, pixels: Uint32Array.of(1) }]);
+    record.setObjects(1, [object("a", 1), object("b", 2)]);
+    record.setQuality(1, { segments: [estimate(1), estimate(2)], isReviewed: false });
+    record.writeLabels(2, Uint8Array.of(1, 0, 0, 0));
+    record.markHistory([1, 2], { byNetwork: true });
+
+    const change = record.changeToRemove(2);
+    expect(change.slices.map(({ slice }) => slice)).toEqual([1]);
+    record.applyChange(change, "after");
+    expect([...labelmap.read(1)]).toEqual([1, 1, 0, 0]);
+    expect([record.pixels(1, 1), record.pixels(1, 2)]).toEqual([2, 0]);
+    expect(record.objects(1).map(({ id }) => id)).toEqual(["a"]);
+    expect(record.segmentQualities(2)).toEqual([]);
+    expect(record.history.has(2)).toBe(false);
+
+    record.applyChange(change, "before");
+    expect([...labelmap.read(1)]).toEqual([1, 2, 2, 0]);
+    expect([record.pixels(1, 1), record.pixels(1, 2)]).toEqual([2, 2]);
+    expect(record.objects(1)).toHaveLength(2);
+    expect(record.history.get(2)).toMatchObject({ byNetwork: true });
+  });
+
+  it("gives no number to a new segment that another one had", () => {
+    const record = new SegmentationRecord("id", memoryLabelmap([]), [segment(1), segment(4)], undefined);
+    record.setSegments([segment(1)]);
+    expect(record.unusedNumber).toBe(5);
+  });
+
   it("undoes and redoes a step with labels, overlaps, prompts, quality and history", () => {
     const labelmap = memoryLabelmap([new Uint8Array(4), new Uint8Array(4)]);
     const record = new SegmentationRecord("id", labelmap, [segment(1), segment(2)], undefined);

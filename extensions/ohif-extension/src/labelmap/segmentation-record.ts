@@ -3,7 +3,7 @@ import { newUid, type SegRequest, type SegSegment } from "@samrefine/dicom";
 import type { PromptObject } from "../prompts/prompt-object.ts";
 import type { HiddenPixels } from "../refinery/contract.ts";
 import { isFlagged, type SegmentQuality, type SliceQuality } from "../run/quality.ts";
-import { countLabels, countRuns, segmentMask } from "./edit.ts";
+import { countLabels, countRuns, segmentMask, withoutSegment } from "./edit.ts";
 import { decodeLabels, encodeLabels, type LabelRuns } from "./runs.ts";
 
 /** The host's label map, slice by slice, in the order of the series. */
@@ -76,7 +76,8 @@ export class SegmentationRecord {
   predecessor: SegRequest["predecessor"];
   /** Frames of that SEG that lie on other images than those of this series: the next one will not hold them. */
   framesElsewhere = 0;
-  #segments: readonly SegmentInfo[];
+  #segments: readonly SegmentInfo[] = [];
+  #highestNumber = 0;
   #revision = 0;
   #history: ReadonlyMap<number, SegmentHistory> = new Map();
   readonly #hidden = new Map<number, readonly HiddenPixels[]>();
@@ -98,7 +99,7 @@ export class SegmentationRecord {
     this.segmentationId = segmentationId;
     this.labelmap = labelmap;
     this.modelId = modelId;
-    this.#segments = segments.map(withTracking);
+    this.setSegments(segments);
     for (let slice = 0; slice < labelmap.sliceCount; slice++) this.#uncounted.add(slice);
   }
 
@@ -111,8 +112,14 @@ export class SegmentationRecord {
     return this.#segments;
   }
 
+  /** For a new segment: no other one has or had it, so that nothing of a deleted one is taken for its own. */
+  get unusedNumber(): number {
+    return this.#highestNumber + 1;
+  }
+
   setSegments(segments: readonly SegmentInfo[]): void {
     this.#segments = segments.map(withTracking);
+    this.#highestNumber = Math.max(this.#highestNumber, ...segments.map(({ number }) => number));
     this.#revision++;
   }
 
@@ -200,6 +207,33 @@ export class SegmentationRecord {
     for (const entry of change.slices) this.restore(entry.slice, entry[side]);
     this.#history = side === "before" ? change.historyBefore : change.historyAfter;
     this.labelmap.announce(change.slices.map(({ slice }) => slice));
+  }
+
+  /** What it means to take a segment off every slice, with its prompts, its estimates and its history; nothing is changed yet. */
+  changeToRemove(segment: number): Change {
+    const slices: Change["slices"][number][] = [];
+    for (let slice = 0; slice < this.labelmap.sliceCount; slice++) {
+      const before = this.state(slice);
+      const isMarked =
+        before.hidden.some(({ number }) => number === segment) ||
+        before.objects.some((object) => object.segment === segment) ||
+        before.quality?.segments.some(({ number }) => number === segment);
+      if (!isMarked && this.pixels(slice, segment) === 0) continue;
+      const { labels, hidden } = withoutSegment(decodeLabels(before.labels), before.hidden, segment);
+      const after: SliceState = {
+        labels: encodeLabels(labels),
+        hidden,
+        objects: before.objects.filter((object) => object.segment !== segment),
+        quality: before.quality && {
+          ...before.quality,
+          segments: before.quality.segments.filter(({ number }) => number !== segment),
+        },
+      };
+      slices.push({ slice, before, after });
+    }
+    const historyAfter = new Map(this.#history);
+    historyAfter.delete(segment);
+    return { slices, historyBefore: this.#history, historyAfter };
   }
 
   /** The host changed slices by itself (brush): their counts are old. Without a list, any slice may have changed. */

@@ -1,6 +1,7 @@
 import type { ReactElement } from "react";
 import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { PanelPart } from "./refine-panel.tsx";
+import { SegRemarksFields } from "./seg-remarks-fields.tsx";
 
 type FormatOption = readonly [format: DownloadFormat, title: string];
 const DICOM_SEG: FormatOption = ["dicom-seg", "DICOM SEG"];
@@ -80,6 +81,7 @@ export function ActionBar({ state, session }: PanelPart): ReactElement {
           ))}
         </select>
       </div>
+      <SegRemarksFields state={state} session={session} />
       <div className="samrefine-research">Research use only. Not for diagnosis.</div>
     </section>
   );

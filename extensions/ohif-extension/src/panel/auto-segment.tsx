@@ -19,7 +19,7 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
         {!hasSegments && <div className="samrefine-label">Model</div>}
         <select
           aria-label="Model"
-          className="samrefine-select"
+          className={`samrefine-select${hasSegments ? " samrefine-select--small" : ""}`}
           data-testid="samrefine-model"
           value={state.selectedModel ?? ""}
           disabled={isBusy}
@@ -35,37 +35,39 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
           ))}
         </select>
       </div>
-      <details className="samrefine-details" open={!hasSegments}>
-        <summary className="samrefine-ellipsis">
-          {hasSegments ? refinementChoices.find(({ id }) => id === state.refinement)?.title : "Refinement"}
-        </summary>
-        <select
-          aria-label="Refinement"
-          className="samrefine-select"
-          data-testid="samrefine-refinement"
-          value={state.refinement}
-          disabled={isBusy || state.selectedModel === undefined}
-          onChange={(event) => session.selectRefinement(event.target.value as RefinementChoice)}
+      <div className="samrefine-row samrefine-row--wrap">
+        <details className="samrefine-details samrefine-choice" open={!hasSegments}>
+          <summary className="samrefine-ellipsis">
+            {hasSegments ? refinementChoices.find(({ id }) => id === state.refinement)?.title : "Refinement"}
+          </summary>
+          <select
+            aria-label="Refinement"
+            className="samrefine-select"
+            data-testid="samrefine-refinement"
+            value={state.refinement}
+            disabled={isBusy || state.selectedModel === undefined}
+            onChange={(event) => session.selectRefinement(event.target.value as RefinementChoice)}
+          >
+            {refinementChoices.map(({ id, title }) => (
+              <option key={id} value={id}>
+                {title}
+              </option>
+            ))}
+          </select>
+          <div className="samrefine-muted" data-testid="samrefine-plan">
+            {plan}
+          </div>
+        </details>
+        <button
+          type="button"
+          className={`samrefine-button samrefine-button--${hasSegments ? "small" : "primary"}`}
+          data-testid="samrefine-auto"
+          disabled={!state.canAutoSegment}
+          onClick={() => void session.autoSegment()}
         >
-          {refinementChoices.map(({ id, title }) => (
-            <option key={id} value={id}>
-              {title}
-            </option>
-          ))}
-        </select>
-        <div className="samrefine-muted" data-testid="samrefine-plan">
-          {plan}
-        </div>
-      </details>
-      <button
-        type="button"
-        className={`samrefine-button samrefine-button--${hasSegments ? "small" : "primary"}`}
-        data-testid="samrefine-auto"
-        disabled={!state.canAutoSegment}
-        onClick={() => void session.autoSegment()}
-      >
-        Auto-segment study
-      </button>
+          Auto-segment study
+        </button>
+      </div>
       {state.seriesToSegment > 1 && (
         <button
           type="button"

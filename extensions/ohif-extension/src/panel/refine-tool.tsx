@@ -6,11 +6,13 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
   const { pending } = state;
   return (
     <section className="samrefine-stack" aria-label="SAM refine tool">
-      <div className="samrefine-row samrefine-row--between">
-        <h2>SAM refine</h2>
+      <fieldset
+        className="samrefine-row samrefine-row--tight samrefine-fieldset"
+        aria-label="The tool, and what its click does"
+      >
         <button
           type="button"
-          className="samrefine-button samrefine-button--small"
+          className="samrefine-button samrefine-button--small samrefine-button--grow"
           data-testid="samrefine-tool"
           aria-pressed={state.isToolInHand}
           onClick={() => session.toggleTool()}
@@ -20,10 +22,8 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
               : "Takes the SAM refine tool of the toolbar in hand"
           }
         >
-          Use tool
+          SAM tool
         </button>
-      </div>
-      <fieldset className="samrefine-row samrefine-fieldset" aria-label="What a click does">
         {(["include", "exclude"] as const).map((mode) => (
           <button
             key={mode}
@@ -84,7 +84,7 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
         </div>
       ) : (
         <div className="samrefine-muted">
-          Click or drag a box; <kbd>Ctrl</kbd> or <kbd>Alt</kbd> inverts it.
+          SAM refine: click or drag a box; <kbd>Ctrl</kbd> or <kbd>Alt</kbd> inverts it.
         </div>
       )}
     </section>

@@ -1,5 +1,6 @@
 import { CONCEPTS, type Concept, suggestConcept } from "@samrefine/dicom";
-import { type FormEvent, type KeyboardEvent, type ReactElement, useId, useState } from "react";
+import { type FormEvent, type KeyboardEvent, type MouseEvent, type ReactElement, useId, useState } from "react";
+import { ConceptField } from "./concept-field.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
 type Segment = PanelPart["state"]["segments"][number];
@@ -10,7 +11,7 @@ interface SegmentEditorProps {
   readonly onClose: () => void;
 }
 
-/** What a segment is called, means (coded, for the SEG) and looks like. Enter keeps it, Esc does not. */
+/** What a segment is called, means (coded, for the SEG) and looks like, or that it goes. Enter keeps it, Esc does not. */
 export function SegmentEditor({ segment, session, onClose }: SegmentEditorProps): ReactElement {
   const id = useId();
   const [label, setLabel] = useState(segment.label);
@@ -31,6 +32,13 @@ export function SegmentEditor({ segment, session, onClose }: SegmentEditorProps)
     const { type, category } = concept;
     session.editSegment(segment.number, { label: label.trim(), type, category, colorRgb: rgbOf(color) });
     onClose();
+  };
+  const remove = (event: MouseEvent) => {
+    const row = event.currentTarget.closest("li");
+    const neighbour = row?.nextElementSibling ?? row?.previousElementSibling;
+    session.removeSegment(segment.number);
+    // The row with the focus goes; whoever works by keys stays in the list.
+    neighbour?.querySelector("button")?.focus();
   };
   // The viewer's own hotkeys must not hear what is typed here.
   const onKeyDown = (event: KeyboardEvent) => {
@@ -60,31 +68,14 @@ export function SegmentEditor({ segment, session, onClose }: SegmentEditorProps)
           onChange={(event) => rename(event.target.value)}
         />
       </div>
-      <div>
-        <label className="samrefine-label" htmlFor={`${id}-type`}>
-          Coded type (SNOMED CT)
-        </label>
-        <input
-          id={`${id}-type`}
-          className="samrefine-input"
-          data-testid="samrefine-editor-type"
-          list={`${id}-types`}
-          aria-invalid={concept === undefined}
-          value={typeText}
-          onChange={(event) => {
-            setTypeChosen(true);
-            setTypeText(event.target.value);
-          }}
-        />
-        <datalist id={`${id}-types`}>
-          {CONCEPTS.map(({ type }) => (
-            <option key={type.value} value={type.meaning} />
-          ))}
-        </datalist>
-        <div className="samrefine-muted">
-          {concept ? `${concept.type.value} · ${concept.category.meaning}` : "Choose a type from the list."}
-        </div>
-      </div>
+      <ConceptField
+        text={typeText}
+        chosen={concept}
+        onChange={(text) => {
+          setTypeChosen(true);
+          setTypeText(text);
+        }}
+      />
       <div className="samrefine-row">
         <input
           type="color"
@@ -104,6 +95,15 @@ export function SegmentEditor({ segment, session, onClose }: SegmentEditorProps)
         </button>
         <button type="button" className="samrefine-button samrefine-button--small" onClick={onClose}>
           Cancel
+        </button>
+        <button
+          type="button"
+          className="samrefine-button samrefine-button--small samrefine-button--remove"
+          data-testid="samrefine-editor-delete"
+          title="Deletes the segment with its voxels and prompts; Undo brings it back"
+          onClick={remove}
+        >
+          Delete
         </button>
       </div>
     </form>

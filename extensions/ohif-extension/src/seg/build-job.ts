@@ -10,6 +10,7 @@ import {
 } from "../labelmap/segmentation-record.ts";
 import type { SeriesSource } from "../series/series-source.ts";
 import type { SegJob } from "./seg-job.ts";
+import { personNameOf, plainText, type SegRemarks } from "./seg-remarks.ts";
 
 /** Far from the numbers of acquired series, and below the largest IS value. */
 const SERIES_NUMBER_OFFSET = 9000;
@@ -21,6 +22,7 @@ export interface JobNames {
   /** Whether the network's plan asks the promptable model; some plans keep the network's masks. */
   readonly planAsksPromptable: boolean;
   readonly softwareVersion: string;
+  readonly remarks: SegRemarks;
 }
 
 /**
@@ -72,7 +74,10 @@ export async function buildSegJob(
         ...(type === "MANUAL" ? {} : { algorithm: algorithmOf(segment, names, history) }),
       };
     }),
-    seriesDescription: `SAM Refine: ${present.map(({ label }) => label).join(", ")}`.slice(0, 64),
+    seriesDescription: plainText(
+      plainText(names.remarks.description) || `SAM Refine: ${present.map(({ label }) => label).join(", ")}`,
+    ),
+    contentCreatorName: personNameOf(names.remarks.creator),
     seriesNumber: SERIES_NUMBER_OFFSET + (Number.isFinite(seriesNumber) ? seriesNumber % 1000 : 0),
     created: new Date(),
     sopInstanceUid: newUid(),

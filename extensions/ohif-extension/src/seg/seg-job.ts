@@ -20,6 +20,8 @@ export interface SegJob {
   /** Numbered 1..N; `labelValue` is the segment's value in the label map, which may have gaps. */
   readonly segments: readonly (SegSegment & { readonly labelValue: number })[];
   readonly seriesDescription: string;
+  /** Empty when nobody gave it. */
+  readonly contentCreatorName: string;
   readonly seriesNumber: number;
   readonly created: Date;
   readonly sopInstanceUid: string;
@@ -96,6 +98,7 @@ function segRequest(job: SegJob): SegRequest {
     seriesDescription: job.seriesDescription,
     seriesNumber: job.seriesNumber,
     contentLabel: "SAM_REFINE",
+    contentCreatorName: job.contentCreatorName,
     created: job.created,
     sopInstanceUid: job.sopInstanceUid,
     seriesInstanceUid: job.seriesInstanceUid,

@@ -10,6 +10,7 @@ import { LABEL_FILE_ENDING, type LabelFormat } from "./label-file.ts";
 import type { NamedFile } from "./save-files.ts";
 import { compareSegInWorker, writeLabelsInWorker, writeSegInWorker } from "./seg-in-worker.ts";
 import type { SegJob, WrittenSeg } from "./seg-job.ts";
+import type { SegRemarks } from "./seg-remarks.ts";
 import { segFileName, type WaitingSegs } from "./waiting-segs.ts";
 
 /** Layout of a data set to train on: nnU-Net v2 raw, or the Medical Segmentation Decathlon. */
@@ -31,9 +32,14 @@ export interface SegDeliveryRequest {
   readonly signal: AbortSignal;
 }
 
-interface PreparedSeg {
-  /** Of the record, when the SEG was written: the same bytes serve again while nothing changed. */
+/** What a SEG was written from: the same bytes serve again while it is the same. */
+interface SegContent {
+  /** Of the record. */
   readonly revision: number;
+  readonly remarks: SegRemarks;
+}
+
+interface PreparedSeg extends SegContent {
   readonly job: SegJob;
   readonly written: WrittenSeg;
 }
@@ -54,20 +60,22 @@ export interface SegDeliveryReport {
 export class SegStore {
   readonly #host: OhifHost;
   readonly #waiting: WaitingSegs;
+  remarks: SegRemarks;
   readonly #prepared = new WeakMap<SegmentationRecord, PreparedSeg>();
   /** Written, but not taken by the archive. */
   readonly #unstored = new Set<SegmentationRecord>();
-  /** Revision of the record that the archive holds. */
-  readonly #storedRevision = new WeakMap<SegmentationRecord, number>();
+  /** What of the record the archive holds. */
+  readonly #stored = new WeakMap<SegmentationRecord, SegContent>();
   /** Revision of the record that the browser keeps for later. */
   readonly #keptRevision = new WeakMap<SegmentationRecord, number>();
   /** SOP Instance UIDs of SEGs of a record that the archive did not take. */
   readonly #refused = new WeakMap<SegmentationRecord, Set<string>>();
   #isReady: Promise<unknown> | undefined;
 
-  constructor(host: OhifHost, waiting: WaitingSegs) {
+  constructor(host: OhifHost, waiting: WaitingSegs, remarks: SegRemarks) {
     this.#host = host;
     this.#waiting = waiting;
+    this.remarks = remarks;
   }
 
   /** There is something to store: loads the code for it, as {@link loadArchiveClient} says. */
@@ -78,17 +86,27 @@ export class SegStore {
 
   /** True when the archive refused or missed this very content. */
   hasUnstored(record: SegmentationRecord): boolean {
-    return this.#unstored.has(record) && this.#prepared.get(record)?.revision === record.revision;
+    return this.#unstored.has(record) && this.#isCurrent(record, this.#prepared.get(record));
   }
 
   /** True when the archive holds this very content. */
   isStored(record: SegmentationRecord): boolean {
-    return this.#storedRevision.get(record) === record.revision;
+    return this.#isCurrent(record, this.#stored.get(record));
   }
 
-  /** True when the archive or this browser holds this very content. */
+  /** True when the archive or this browser holds what is drawn, whatever is remarked about it. */
   isSafe(record: SegmentationRecord): boolean {
-    return this.isStored(record) || this.#keptRevision.get(record) === record.revision;
+    const { revision } = record;
+    return this.#stored.get(record)?.revision === revision || this.#keptRevision.get(record) === revision;
+  }
+
+  #isCurrent(record: SegmentationRecord, content: SegContent | undefined): boolean {
+    const { creator, description } = this.remarks;
+    return (
+      content?.revision === record.revision &&
+      content.remarks.creator === creator &&
+      content.remarks.description === description
+    );
   }
 
   /**
@@ -97,7 +115,7 @@ export class SegStore {
    */
   async store(request: SegDeliveryRequest): Promise<SegDeliveryReport> {
     const { record, series, signal } = request;
-    const { job, written, revision } = await this.#prepare(request);
+    const { job, written, ...content } = await this.#prepare(request);
     signal.throwIfAborted();
     this.#unstored.add(record);
     try {
@@ -105,14 +123,14 @@ export class SegStore {
     } catch (error) {
       if (isRefineError(error) && !signal.aborted && (await this.#waiting.keep(written))) {
         this.#refused.set(record, (this.#refused.get(record) ?? new Set()).add(written.sopInstanceUid));
-        this.#keptRevision.set(record, revision);
+        this.#keptRevision.set(record, content.revision);
       }
       throw error;
     }
     await this.#waiting.forget(this.#refused.get(record) ?? new Set());
     this.#refused.delete(record);
     this.#unstored.delete(record);
-    this.#storedRevision.set(record, revision);
+    this.#stored.set(record, content);
     record.predecessor = { sopClassUid: SEGMENTATION_STORAGE, sopInstanceUid: written.sopInstanceUid };
     const isListed = await listInStudy(this.#host, series.displaySet.StudyInstanceUID, written.seriesInstanceUid);
     return { frameCount: written.frameCount, isListed, framesElsewhere: record.framesElsewhere };
@@ -124,7 +142,9 @@ export class SegStore {
    * cannot be kept does not keep the others from it; nobody is left to be told.
    */
   async keepForLater(requests: readonly SegDeliveryRequest[]): Promise<void> {
-    const jobs = await Promise.allSettled(requests.map((request) => jobOf(request, Number.POSITIVE_INFINITY)));
+    const jobs = await Promise.allSettled(
+      requests.map((request) => jobOf(request, this.remarks, Number.POSITIVE_INFINITY)),
+    );
     for (const [index, job] of jobs.entries()) {
       if (job.status === "rejected") continue;
       const { record } = requests[index]!;
@@ -170,10 +190,11 @@ export class SegStore {
   async #prepare(request: SegDeliveryRequest): Promise<PreparedSeg> {
     const { record } = request;
     const known = this.#prepared.get(record);
-    if (known?.revision === record.revision) return known;
+    if (known && this.#isCurrent(record, known)) return known;
     const { revision } = record;
-    const job = await jobOf(request);
-    const prepared = { revision, job, written: await writeSegInWorker(job) };
+    const { remarks } = this;
+    const job = await jobOf(request, remarks);
+    const prepared = { revision, remarks, job, written: await writeSegInWorker(job) };
     this.#prepared.set(record, prepared);
     return prepared;
   }
@@ -193,7 +214,12 @@ export class SegStore {
   }
 }
 
-function jobOf({ series, record, ...names }: SegDeliveryRequest, turnMs?: number): Promise<SegJob> {
+function jobOf(
+  { series, record, ...names }: SegDeliveryRequest,
+  remarks: SegRemarks,
+  turnMs?: number,
+): Promise<SegJob> {
   const { networkName: network, promptableName: promptable, planAsksPromptable } = names;
-  return buildSegJob(series, record, { network, promptable, planAsksPromptable, softwareVersion: VERSION }, turnMs);
+  const made = { network, promptable, planAsksPromptable, softwareVersion: VERSION };
+  return buildSegJob(series, record, { ...made, remarks }, turnMs);
 }

@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { type LabelmapPort, SegmentationRecord, type SegmentInfo } from "../labelmap/segmentation-record.ts";
 import { buildSegJob } from "./build-job.ts";
 import { writeSeg } from "./seg-job.ts";
+import { noRemarks } from "./seg-remarks.ts";
 import { remarksOf, withEdit } from "./stored-remarks.ts";
 
 const source = sourceInstanceOf({
@@ -16,7 +17,13 @@ const source = sourceInstanceOf({
   PatientID: "p",
 });
 const series = { sliceCount: 1, instances: [source], displaySet: { SeriesNumber: 2 } as never };
-const names = { network: undefined, promptable: "sam 1", planAsksPromptable: false, softwareVersion: "9.9" };
+const names = {
+  network: undefined,
+  promptable: "sam 1",
+  planAsksPromptable: false,
+  softwareVersion: "9.9",
+  remarks: noRemarks,
+};
 
 const sct = (value: string, meaning: string) => ({ value, scheme: "SCT", meaning });
 const anatomy = sct("91723000", "Anatomical Structure");

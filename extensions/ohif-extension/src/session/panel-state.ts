@@ -2,6 +2,7 @@ import type { CodedConcept } from "@samrefine/core";
 import type { OutboxEntry } from "@samrefine/dicom";
 import type { RefinementChoice } from "../models/model-plan.ts";
 import type { BackendPreference } from "../refinery/backend-preference.ts";
+import { noRemarks, type SegRemarks } from "../seg/seg-remarks.ts";
 import type { DownloadFormat } from "../seg/seg-store.ts";
 import type { SizeUnit } from "../series/slice-measure.ts";
 
@@ -116,6 +117,7 @@ export interface PanelState {
   /** SEGs of this study that an earlier session could not store. */
   readonly waiting: readonly OutboxEntry[];
   readonly downloadFormat: DownloadFormat;
+  readonly remarks: SegRemarks;
 }
 
 export const initialPanelState: PanelState = {
@@ -150,4 +152,5 @@ export const initialPanelState: PanelState = {
   hasUnstoredSeg: false,
   waiting: [],
   downloadFormat: "dicom-seg",
+  remarks: noRemarks,
 };

@@ -51,6 +51,7 @@ export interface PanelSources {
   readonly hasUnstoredSeg: boolean;
   readonly waiting: PanelState["waiting"];
   readonly downloadFormat: DownloadFormat;
+  readonly remarks: PanelState["remarks"];
   readonly pending: PendingEdit | undefined;
   readonly clickMode: PanelState["clickMode"];
   readonly arePromptsShown: boolean;
@@ -105,6 +106,7 @@ export function buildPanelState(sources: PanelSources): PanelState {
     hasUnstoredSeg: sources.hasUnstoredSeg,
     waiting: sources.waiting,
     downloadFormat: sources.downloadFormat,
+    remarks: sources.remarks,
   };
 }
 

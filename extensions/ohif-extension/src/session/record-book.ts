@@ -1,5 +1,5 @@
 import type { OhifHost } from "../host/ohif-host.ts";
-import type { HostDisplaySet, HostSegmentation } from "../host-types.ts";
+import type { HostDisplaySet, HostSegment, HostSegmentation } from "../host-types.ts";
 import { hostLabelmap } from "../labelmap/host-labelmap.ts";
 import {
   type Change,
@@ -125,8 +125,60 @@ export class RecordBook {
     return this.#adoptedAt.get(record) !== record.revision;
   }
 
+  /** The current segmentation, or a new one; with a segment to draw into. */
   async ensure(series: SeriesSource): Promise<SegmentationRecord> {
-    return this.of(series) ?? this.#create(series, "SAM Refine", [defaultSegment(1)], undefined);
+    const known = this.of(series);
+    if (!known) return this.#create(series, "SAM Refine", [defaultSegment(1)], undefined);
+    if (known.segments.length === 0) this.addSegment(known, defaultSegment(known.unusedNumber));
+    return known;
+  }
+
+  /** Adds a segment and makes it the active one. */
+  addSegment(record: SegmentationRecord, segment: SegmentInfo): void {
+    const { segmentationId } = record;
+    this.#write(() => {
+      this.#host.addSegment(segmentationId, segment.number, segment.label);
+      this.#host.setSegmentColor(segmentationId, segment.number, segment.colorRgb);
+      this.#host.setActiveSegment(segmentationId, segment.number);
+      record.setSegments([...record.segments.filter(({ number }) => number !== segment.number), segment]);
+    });
+    this.#ports.onChange();
+  }
+
+  /** Deletes a segment with all its pixels, prompts and estimates, as one undoable step. */
+  removeSegment(record: SegmentationRecord, number: number): void {
+    const { segmentationId } = record;
+    const place = record.segments.findIndex((segment) => segment.number === number);
+    const info = record.segments[place];
+    if (!info) return;
+    const change = record.changeToRemove(number);
+    const neighbour = record.segments[place + 1] ?? record.segments[place - 1];
+    let removed: HostSegment | undefined;
+    const remove = () =>
+      this.#write(() => {
+        const isActive = this.#host.activeSegment(segmentationId) === number;
+        record.applyChange(change, "after");
+        removed = this.#host.removeSegment(segmentationId, number);
+        record.setSegments(record.segments.filter((segment) => segment.number !== number));
+        if (isActive && neighbour) this.#host.setActiveSegment(segmentationId, neighbour.number);
+      });
+    const restore = () =>
+      this.#write(() => {
+        if (removed) this.#host.restoreSegment(segmentationId, { ...removed, active: false });
+        record.setSegments(record.segments.toSpliced(place, 0, info));
+        record.applyChange(change, "before");
+        this.#host.setActiveSegment(segmentationId, number);
+      });
+    remove();
+    this.#ports.onChange();
+    this.#host.history.push({
+      restoreMemo: (isUndo?: boolean) => {
+        if (this.#ports.life.aborted || !this.#records.has(segmentationId)) return;
+        if (isUndo) restore();
+        else remove();
+        this.#ports.onUndone(`${isUndo ? "Undone" : "Redone"}: delete ${info.label}.`);
+      },
+    });
   }
 
   async forModel(
@@ -136,6 +188,10 @@ export class RecordBook {
     const known = this.ofModel(series, model.id);
     if (known) {
       this.makeCurrent(series, known);
+      // A person may have deleted some; the model finds them again.
+      for (const label of model.labels) {
+        if (known.segments.every(({ number }) => number !== label.number)) this.addSegment(known, label);
+      }
       return known;
     }
     return this.#create(series, model.title, model.labels, model.id);

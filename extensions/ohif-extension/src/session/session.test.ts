@@ -2,7 +2,7 @@ import { cache, metaData } from "@cornerstonejs/core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { parseConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
-import type { HostDisplaySet, HostSegmentation } from "../host-types.ts";
+import type { HostDisplaySet, HostSegment, HostSegmentation } from "../host-types.ts";
 import { decodeLabels } from "../labelmap/runs.ts";
 import type { SegJob } from "../seg/seg-job.ts";
 import { RecordBook } from "./record-book.ts";
@@ -52,7 +52,25 @@ class OneViewport {
   activateSegmentation = (_: HostDisplaySet, id: string): void => {
     this.active = id;
   };
-  activeSegment = () => 1;
+  activeNumber = 1;
+  activeSegment = () => this.activeNumber;
+  setActiveSegment = (_: string, number: number): void => {
+    this.activeNumber = number;
+  };
+  setSegmentColor = () => {};
+  addSegment = (id: string, segmentIndex: number, label: string): void => {
+    this.restoreSegment(id, { segmentIndex, label });
+  };
+  restoreSegment = (id: string, segment: HostSegment): void => {
+    const known = this.segmentations.get(id)!;
+    this.segmentations.set(id, { ...known, segments: { ...known.segments, [segment.segmentIndex]: segment } });
+  };
+  removeSegment = (id: string, number: number): HostSegment | undefined => {
+    const known = this.segmentations.get(id)!;
+    const { [number]: removed, ...segments } = known.segments;
+    this.segmentations.set(id, { ...known, segments });
+    return removed;
+  };
   segmentColor = () => [1, 2, 3];
   isSegmentVisible = () => true;
   showSegmentation = async () => {};
@@ -124,6 +142,7 @@ beforeEach(async () => {
     },
     promptView: { show: () => {} },
     readSegOf: () => undefined,
+    memory: { creator: "" },
   });
   await session.start();
   return () => session.stop();
@@ -194,6 +213,41 @@ describe("a slice on screen", () => {
   });
 });
 
+describe("a deleted segment", () => {
+  it("is gone with its pixels, comes back where it was by one undo, and its number is not used again", async () => {
+    await session.addSegment();
+    await session.addSegment();
+    host.draw(session, 0);
+    const rows = async () => (await state()).segments.map(({ number, voxels }) => [number, voxels]);
+    expect(await rows()).toEqual([
+      [1, 3],
+      [2, 0],
+    ]);
+    host.activeNumber = 1;
+    session.removeSegment(1);
+    expect(await rows()).toEqual([[2, 0]]);
+    expect(host.activeNumber).toBe(2);
+    expect((await state()).segsToStore).toBe(0);
+    session.undo();
+    expect(await rows()).toEqual([
+      [1, 3],
+      [2, 0],
+    ]);
+    expect((await state()).segments.find(({ isActive }) => isActive)?.number).toBe(1);
+    session.removeSegment(2);
+    await session.addSegment();
+    expect((await rows()).map(([number]) => number)).toEqual([1, 3]);
+  });
+
+  it("can be the last one: the tool and the button then begin a new one", async () => {
+    await session.addSegment();
+    session.removeSegment(1);
+    expect((await state()).segments).toEqual([]);
+    await session.addSegment();
+    expect((await state()).segments.map(({ number }) => number)).toEqual([2]);
+  });
+});
+
 describe("the tool's button", () => {
   it("says whether the tool is in hand, and lays it down again", async () => {
     expect((await state()).isToolInHand).toBe(false);
@@ -225,6 +279,7 @@ describe("the next doubtful slice", () => {
       },
       promptView: { show: () => {} },
       readSegOf: () => undefined,
+      memory: { creator: "" },
     });
     await ready.start();
     return ready;

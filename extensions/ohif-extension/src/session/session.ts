@@ -19,6 +19,7 @@ import { ModelLoader } from "../refinery/model-loader.ts";
 import { nextFlagged } from "../run/quality.ts";
 import type { ReadSeg } from "../seg/read-seg.ts";
 import { saveFiles } from "../seg/save-files.ts";
+import { noRemarks, type SegRemarks } from "../seg/seg-remarks.ts";
 import { type DownloadFormat, SegStore } from "../seg/seg-store.ts";
 import { WaitingSegs } from "../seg/waiting-segs.ts";
 import { MeasuredIntensities } from "../series/measured-intensity.ts";
@@ -54,6 +55,13 @@ export interface SessionPorts {
   readonly promptView: PromptView;
   /** What a stored SEG said that the host opened as this segmentation; undefined when it comes from no SEG. */
   readonly readSegOf: (segmentationId: string) => ReadSeg | undefined;
+  readonly memory: SessionMemory;
+}
+
+/** What outlives a study, until the page is closed. A person's name is written nowhere else. */
+export interface SessionMemory {
+  /** Of the SEGs, as it was typed. */
+  creator: string;
 }
 
 /**
@@ -64,6 +72,7 @@ export class RefineSession {
   readonly #host: OhifHost;
   readonly #configuration: ExtensionConfiguration;
   readonly #promptView: PromptView;
+  readonly #memory: SessionMemory;
   readonly #models: ModelLoader;
   readonly #ownModels = new OwnModels();
   readonly #segStore: SegStore;
@@ -104,13 +113,14 @@ export class RefineSession {
   /** The study is closed, and what was not stored is being kept. */
   #isKeeping = false;
 
-  constructor({ host, configuration, startRefinery, promptView, readSegOf }: SessionPorts) {
+  constructor({ host, configuration, startRefinery, promptView, readSegOf, memory }: SessionPorts) {
     this.#host = host;
     this.#configuration = configuration;
     this.#promptView = promptView;
     this.#models = new ModelLoader(startRefinery);
     this.#waitingSegs = new WaitingSegs(host);
-    this.#segStore = new SegStore(host, this.#waitingSegs);
+    this.#segStore = new SegStore(host, this.#waitingSegs, { ...noRemarks, creator: memory.creator });
+    this.#memory = memory;
     const life = this.#life.signal;
     const onChange = () => this.#changed();
     this.#activity = new Activity({ life, onChange, onFailure: (error) => this.#models.forgetCrashed(error) });
@@ -244,18 +254,19 @@ export class RefineSession {
     if (!series || !this.#activity.isIdle) return;
     this.accept();
     const existing = this.#record();
-    if (!existing) {
-      await this.#book.ensure(series);
-      this.#changed();
-      return;
-    }
-    const number = Math.max(0, ...existing.segments.map((segment) => segment.number)) + 1;
-    const info = defaultSegment(number);
-    this.#host.addSegment(existing.segmentationId, number, info.label);
-    this.#host.setSegmentColor(existing.segmentationId, number, info.colorRgb);
-    this.#host.setActiveSegment(existing.segmentationId, number);
-    existing.setSegments([...existing.segments.filter((segment) => segment.number !== number), info]);
+    if (existing) this.#book.addSegment(existing, defaultSegment(existing.unusedNumber));
+    else await this.#book.ensure(series);
     this.#changed();
+  }
+
+  /** Deletes a segment from the segmentation, with its voxels and prompts. */
+  removeSegment(number: number): void {
+    const record = this.#record();
+    const segment = record?.segments.find((candidate) => candidate.number === number);
+    if (!record || !segment || !this.#activity.isIdle) return;
+    this.accept();
+    this.#book.removeSegment(record, number);
+    this.#activity.say(`Deleted: ${segment.label}. Undo brings it back.`);
   }
 
   /** Lists another segmentation of the series on screen; clicks and brushes then change that one. */
@@ -275,6 +286,13 @@ export class RefineSession {
 
   selectDownloadFormat(format: DownloadFormat): void {
     this.#downloadFormat = format;
+    this.#changed();
+  }
+
+  /** Who made the SEGs and what the archive lists them as; a SEG that says otherwise is not yet stored. */
+  setRemarks(remarks: SegRemarks): void {
+    this.#segStore.remarks = remarks;
+    this.#memory.creator = remarks.creator;
     this.#changed();
   }
 
@@ -870,6 +888,7 @@ export class RefineSession {
       hasUnstoredSeg: toHandOver.some(({ record }) => this.#segStore.hasUnstored(record)),
       waiting: this.#waiting,
       downloadFormat: this.#format(),
+      remarks: this.#segStore.remarks,
       pending,
       clickMode: this.#editing.clickMode,
       arePromptsShown: this.#arePromptsShown,
