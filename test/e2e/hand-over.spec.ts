@@ -9,7 +9,7 @@ import { enhancedCt } from "../conformance/enhanced-ct.ts";
 import { repositoryDirectory } from "./harness/artifacts.ts";
 import { launchBrowser } from "./harness/browser.ts";
 import { openSegmentation } from "./harness/open-segmentation.ts";
-import { countShown, onlyLabelmap } from "./harness/shown-labelmap.ts";
+import { countDifferent, countShown, onlyLabelmap } from "./harness/shown-labelmap.ts";
 import { dciodvfyErrors, hasDciodvfy, type StoredSeg, storedSegs } from "./harness/stored-seg.ts";
 import { createStudyFolder, type StudyFolder, studyUidOf } from "./harness/study-folder.ts";
 import { ViewerPage } from "./harness/viewer-page.ts";
@@ -47,6 +47,14 @@ async function segmented(folder: string, model: string, buttonId: string): Promi
   return page;
 }
 
+/** Rows of the list of segments that can be seen whole without scrolling. */
+function rowsInSight({ panel }: ViewerPage): Promise<number> {
+  return panel.part("samrefine-segment-row").evaluateAll((rows) => {
+    const end = rows[0]?.closest(".samrefine-work")?.getBoundingClientRect().bottom ?? 0;
+    return rows.filter((row) => row.getBoundingClientRect().bottom <= end + 1).length;
+  });
+}
+
 describe("a segment's label, coded type and colour", () => {
   it("can be edited, undone, stored and are there again when the SEG is opened", async () => {
     const studyUid = await studyUidOf(hand);
@@ -60,7 +68,13 @@ describe("a segment's label, coded type and colour", () => {
     expect(await panel.part("samrefine-editor-type").inputValue()).toBe("Ulna");
     await panel.part("samrefine-editor-type").fill("no such thing");
     expect(await panel.part("samrefine-editor-keep").isDisabled()).toBe(true);
-    await panel.part("samrefine-editor-type").fill("Ulna");
+    // Found by the beginning of its name and taken by keys alone; Enter takes the entry and does not close the editor yet.
+    await panel.part("samrefine-editor-type").fill("uln");
+    await panel.part("samrefine-editor-concept").first().waitFor();
+    await panel.part("samrefine-editor-type").press("ArrowDown");
+    await watched.screenshot("hand-over-concepts");
+    await panel.part("samrefine-editor-type").press("Enter");
+    expect(await panel.part("samrefine-editor-type").inputValue()).toBe("Ulna");
     await panel.part("samrefine-editor-color").fill("#12ab9c");
     await watched.screenshot("hand-over-editor");
     await panel.part("samrefine-editor-label").press("Enter");
@@ -72,13 +86,36 @@ describe("a segment's label, coded type and colour", () => {
     await expect.poll(labels).toEqual(["Left ulna, corrected", ...others]);
     await watched.screenshot("hand-over-edited");
 
+    const deleted = others.at(-1) ?? "";
+    const before = await onlyLabelmap(watched.page);
+    const { number } = (await panel.segments()).at(-1)!;
+    await panel.part("samrefine-edit-segment").last().click();
+    await panel.part("samrefine-editor-delete").press("Enter");
+    await expect.poll(labels).toEqual(["Left ulna, corrected", ...others.slice(0, -1)]);
+    expect(countShown(await onlyLabelmap(watched.page), number)).toBe(0);
+    await panel.undo();
+    await expect.poll(labels).toEqual(["Left ulna, corrected", ...others]);
+    expect(countDifferent(before, await onlyLabelmap(watched.page))).toBe(0);
+    await panel.part("samrefine-redo").click();
+    await expect.poll(labels).not.toContain(deleted);
+
+    await panel.store();
+    await panel.waitForState("stored");
+    // The same masks under another name are another SEG.
+    await panel.part("samrefine-remarks").locator("summary").click();
+    await panel.part("samrefine-creator").fill("Müller, Anna");
+    await panel.part("samrefine-description").fill("Second reading");
+    await panel.waitForState("review");
+    await watched.screenshot("hand-over-remarks");
     await panel.store();
     await panel.waitForState("stored");
     const root = `${viewer.url}/dicom-web`;
-    const [stored] = (await storedSegs(root, studyUid)).filter(({ seg }) =>
-      seg.segments.some(({ label }) => label === "Left ulna, corrected"),
+    const [stored] = (await storedSegs(root, studyUid)).filter(
+      ({ seg }) => textOf(seg.dataset, "SeriesDescription") === "Second reading",
     );
-    if (stored === undefined) throw new Error("No stored SEG has the edited label.");
+    if (stored === undefined) throw new Error("No stored SEG has the description.");
+    expect(textOf(stored.seg.dataset, "ContentCreatorName")).toBe("Müller^Anna");
+    expect(stored.seg.segments.map(({ label }) => label)).not.toContain(deleted);
     const edited = stored.seg.segments.find(({ label }) => label === "Left ulna, corrected");
     expect(edited?.type).toMatchObject({ value: "23416004", scheme: "SCT" });
     expect(edited?.colorRgb?.map(Math.round)).toEqual([0x12, 0xab, 0x9c]);
@@ -100,6 +137,9 @@ describe("downloads for other programs", () => {
   }, async () => {
     const { panel, watched } = await segmented(abdomen, "unet-phantom-ct", "samrefine-auto");
     const rows = (await panel.segments()).filter(({ voxels }) => voxels > 0);
+    await watched.page.setViewportSize({ width: 1280, height: 720 });
+    await expect.poll(() => rowsInSight(page!)).toBeGreaterThanOrEqual(4);
+    await watched.screenshot("hand-over-low-window");
 
     await panel.selectFormat("nifti");
     const nifti = readNifti(await readFile(await panel.download()));

@@ -101,7 +101,22 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
     expect(await page.panel.selectedModel()).toBe("");
     expect(await page.panel.status()).toMatch(/No U-Net fits this series.*SAM refine tool/s);
     expect(await page.panel.part("samrefine-auto").isDisabled()).toBe(true);
+    const status = await page.panel.status();
+    await page.watched.page.keyboard.press("j");
+    await expect.poll(() => page.panel.status()).toBe(`No slice is to check before the study is segmented. ${status}`);
+
+    const button = page.watched.page.locator('[data-tool="SamRefine"] button');
+    const pressed = async () => [
+      await page.panel.part("samrefine-tool").getAttribute("aria-pressed"),
+      await button.getAttribute("aria-pressed"),
+    ];
+    expect(await pressed()).toEqual(["false", "false"]);
+    await page.panel.part("samrefine-tool").click();
+    await expect.poll(pressed).toEqual(["true", "true"]);
+    await page.panel.part("samrefine-tool").click();
+    await expect.poll(pressed).toEqual(["false", "false"]);
     await page.activateRefineTool();
+    await expect.poll(pressed).toEqual(["true", "true"]);
     await page.watched.screenshot("tool-1-offered");
   });
 

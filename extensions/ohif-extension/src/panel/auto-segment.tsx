@@ -36,6 +36,15 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
         </select>
       </div>
       <div className="samrefine-row samrefine-row--wrap">
+        <button
+          type="button"
+          className={`samrefine-button samrefine-button--${hasSegments ? "small" : "primary"}`}
+          data-testid="samrefine-auto"
+          disabled={!state.canAutoSegment}
+          onClick={() => void session.autoSegment()}
+        >
+          Auto-segment study
+        </button>
         <details className="samrefine-details samrefine-choice" open={!hasSegments}>
           <summary className="samrefine-ellipsis">
             {hasSegments ? refinementChoices.find(({ id }) => id === state.refinement)?.title : "Refinement"}
@@ -58,15 +67,6 @@ export function AutoSegment({ state, session }: PanelPart): ReactElement {
             {plan}
           </div>
         </details>
-        <button
-          type="button"
-          className={`samrefine-button samrefine-button--${hasSegments ? "small" : "primary"}`}
-          data-testid="samrefine-auto"
-          disabled={!state.canAutoSegment}
-          onClick={() => void session.autoSegment()}
-        >
-          Auto-segment study
-        </button>
       </div>
       {state.seriesToSegment > 1 && (
         <button

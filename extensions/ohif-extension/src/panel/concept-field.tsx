@@ -24,6 +24,9 @@ export function ConceptField({ text, chosen, onChange }: ConceptFieldProps): Rea
   const optionId = (index: number) => `${id}-${index}`;
 
   useEffect(() => {
+    if (isOpen) list.current?.scrollIntoView({ block: "nearest" });
+  }, [isOpen]);
+  useEffect(() => {
     if (marked >= 0) list.current?.children[marked]?.scrollIntoView({ block: "nearest" });
   }, [marked]);
 

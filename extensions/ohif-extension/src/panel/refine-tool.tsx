@@ -12,8 +12,9 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
       >
         <button
           type="button"
-          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          className="samrefine-button samrefine-button--small"
           data-testid="samrefine-tool"
+          aria-label="SAM refine tool"
           aria-pressed={state.isToolInHand}
           onClick={() => session.toggleTool()}
           title={
@@ -22,13 +23,13 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
               : "Takes the SAM refine tool of the toolbar in hand"
           }
         >
-          SAM tool
+          Tool
         </button>
         {(["include", "exclude"] as const).map((mode) => (
           <button
             key={mode}
             type="button"
-            className="samrefine-button samrefine-button--small samrefine-button--grow"
+            className="samrefine-button samrefine-button--small"
             data-testid={`samrefine-mode-${mode}`}
             aria-pressed={state.clickMode === mode}
             onClick={() => session.setClickMode(mode)}
@@ -38,7 +39,7 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
         ))}
         <button
           type="button"
-          className="samrefine-button samrefine-button--small samrefine-button--grow"
+          className="samrefine-button samrefine-button--small"
           data-testid="samrefine-prompts"
           aria-pressed={state.arePromptsShown}
           title="Shows the points and boxes that SAM was given; drag or delete them and the mask follows"
@@ -84,7 +85,7 @@ export function RefineTool({ state, session }: PanelPart): ReactElement {
         </div>
       ) : (
         <div className="samrefine-muted">
-          SAM refine: click or drag a box; <kbd>Ctrl</kbd> or <kbd>Alt</kbd> inverts it.
+          Click or drag a box; <kbd>Ctrl</kbd> or <kbd>Alt</kbd> inverts it.
         </div>
       )}
     </section>

@@ -1,5 +1,14 @@
 import { CONCEPTS, type Concept, suggestConcept } from "@samrefine/dicom";
-import { type FormEvent, type KeyboardEvent, type MouseEvent, type ReactElement, useId, useState } from "react";
+import {
+  type FormEvent,
+  type KeyboardEvent,
+  type MouseEvent,
+  type ReactElement,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+} from "react";
 import { ConceptField } from "./concept-field.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
@@ -20,6 +29,12 @@ export function SegmentEditor({ segment, session, onClose }: SegmentEditorProps)
   const [color, setColor] = useState(hexOf(segment.colorRgb));
   const concept = conceptOf(typeText, segment);
   const isValid = label.trim() !== "" && concept !== undefined;
+
+  // Opened at the end of a list in a low window, it would begin out of sight.
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    form.current?.scrollIntoView({ block: "nearest" });
+  }, []);
 
   const rename = (text: string) => {
     setLabel(text);
@@ -48,6 +63,7 @@ export function SegmentEditor({ segment, session, onClose }: SegmentEditorProps)
 
   return (
     <form
+      ref={form}
       className="samrefine-editor samrefine-stack"
       data-testid="samrefine-editor"
       onSubmit={keep}

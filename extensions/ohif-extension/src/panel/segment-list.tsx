@@ -1,12 +1,13 @@
-import { lazy, memo, type ReactElement, Suspense, useState } from "react";
+import { memo, type ReactElement, useState } from "react";
 import { qualityWord } from "../run/quality.ts";
 import { formatCount, formatSize } from "../series/slice-measure.ts";
+import { loadedPart } from "./loaded-part.tsx";
 import type { PanelPart } from "./refine-panel.tsx";
 
 type Segment = PanelPart["state"]["segments"][number];
 
 /** With the dictionary of coded concepts, which only an editor asks for. */
-const SegmentEditor = lazy(async () => ({ default: (await import("./segment-editor.tsx")).SegmentEditor }));
+const SegmentEditor = loadedPart(async () => (await import("./segment-editor.tsx")).SegmentEditor);
 
 export function SegmentList({ state, session }: PanelPart): ReactElement {
   return (
@@ -100,11 +101,7 @@ const SegmentRow = memo(function SegmentRow(props: SegmentRowProps): ReactElemen
       >
         <EyeIcon isOpen={isVisible} />
       </button>
-      {isEdited && (
-        <Suspense>
-          <SegmentEditor segment={segment} session={session} onClose={() => setEdited(false)} />
-        </Suspense>
-      )}
+      {isEdited && <SegmentEditor segment={segment} session={session} onClose={() => setEdited(false)} />}
     </li>
   );
 });
