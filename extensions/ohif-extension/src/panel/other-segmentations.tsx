@@ -6,12 +6,18 @@ export function OtherSegmentations({ state, session }: PanelPart): ReactElement 
   const { otherSegmentations, phase } = state;
   const isBusy = phase === "loading" || phase === "running" || phase === "storing";
   return (
-    <section aria-label="Also on this series">
+    <section className="samrefine-stack" aria-label="Also on this series">
+      <h2>Also on this series</h2>
       {otherSegmentations.map(({ id, label, segments, isStored }) => (
         <div key={id} className="samrefine-row samrefine-row--between" data-testid="samrefine-other-segmentation">
-          <span className="samrefine-muted">
-            Also on this series: {label} ({segments.join(", ")}), {isStored ? "in the archive" : "not stored yet"}.
-          </span>
+          <div className="samrefine-other">
+            <div className="samrefine-ellipsis" title={label}>
+              {label}
+            </div>
+            <div className="samrefine-muted samrefine-ellipsis" title={segments.join(", ")}>
+              {isStored ? "In the archive" : "Not stored yet"}: {segments.join(", ")}
+            </div>
+          </div>
           <button
             type="button"
             className="samrefine-button samrefine-button--small"
