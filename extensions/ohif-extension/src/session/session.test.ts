@@ -239,6 +239,25 @@ describe("a deleted segment", () => {
     expect((await rows()).map(([number]) => number)).toEqual([1, 3]);
   });
 
+  it("is there again for the model that made it, when that runs once more", async () => {
+    const book = new RecordBook({
+      host: host as unknown as OhifHost,
+      readSegOf: () => undefined,
+      life: new AbortController().signal,
+      onChange: () => {},
+      onUndone: () => {},
+    });
+    const series = book.open(displaySet);
+    const concept = { value: "64033007", scheme: "SCT", meaning: "Kidney" };
+    const label = { number: 1, label: "A 1", colorRgb: [1, 2, 3], category: concept, type: concept } as const;
+    const model = { id: "a", title: "A", labels: [label] };
+    const record = await book.forModel(series, model);
+    book.removeSegment(record, 1);
+    expect(book.of(series)?.segments).toEqual([]);
+    expect(await book.forModel(series, model)).toBe(record);
+    expect(book.of(series)?.segments).toMatchObject([label]);
+  });
+
   it("can be the last one: the tool and the button then begin a new one", async () => {
     await session.addSegment();
     session.removeSegment(1);
