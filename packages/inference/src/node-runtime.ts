@@ -60,6 +60,9 @@ function nodeRuntime(ort: OrtModule, backend: BackendReport): OnnxRuntime {
         graphOptimizationLevel: "all",
         // 3: errors. Exporters leave harmless warnings in nearly every graph.
         logSeverityLevel: 3,
+        // Every session has threads of its own, which go on spinning some 20 ms after a run and keep the next session's, and
+        // JavaScript, from their cores: a decoder that follows its encoder, a network that follows a decoder.
+        extra: { session: { force_spinning_stop: "1" } },
       }),
     tensor: (data, dims) => new ort.Tensor(tensorTypeOf(data), data, dims),
   };

@@ -12,6 +12,7 @@ import type { StoredEmbeddings } from "../cache/stored-embeddings.ts";
 import { TieredCache } from "../cache/tiered-cache.ts";
 import type { BackendReport, InferenceEngine, InferenceStats, LoadOptions } from "../contract.ts";
 import { decoderInterface } from "../sam/family.ts";
+import { imageSide } from "../sam/interfaces/official.ts";
 import { type SamEmbedding, SamSegmenter } from "../sam/sam-segmenter.ts";
 import { UnetSegmenter } from "../unet/unet-segmenter.ts";
 import { requireAlive } from "./lifetime.ts";
@@ -113,6 +114,7 @@ export class InProcessEngine implements InferenceEngine {
           ...decoderFile,
           model: decoderModel,
           role: "decoder",
+          deviceOutputs: imageSide.map(({ output }) => output),
           expected: (found) => expectedOfDecoder(manifest, found),
         },
         options,

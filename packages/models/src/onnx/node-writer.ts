@@ -48,12 +48,14 @@ export class NodeWriter {
   /**
    * One of two sub-graphs, which see everything written so far, and share the weights.
    * @param condition name of a bool tensor with one element.
+   * @param outputs names of the results, where others know them by those.
    * @returns names of the results, as many as each body returns.
    */
   choose(
     condition: string,
     whenTrue: (body: NodeWriter) => readonly string[],
     whenFalse: (body: NodeWriter) => readonly string[],
+    outputs: readonly string[] = [],
   ): string[] {
     const body = (build: (writer: NodeWriter) => readonly string[]) => {
       const writer = new NodeWriter(this.#prefix, { constants: this.constants, names: this.#names });
@@ -64,10 +66,12 @@ export class NodeWriter {
       return { name: this.#name("body"), node: writer.nodes, output };
     };
     const [thenBranch, elseBranch] = [body(whenTrue), body(whenFalse)];
-    const outputs = thenBranch.output.map(() => this.#name("chosen"));
+    const results = thenBranch.output.map((_, i) => outputs[i] ?? this.#name("chosen"));
     const attributes = { then_branch: { graph: thenBranch }, else_branch: { graph: elseBranch } };
-    this.nodes.push(nodeProto({ op: "If", name: this.#name("If"), inputs: [condition], outputs, attributes }, 0));
-    return outputs;
+    this.nodes.push(
+      nodeProto({ op: "If", name: this.#name("If"), inputs: [condition], outputs: results, attributes }, 0),
+    );
+    return results;
   }
 
   #constant(value: TensorValue): string {

@@ -14,6 +14,7 @@ export const efficientSamInterface: DecoderInterface = {
   inputs: ["batched_point_coords", "batched_point_labels", "orig_im_size"],
   optionalInputs: [],
   outputs: ["output_masks", "iou_predictions"],
+  remembered: [],
   padding: "graph",
   hidesFillers: false,
   tokens: [1, 2, 3],

@@ -2,26 +2,37 @@ import type { TensorNames } from "@samrefine/models";
 import { float32Output } from "../../engine/model-session.ts";
 import type { DecodeBatch, DecoderInterface, Feed } from "../decoder-interface.ts";
 import { maskInput } from "../mask-input.ts";
+import type { RememberedTensor } from "../remembered-tensors.ts";
 
 /** Bounds memory (a prompt's logits are 1 MiB, its attention several) and the time until a cancellation takes effect. */
 export const largestBatch = 8;
 
+/** The image's side of the first layer, where no mask is added to the image. */
+export const imageSide: readonly RememberedTensor[] = [
+  { input: "image_places", output: "made_image_places", axes: 3 },
+  { input: "image_keys", output: "made_image_keys", axes: 4 },
+  { input: "image_queries", output: "made_image_queries", axes: 4 },
+  { input: "image_values", output: "made_image_values", axes: 4 },
+];
+
 /**
  * The official decoder, cut to its four tokens by `cutSamDecoder` (methods.md 6.1). What `absorbProjections` makes of it also
- * takes `token_mask` [prompts, tokens], 0 for tokens that are not there.
+ * takes `token_mask` [prompts, tokens], 0 for tokens that are not there, and what it made of the image in its first run.
  */
 export function officialInterface(
   encoder: { readonly input: string; readonly output: string },
   decoder: TensorNames,
 ): DecoderInterface {
   const hidesFillers = decoder.inputs.includes("token_mask");
+  const remembered = imageSide.filter(({ input }) => decoder.inputs.includes(input));
   return {
     capabilities: { box: true, backgroundPoints: true, maskInput: true, singleMaskToken: true, batch: true },
     embedding: { [encoder.output]: "image_embeddings" },
     encoderInput: encoder.input,
     inputs: ["point_coords", "point_labels", "mask_input", "has_mask_input"],
-    optionalInputs: ["token_mask"],
+    optionalInputs: ["token_mask", ...remembered.map(({ input }) => input)],
     outputs: ["low_res_masks", "iou_predictions"],
+    remembered,
     padding: "caller",
     hidesFillers,
     tokens: [0, 1, 2, 3],

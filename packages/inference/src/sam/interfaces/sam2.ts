@@ -22,6 +22,7 @@ export function sam2Interface(decoder: TensorNames): DecoderInterface {
     inputs: ["point_coords", "point_labels", "mask_input", "has_mask_input"],
     optionalInputs: ["orig_im_size"],
     outputs: [masks, "iou_predictions"],
+    remembered: [],
     padding: "graph",
     hidesFillers: false,
     tokens: [1, 2, 3],

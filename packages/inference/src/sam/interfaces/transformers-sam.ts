@@ -16,6 +16,7 @@ export const transformersSamInterface: DecoderInterface = {
   inputs: ["input_points", "input_labels"],
   optionalInputs: [],
   outputs: ["iou_scores", "pred_masks"],
+  remembered: [],
   padding: "graph",
   hidesFillers: false,
   tokens: [1, 2, 3],

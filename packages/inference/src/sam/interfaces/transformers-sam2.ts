@@ -19,6 +19,7 @@ export const transformersSam2Interface: DecoderInterface = {
   inputs: ["input_points", "input_labels", "input_boxes"],
   optionalInputs: [],
   outputs: ["iou_scores", "pred_masks"],
+  remembered: [],
   padding: "graph",
   hidesFillers: false,
   tokens: [1, 2, 3],
