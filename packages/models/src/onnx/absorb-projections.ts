@@ -38,7 +38,7 @@ function imageSide(prefix: string): ImageSide {
 }
 
 /**
- * Rewrites a decoder that `cutSamDecoder` made so that it computes the same with well under half of the multiplications.
+ * Rewrites a decoder that `cutSamDecoder` made so that it computes the same with less than half of the multiplications.
  * Answers differ by the order of floating-point sums alone. The outputs of the cut decoder stay as they are. There is one more
  * input, `token_mask` [prompts, tokens]: 1 where a token of the prompt counts, 0 where it only fills up the list, so that
  * prompts of different lengths share a shape, and a run. Nothing looks at a token that is 0, whatever its place and label.
