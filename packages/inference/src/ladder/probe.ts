@@ -49,8 +49,10 @@ export async function probePromptable(
       const box = { xMin: 56, yMin: 72, xMax: 180, yMax: 196 };
       const points = [{ x: 118, y: 134, label: "foreground" as const }];
       const prompt = segmenter.capabilities.box ? { segment: 1, geometry, box } : { segment: 1, geometry, points };
-      const [candidate] = await segmenter.decode(embedding, [prompt], { outputGeometry: grid, signal });
-      return (candidate?.logits.data ?? new Float32Array()).map((logit) => 1 / (1 + Math.exp(-logit)));
+      // Twice: in the second run a decoder may be given what it made of the image in its first.
+      const decode = () => segmenter.decode(embedding, [prompt], { outputGeometry: grid, signal });
+      const logits = [...(await decode()), ...(await decode())].flatMap((candidate) => [...candidate.logits.data]);
+      return Float32Array.from(logits, (logit) => 1 / (1 + Math.exp(-logit)));
     } finally {
       await embedding.dispose();
     }
