@@ -86,7 +86,7 @@ export interface WantedLogits {
 
 /** One answer of SAM to one prompt. */
 export interface MaskCandidate {
-  /** Logits > 0 after bilinear upsampling, on the output geometry. */
+  /** Logits > 0 after bilinear upsampling, on the output geometry. May be made when it is first read. */
   readonly mask: Mask;
   /** Logits on the output geometry, the ones that `mask` thresholds, as far as they were asked for. */
   readonly logits: LogitPatch;

@@ -22,7 +22,7 @@ interface AxisWeights {
  */
 export function resizeBilinear(data: PixelArray, from: GridSize, to: GridSize, channels = 1): Float32Array {
   requireResizable(data, from, to, channels);
-  if (from.columns === to.columns && from.rows === to.rows) return Float32Array.from(data);
+  if (from.columns === to.columns && from.rows === to.rows) return new Float32Array(data);
   return resizeBox(data, from, to, { xMin: 0, yMin: 0, xMax: to.columns - 1, yMax: to.rows - 1 }, channels);
 }
 
@@ -133,8 +133,25 @@ function resizeRowLinear(
   }
 }
 
-/** At most two taps per output sample; at an edge there is one, with weight 1. */
+/**
+ * The axes that were asked for last, the latest first. All classes of an image are enlarged between the same two grids, and a
+ * small part of a large result costs less than the weights of its axes.
+ */
+const latestAxes: { readonly from: number; readonly to: number; readonly axis: AxisWeights }[] = [];
+const MOST_LATEST_AXES = 4;
+
+/** See {@link makeLinearWeights}. Shared: not to be written to. */
 function linearWeights(from: number, to: number): AxisWeights {
+  const place = latestAxes.findIndex((known) => known.from === from && known.to === to);
+  const [found] = place < 0 ? [] : latestAxes.splice(place, 1);
+  const latest = found ?? { from, to, axis: makeLinearWeights(from, to) };
+  latestAxes.unshift(latest);
+  latestAxes.length = Math.min(latestAxes.length, MOST_LATEST_AXES);
+  return latest.axis;
+}
+
+/** At most two taps per output sample; at an edge there is one, with weight 1. */
+function makeLinearWeights(from: number, to: number): AxisWeights {
   const starts = new Int32Array(to);
   const counts = new Int32Array(to);
   const weights = new Float64Array(to * 2);
@@ -177,15 +194,18 @@ export function resizeAntialiased(
   channels = 1,
 ): Uint8Array | Float32Array {
   requireResizable(data, from, to, channels);
+  const isEnlarged = from.columns <= to.columns && from.rows <= to.rows;
+  // The triangle is as wide as two samples then.
+  if (isEnlarged && !(data instanceof Uint8Array)) return resizeBilinear(data, from, to, channels);
   const x = triangleWeights(from.columns, to.columns);
   const y = triangleWeights(from.rows, to.rows);
   if (data instanceof Uint8Array) {
     const narrowed = from.columns === to.columns ? data : filterColumnsFixed(data, from, channels, fixedPoint(x));
     const width = to.columns * channels;
-    return from.rows === to.rows ? Uint8Array.from(narrowed) : filterRowsFixed(narrowed, width, fixedPoint(y));
+    return from.rows === to.rows ? new Uint8Array(narrowed) : filterRowsFixed(narrowed, width, fixedPoint(y));
   }
   const narrowed = from.columns === to.columns ? data : filterColumns(data, from, channels, x);
-  return from.rows === to.rows ? Float32Array.from(narrowed) : filterRows(narrowed, to.columns * channels, y);
+  return from.rows === to.rows ? new Float32Array(narrowed) : filterRows(narrowed, to.columns * channels, y);
 }
 
 function triangleWeights(from: number, to: number): AxisWeights {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { StoredEmbedding } from "./embedding.ts";
 import { EmbeddingCache } from "./embedding-cache.ts";
+import { TieredCache } from "./tiered-cache.ts";
 
 const embedding = (floats: number): StoredEmbedding => ({
   tensors: { image_embeddings: { data: new Float32Array(floats), dims: [1, floats] } },
@@ -65,4 +66,9 @@ describe("EmbeddingCache", () => {
       }),
     );
   });
+});
+
+test("a cache without room and without storage keeps nothing, any other may", () => {
+  expect(new TieredCache(new EmbeddingCache(0), undefined).keepsNothing).toBe(true);
+  expect(new TieredCache(new EmbeddingCache(1), undefined).keepsNothing).toBe(false);
 });

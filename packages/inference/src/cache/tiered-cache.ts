@@ -26,6 +26,11 @@ export class TieredCache {
     this.#stored = stored;
   }
 
+  /** Whether looking anything up is in vain, and its key not worth the hash of an image. */
+  get keepsNothing(): boolean {
+    return this.memory.limitBytes === 0 && this.#stored === undefined;
+  }
+
   async take(key: string): Promise<StoredEmbedding | undefined> {
     const near = this.memory.take(key);
     if (near) return near;

@@ -1,4 +1,11 @@
-import { type DisplayRange, type Image2D, RefineError, requireGridLength, resizeAntialiased } from "@samrefine/core";
+import {
+  type DisplayRange,
+  type Image2D,
+  isSameGrid,
+  RefineError,
+  requireGridLength,
+  resizeAntialiased,
+} from "@samrefine/core";
 import type { SamFrame } from "./frame.ts";
 
 /** How the window's 8 bits become the encoder's numbers: (byte - mean) / standardDeviation per channel. */
@@ -46,7 +53,9 @@ export function fillEncoderInput(
       details: { found: channels, expected: [1, 3] },
     });
   }
-  const pixels = resizeAntialiased(toBytes(image, displayRange), image.geometry, frame.scaled, channels);
+  const bytes = toBytes(image, displayRange);
+  const isScaled = isSameGrid(image.geometry, frame.scaled);
+  const pixels = isScaled ? bytes : resizeAntialiased(bytes, image.geometry, frame.scaled, channels);
   const tables = byteTables(pixels, recipe);
   if (recipe.layout === "interleaved") fillInterleaved(result, pixels, tables, channels);
   else if (channels === 1) fillGreyPlanes(result, pixels, frame, tables);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fillEncoderInput } from "./encoder-input.ts";
 import { letterbox } from "./frame.ts";
-import { maskInput } from "./mask-input.ts";
+import { fillMaskInput } from "./mask-input.ts";
 
 const plain = { mean: [0, 0, 0], standardDeviation: [1, 1, 1] } as const;
 const displayRange = { lower: -100, upper: 155 };
@@ -52,16 +52,20 @@ describe("the encoder's input", () => {
 
 describe("a mask prompt", () => {
   test("SAM's own logits pass unchanged, those of another size do not", () => {
-    const data = new Float32Array(16).fill(3);
-    expect(maskInput({ width: 4, height: 4, data }, letterbox({ columns: 9, rows: 9 }, 16), 4)).toBe(data);
-    expect(() => maskInput({ width: 2, height: 8, data }, letterbox({ columns: 9, rows: 9 }, 16), 4)).toThrow(
+    const data = Float32Array.from({ length: 16 }, (_, i) => i - 8);
+    const frame = letterbox({ columns: 9, rows: 9 }, 16);
+    const result = new Float32Array(16);
+    fillMaskInput(result, { width: 4, height: 4, data }, frame, 4);
+    expect(result).toEqual(data);
+    expect(() => fillMaskInput(result, { width: 2, height: 8, data }, frame, 4)).toThrow(
       expect.objectContaining({ code: "shape-mismatch" }),
     );
   });
 
   test("dense logits take the image's place in the frame, whatever their own grid, and the padding is zero", () => {
     const dense = { geometry: { rows: 3, columns: 3 }, data: new Float32Array(9).fill(-6) };
-    const result = maskInput(dense, letterbox({ columns: 100, rows: 50 }, 16), 4);
+    const result = new Float32Array(16);
+    fillMaskInput(result, dense, letterbox({ columns: 100, rows: 50 }, 16), 4);
     expect([...result]).toEqual([-6, -6, -6, -6, -6, -6, -6, -6, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
 });

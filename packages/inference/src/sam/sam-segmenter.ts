@@ -5,6 +5,7 @@ import {
   type Image2D,
   type ImageEmbedding,
   type ImageGeometry,
+  type Mask,
   type MaskCandidate,
   type MaskChoice,
   type Prompt,
@@ -129,13 +130,13 @@ export class SamSegmenter implements PromptableSegmenter {
     options.signal?.throwIfAborted();
     requireAlive(this.#disposed, `The model ${this.modelId}`);
     const { cache, queue, encoderDigest, held } = this.#parts;
-    const key = await embeddingKey(image, options.displayRange, encoderDigest);
+    const key = cache.keepsNothing ? undefined : await embeddingKey(image, options.displayRange, encoderDigest);
     // The look-up waits its turn too: the same image may be the one that is encoded right now.
     const [stored, origin] = await queue.enqueue(async () => {
-      const cached = await cache.take(key);
+      const cached = key && (await cache.take(key));
       if (cached) return [cached, "cache"] as const;
       const encoded = await this.#runEncoder(image, options);
-      cache.put(key, encoded);
+      if (key) cache.put(key, encoded);
       return [encoded, "encoded"] as const;
     }, options.signal);
     options.signal?.throwIfAborted();
@@ -303,20 +304,35 @@ export class SamSegmenter implements PromptableSegmenter {
       const start = (row * tokens.length + place) * size;
       const data = masks.slice(start, start + size);
       const wanted = wantedPart(options.logits, index);
-      const { mask, logits } = upsampleAs(manifest.interpolate ?? "logits", data, plan, wanted);
+      const { cut, logits } = upsampleAs(manifest.interpolate ?? "logits", data, plan, wanted);
+      const lowResLogits = { width: side, height: side, data };
       yield [
         index,
-        {
-          mask: { geometry, data: mask },
+        withMask(() => ({ geometry, data: cut() }), {
           logits,
-          lowResLogits: { width: side, height: side, data },
+          lowResLogits,
           predictedIou: claims[place]!,
           ...(objectScores && { objectScore: objectScores[row]! }),
           token: tokens[place]!,
-        },
+        }),
       ];
     }
   }
+}
+
+/**
+ * A candidate whose mask is made when it is first read. The getter is the object's own, so that a copy of the candidate and a
+ * message to another thread hold the mask itself.
+ */
+function withMask(make: () => Mask, answer: Omit<MaskCandidate, "mask">): MaskCandidate {
+  let mask: Mask | undefined;
+  return {
+    ...answer,
+    get mask() {
+      mask ??= make();
+      return mask;
+    },
+  };
 }
 
 /** @param index of the prompt among those that were asked together. */

@@ -35,7 +35,8 @@ describe("upsample", () => {
     fc.assert(
       fc.property(blob, grid, grid, (lowRes, image, output) => {
         const plan = planUpsampling(letterbox(image, side), lowResSide, output);
-        const { logits, mask } = upsample(lowRes, plan, all);
+        const { logits, cut } = upsample(lowRes, plan, all);
+        const mask = cut();
         const expected = referenceLogits(lowRes, lowResSide, side, image, output);
         let largest = 0;
         let wrong = 0;
@@ -67,7 +68,8 @@ describe("upsample", () => {
     const image = { rows: 40, columns: 30 };
     const plan = planUpsampling(frameOf(image, side, "stretch"), lowResSide, image);
     const lowRes = Float32Array.from({ length: lowResSide ** 2 }, (_, i) => 6 * Math.sin(i));
-    const { mask, logits } = upsampleAs("probabilities", lowRes, plan, all);
+    const { cut, logits } = upsampleAs("probabilities", lowRes, plan, all);
+    const mask = cut();
     const lowGrid = { rows: lowResSide, columns: lowResSide };
     const probabilities = resizeBilinear(
       lowRes.map((v) => 1 / (1 + Math.exp(-v))),
@@ -79,7 +81,7 @@ describe("upsample", () => {
       expect(logits.data[i]).toBeCloseTo(Math.log(p / (1 - p)), 3);
     }
     // It is another answer than that of interpolated logits.
-    expect(mask).not.toEqual(upsample(lowRes, plan, undefined).mask);
+    expect(mask).not.toEqual(upsample(lowRes, plan, undefined).cut());
   });
 
   test("without logits the mask is the same, though only its outline is interpolated", () => {
@@ -87,7 +89,7 @@ describe("upsample", () => {
       fc.property(blob, grid, grid, (lowRes, image, output) => {
         const plan = planUpsampling(letterbox(image, side), lowResSide, output);
         const partial = upsample(lowRes, plan, undefined);
-        expect(partial.mask).toEqual(upsample(lowRes, plan, all).mask);
+        expect(partial.cut()).toEqual(upsample(lowRes, plan, all).cut());
         expect(partial.logits.data.length).toBe(0);
       }),
     );
@@ -110,8 +112,8 @@ describe("upsample", () => {
           const within = { xMin: xMax >> 1, yMin: yMax >> 1, xMax, yMax };
           const whole = upsampleAs(kind, lowRes, plan, all);
           for (const box of [undefined, within]) {
-            const { mask, logits } = upsampleAs(kind, lowRes, plan, { above, within: box });
-            expect(mask).toEqual(whole.mask);
+            const { cut, logits } = upsampleAs(kind, lowRes, plan, { above, within: box });
+            expect(cut()).toEqual(whole.cut());
             const width = logits.box.xMax - logits.box.xMin + 1;
             for (const [i, value] of whole.logits.data.entries()) {
               const [x, y] = [i % output.columns, Math.floor(i / output.columns)];
@@ -134,9 +136,9 @@ describe("upsample", () => {
     const image = { rows: 64, columns: 64 };
     const plan = planUpsampling(letterbox(image, side), lowResSide, image);
     const lowRes = new Float32Array(lowResSide ** 2).fill(-1);
-    expect(upsample(lowRes, plan, undefined).mask.includes(1)).toBe(false);
+    expect(upsample(lowRes, plan, undefined).cut().includes(1)).toBe(false);
     lowRes[lowResSide ** 2 - 1] = 5;
-    const { mask } = upsample(lowRes, plan, undefined);
+    const mask = upsample(lowRes, plan, undefined).cut();
     expect(mask[64 * 64 - 1]).toBe(1);
   });
 });

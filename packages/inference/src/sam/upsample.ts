@@ -1,4 +1,4 @@
-import { boxAbove, type GridSize, type LogitPatch, type PixelBox, unionBox } from "@samrefine/core";
+import { boxAbove, type GridSize, type LogitPatch, maskOfPatch, type PixelBox, unionBox } from "@samrefine/core";
 import { cutMask } from "./cut-mask.ts";
 import type { SamFrame } from "./frame.ts";
 
@@ -106,8 +106,8 @@ export interface WantedPart {
 }
 
 export interface UpsampledMask {
-  /** 1 where the logit is above 0. */
-  readonly mask: Uint8Array<ArrayBuffer>;
+  /** Makes the mask, 1 where the logit is above 0: most who want logits never look at it. */
+  readonly cut: () => Uint8Array;
   /** What was wanted, or a little more; nothing when nothing was. */
   readonly logits: LogitPatch;
 }
@@ -121,16 +121,17 @@ export interface UpsampledMask {
  * @param wanted undefined for the mask alone.
  */
 export function upsample(lowRes: Float32Array, plan: UpsamplePlan, wanted: WantedPart | undefined): UpsampledMask {
-  if (wanted === undefined) return { mask: cutMask(lowRes, plan), logits: { box: NOWHERE, data: new Float32Array(0) } };
-  const { rows, columns } = plan.output;
-  const mask = new Uint8Array(rows * columns);
+  if (wanted === undefined) {
+    return { cut: () => cutMask(lowRes, plan), logits: { box: NOWHERE, data: new Float32Array(0) } };
+  }
   const reach = reachAbove(lowRes, plan, Math.min(0, wanted.above));
   const box = wanted.within === undefined ? reach : unionBox([reach, wanted.within]);
   const width = Math.max(0, box.xMax - box.xMin + 1);
   const height = Math.max(0, box.yMax - box.yMin + 1);
-  const logits = new Float32Array(width * height);
-  const patch = { box, data: logits };
-  if (logits.length === 0) return { mask, logits: patch };
+  const data = new Float32Array(width * height);
+  const logits = { box, data };
+  const cut = () => maskOfPatch(logits, plan.output).data;
+  if (data.length === 0) return { cut, logits };
 
   const lines = horizontalPass(lowRes, plan, box);
   const firstLine = plan.y.starts[box.yMin]!;
@@ -140,14 +141,11 @@ export function upsample(lowRes: Float32Array, plan: UpsamplePlan, wanted: Wante
     const c = plan.y.weights[row * 3 + 2]!;
     const line = (plan.y.starts[row]! - firstLine) * width;
     const target = (row - box.yMin) * width;
-    const pixel = row * columns + box.xMin;
     for (let i = 0; i < width; i++) {
-      const logit = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
-      logits[target + i] = logit;
-      if (logit > 0) mask[pixel + i] = 1;
+      data[target + i] = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
     }
   }
-  return { mask, logits: patch };
+  return { cut, logits };
 }
 
 const NOWHERE: PixelBox = { xMin: 0, yMin: 0, xMax: -1, yMax: -1 };
@@ -164,7 +162,7 @@ export function upsampleAs(
 ): UpsampledMask {
   if (interpolate === "logits") return upsample(lowRes, plan, wanted);
   const toDifference = (logit: number) => 1 / (1 + Math.exp(-logit)) - 0.5;
-  const { mask, logits } = upsample(
+  const { cut, logits } = upsample(
     lowRes.map(toDifference),
     plan,
     // No probability is below 0, but one may round to it; all are wanted then.
@@ -174,7 +172,7 @@ export function upsampleAs(
     },
   );
   const data = logits.data.map((value) => Math.log((0.5 + value) / (0.5 - value)));
-  return { mask, logits: { box: logits.box, data } };
+  return { cut, logits: { box: logits.box, data } };
 }
 
 /** Every low-resolution line that the box needs, already at the columns of the box. */

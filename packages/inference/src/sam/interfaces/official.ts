@@ -1,7 +1,7 @@
 import type { TensorNames } from "@samrefine/models";
 import { float32Output } from "../../engine/model-session.ts";
 import type { DecodeBatch, DecoderInterface, Feed } from "../decoder-interface.ts";
-import { maskInput } from "../mask-input.ts";
+import { fillMaskInput } from "../mask-input.ts";
 import type { RememberedTensor } from "../remembered-tensors.ts";
 
 /** Bounds memory (a prompt's logits are 1 MiB, its attention several) and the time until a cancellation takes effect. */
@@ -70,9 +70,10 @@ function tokenMask({ prompts }: Pick<DecodeBatch, "prompts">): Feed {
 
 /** `mask_input` [prompts, 1, lowRes, lowRes] and `has_mask_input` [1]. */
 export function maskFeeds({ prompts, frame, lowRes }: DecodeBatch): Readonly<Record<string, Feed>> {
-  const data = new Float32Array(prompts.length * lowRes * lowRes);
+  const size = lowRes * lowRes;
+  const data = new Float32Array(prompts.length * size);
   for (const [row, { prompt }] of prompts.entries()) {
-    if (prompt.maskInput) data.set(maskInput(prompt.maskInput, frame, lowRes), row * lowRes * lowRes);
+    if (prompt.maskInput) fillMaskInput(data.subarray(row * size, (row + 1) * size), prompt.maskInput, frame, lowRes);
   }
   return {
     mask_input: { data, dims: [prompts.length, 1, lowRes, lowRes] },
