@@ -42,6 +42,9 @@ describe("selectComponent", () => {
 
   test("all drops the small ones only", () => {
     expect(showMask(selectComponent(drawMask("##.#", "....", "###."), "all", 2))).toEqual(["##..", "....", "###."]);
+    for (const whole of [drawMask("##..", "....", "###."), drawMask("....")]) {
+      expect(selectComponent(whole, "all", 2)).toBe(whole);
+    }
   });
 
   test("without probability the most probable is the largest", () => {

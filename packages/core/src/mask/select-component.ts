@@ -1,6 +1,6 @@
 import { type ComponentLabels, labelComponents2D } from "../kernels/components.ts";
 import type { Mask } from "./mask.ts";
-import type { PixelBox } from "./measure.ts";
+import { maskBox, type PixelBox } from "./measure.ts";
 
 /** One 8-connected component of a mask. */
 export interface MaskComponent {
@@ -30,12 +30,14 @@ function tallyComponents(
 ): { labels: ComponentLabels["labels"]; tallies: Tally[] } {
   const { columns, rows } = mask.geometry;
   const { labels, count } = labelComponents2D(mask.data, mask.geometry, connectivity);
+  const box = maskBox(mask);
+  if (box === undefined) return { labels, tallies: [] };
   const tallies = Array.from(
     { length: count },
     (): Tally => ({ area: 0, probability: 0, lastPixel: -1, xMin: columns, yMin: rows, xMax: -1, yMax: -1 }),
   );
-  for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < columns; x++) {
+  for (let y = box.yMin; y <= box.yMax; y++) {
+    for (let x = box.xMin; x <= box.xMax; x++) {
       const pixel = y * columns + x;
       const label = labels[pixel] as number;
       if (label === 0) continue;
@@ -53,7 +55,8 @@ function tallyComponents(
 }
 
 /**
- * Keeps one or all connected components of at least `minimumArea` pixels. Nothing large enough gives an empty mask.
+ * Keeps one or all connected components of at least `minimumArea` pixels. Nothing large enough gives an empty mask; a mask
+ * that loses nothing is returned as it is.
  *
  * - `largest`: most pixels;
  * - `highest-probability`: largest mean of `probability` over the component (without probability: `largest`);
@@ -88,6 +91,7 @@ export function selectComponent(
     }
     if (winner > 0) kept[winner] = 1;
   }
+  if (!kept.includes(0, 1)) return mask;
   const data = new Uint8Array(labels.length);
   for (let i = 0; i < data.length; i++) data[i] = kept[labels[i] as number] as number;
   return { geometry: mask.geometry, data };

@@ -1,7 +1,15 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyMask, drawMask } from "../mask/masks.fixture.ts";
-import { imposeMask, logitsOfMask, logitsOfProbability } from "./mask-prompt.ts";
+import { maskAbove } from "../mask/measure.ts";
+import {
+  binariseProbability,
+  imposeMask,
+  logitsOfMask,
+  logitsOfProbability,
+  PROBABILITY_MARGIN,
+  probabilityWithin,
+} from "./mask-prompt.ts";
 
 test("a mask is certain to one in a thousand", () => {
   const { data } = logitsOfMask(drawMask("#."), 2);
@@ -25,4 +33,33 @@ test("imposing a mask turns signs and nothing else", () => {
       }
     }),
   );
+});
+
+test("binarising a probability in one step is the mask above the threshold and the logits that agree with it", () => {
+  // Values beside the threshold, whose logits round to 0 or to the other side of it.
+  const near = (threshold: number) => [Math.fround(threshold), threshold * (1 + 1e-7), threshold * (1 - 1e-7)];
+  const cases = fc.constantFrom(0.5, 0.3, 0.7).chain((threshold) => {
+    const value = fc.oneof(fc.constantFrom(0, 1, ...near(threshold)), fc.double({ min: 0, max: 1, noNaN: true }));
+    return fc.tuple(fc.constant(threshold), fc.array(value, { minLength: 1, maxLength: 20 }));
+  });
+  fc.assert(
+    fc.property(cases, ([threshold, values]) => {
+      const probability = Float32Array.from(values);
+      const mask = maskAbove(probability, { columns: values.length, rows: 1 }, threshold);
+      const found = binariseProbability(probability, threshold);
+      expect(found.mask).toEqual(mask.data);
+      expect(found.logits).toEqual(imposeMask(logitsOfProbability(probability, threshold), mask));
+      expect(found.isEmpty).toBe(!mask.data.includes(1));
+    }),
+  );
+});
+
+test("probabilities of logits stay within their margin; what is not a number is surely out", () => {
+  const found = probabilityWithin(Float32Array.of(Number.NaN, -99, -2, 0, 2, 99));
+  expect([...found.subarray(1, 2), ...found.subarray(5)]).toEqual(
+    [PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN].map(Math.fround),
+  );
+  expect(found[0]).toBe(0);
+  for (const [index, value] of [-2, 0, 2].entries())
+    expect(found[2 + index]).toBeCloseTo(1 / (1 + Math.exp(-value)), 6);
 });

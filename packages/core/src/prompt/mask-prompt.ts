@@ -1,4 +1,5 @@
 import { logit } from "../kernels/scalar.ts";
+import { tabulatedSigmoid } from "../kernels/sigmoid-table.ts";
 import type { Mask } from "../mask/mask.ts";
 import type { DenseLogits } from "./prompt.ts";
 
@@ -31,13 +32,32 @@ export function logitsOfProbability(probability: Float32Array, threshold = 0.5):
   return result;
 }
 
-/** See {@link binariseLogits}. */
+/** Where logits are positive, and the logits made to agree with that. */
 export interface BinarisedLogits {
   /** Positive exactly on the mask. */
   readonly logits: Float32Array;
   /** 0 | 1 per pixel. */
   readonly mask: Uint8Array;
   readonly isEmpty: boolean;
+}
+
+/** Less than this, a logit is not made to say what its mask says. */
+const LEAST_LOGIT = 1e-3;
+
+/** {@link logitsOfProbability} and the mask above the threshold in one, equal to {@link imposeMask} of both. */
+export function binariseProbability(probability: Float32Array, threshold = 0.5): BinarisedLogits {
+  const logits = logitsOfProbability(probability, threshold);
+  const mask = new Uint8Array(probability.length);
+  let isEmpty = true;
+  for (let i = 0; i < logits.length; i++) {
+    const value = logits[i] as number;
+    if ((probability[i] as number) > threshold) {
+      mask[i] = 1;
+      isEmpty = false;
+      if (!(value > 0)) logits[i] = Math.max(-value, LEAST_LOGIT);
+    } else if (value > 0) logits[i] = -Math.max(value, LEAST_LOGIT);
+  }
+  return { logits, mask, isEmpty };
 }
 
 /**
@@ -61,14 +81,15 @@ export function binariseLogits(values: Float32Array, threshold = 0.5): Binarised
   return { logits, mask, isEmpty };
 }
 
-/** Sigmoid of every logit, within {@link PROBABILITY_MARGIN} of 0 and 1, where most pixels need no exponential. NaN is 0. */
+/** Sigmoid of every logit, within {@link PROBABILITY_MARGIN} of 0 and 1. NaN is 0. */
 export function probabilityWithin(logits: Float32Array): Float32Array {
   const bound = logit(1 - PROBABILITY_MARGIN);
+  const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(logits.length);
   for (let i = 0; i < result.length; i++) {
     const value = logits[i] as number;
     if (value >= bound) result[i] = 1 - PROBABILITY_MARGIN;
-    else if (value > -bound) result[i] = 1 / (1 + Math.exp(-value));
+    else if (value > -bound) result[i] = sigmoid(value);
     else result[i] = value <= -bound ? PROBABILITY_MARGIN : 0;
   }
   return result;
@@ -79,13 +100,12 @@ export function probabilityWithin(logits: Float32Array): Float32Array {
  * kept, so that the rest of the network's opinion survives and an upsampled border stays smooth.
  */
 export function imposeMask(logits: Float32Array, mask: Mask): Float32Array {
-  const least = 1e-3;
   const result = new Float32Array(logits.length);
   for (let i = 0; i < result.length; i++) {
     const value = logits[i] as number;
     const isInside = mask.data[i] !== 0;
     if (value > 0 === isInside) result[i] = value;
-    else result[i] = isInside ? Math.max(Math.abs(value), least) : -Math.max(Math.abs(value), least);
+    else result[i] = isInside ? Math.max(Math.abs(value), LEAST_LOGIT) : -Math.max(Math.abs(value), LEAST_LOGIT);
   }
   return result;
 }

@@ -282,7 +282,11 @@ function maskInputOf(
   if (pass.maskInput === "zeros") {
     return { geometry: unit.target.geometry, data: new Float32Array(unit.target.data.length) };
   }
-  return { geometry: unit.target.geometry, data: unit.logits.map((value) => value * pass.maskScale) };
+  const scale = pass.maskScale;
+  return {
+    geometry: unit.target.geometry,
+    data: scale === 1 ? unit.logits : unit.logits.map((value) => value * scale),
+  };
 }
 
 /** Pixels outside the mask within its box grown by half its sides. */

@@ -2,11 +2,13 @@ import { RefineError } from "../errors.ts";
 import { requireGridLength } from "../kernels/grid.ts";
 import { fillHoles } from "../mask/fill-holes.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { maskAbove } from "../mask/measure.ts";
+import { emptyMask } from "../mask/measure.ts";
 import { morphMask } from "../mask/morphology.ts";
 import { selectComponent } from "../mask/select-component.ts";
 import {
+  type BinarisedLogits,
   binariseLogits,
+  binariseProbability,
   imposeMask,
   logitsOfMask,
   logitsOfProbability,
@@ -119,18 +121,8 @@ function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegmen
       : undefined;
   return stack.segments.map(({ number, mask }, index): RawSegment => {
     const probability = probabilities[index];
-    const data = exclusive?.[index];
-    const raw =
-      data !== undefined
-        ? { geometry, data }
-        : probability === undefined
-          ? { geometry, data: mask.data }
-          : maskAbove(probability, geometry, plan.probabilityThreshold);
-    const rawLogits = imposeMask(
-      probability === undefined ? logitsOfMask(raw).data : logitsOfProbability(probability, plan.probabilityThreshold),
-      raw,
-    );
-    return { number, probability, raw, rawLogits };
+    const { mask: data, logits } = binarised(mask, probability, exclusive?.[index], plan.probabilityThreshold);
+    return { number, probability, raw: { geometry, data }, rawLogits: logits };
   });
 }
 
@@ -141,20 +133,44 @@ function hasOwnLogits({ logits, probability }: Segment, plan: RefinementPlan): b
   return probability === undefined || (plan.binarise === undefined && plan.probabilityThreshold === 0.5);
 }
 
+/** @param exclusive the class's mask, where one was made of all classes together. */
+function binarised(
+  drawn: Mask,
+  probability: Float32Array | undefined,
+  exclusive: Uint8Array | undefined,
+  threshold: number,
+): Pick<BinarisedLogits, "mask" | "logits"> {
+  if (exclusive === undefined && probability !== undefined) return binariseProbability(probability, threshold);
+  const mask = exclusive ?? drawn.data;
+  const raw = { geometry: drawn.geometry, data: mask };
+  if (probability === undefined) return { mask, logits: logitsOfMask(raw).data };
+  return { mask, logits: imposeMask(logitsOfProbability(probability, threshold), raw) };
+}
+
 /** Probabilities are worked out of classes that are there alone: an exponential per pixel costs more than all else here. */
 function ofLogits(segment: Segment, stack: SegmentStack, threshold: number): RawSegment {
   const { geometry } = stack;
   const { number } = segment;
   const own = segment.logits as Float32Array;
   requireGridLength(`Logits of segment ${number}`, own.length, geometry);
-  const found = binariseLogits(own, threshold);
   const probability = segment.probability && checkedProbability(segment, stack);
+  // Most classes are on few slices of a volume. Logits of one that is not there are looked at by rings alone, and only upwards.
+  if (threshold === 0.5 && isNowherePositive(own)) {
+    return { number, probability: undefined, raw: emptyMask(geometry), rawLogits: own };
+  }
+  const found = binariseLogits(own, threshold);
   return {
     number,
     probability: found.isEmpty ? undefined : (probability ?? probabilityWithin(own)),
     raw: { geometry, data: found.mask },
     rawLogits: found.logits,
   };
+}
+
+/** NaN is not known to be below anything. */
+function isNowherePositive(logits: Float32Array): boolean {
+  for (let i = 0; i < logits.length; i++) if (!((logits[i] as number) <= 0)) return false;
+  return true;
 }
 
 function checkedProbability(segment: Segment, stack: SegmentStack): Float32Array | undefined {
