@@ -43,12 +43,20 @@ try {
   const present = initial.segments.filter(({ mask }) => mask.data.includes(1)).length;
 
   const rows = [];
-  for (const probabilities of [false, true]) {
+  const forms = [
+    { what: "masks", probabilities: false, reads: false },
+    { what: "with probabilities", probabilities: true, reads: false },
+    // They are made when they are first read, which a fractional SEG does for all classes.
+    { what: "all probabilities read", probabilities: true, reads: true },
+  ];
+  for (const { what, probabilities, reads } of forms) {
     const shares: { readonly outside: number; readonly input: number; readonly total: number }[] = [];
     for (let round = -1; round < rounds; round++) {
       const before = await engine.stats();
       const start = performance.now();
-      await refine(image, initial, presetPlan("ours"), segmenter, { displayRange, probabilities });
+      const { stack } = await refine(image, initial, presetPlan("ours"), segmenter, { displayRange, probabilities });
+      if (reads && stack.segments.some(({ probability }) => probability === undefined))
+        throw new Error("No probability.");
       const total = performance.now() - start;
       const { runMs, encoderInputMs } = await engine.stats();
       const inSessions = runMs.encoder + runMs.decoder - before.runMs.encoder - before.runMs.decoder;
@@ -57,7 +65,6 @@ try {
     }
     const percent = (pick: (share: (typeof shares)[number]) => number) =>
       spread(shares.map((share) => (100 * pick(share)) / share.total));
-    const what = probabilities ? "with probabilities" : "masks";
     rows.push(
       { what: `${what}: outside of SAM's sessions`, unit: "% of refine", ...percent(({ outside }) => outside) },
       { what: `${what}: of that, SAM's input image`, unit: "% of refine", ...percent(({ input }) => input) },

@@ -17,6 +17,18 @@ describe("fuseToLabels", () => {
     expect([...fuseToLabels(stack, { kind: "highest-probability" })]).toEqual([0, 2, 1, 3]);
   });
 
+  test("probabilities are read where segments overlap alone", () => {
+    const readNowhere = (number: number, ...data: number[]) => ({
+      number,
+      mask: { geometry, data: Uint8Array.from(data) },
+      get probability(): Float32Array {
+        throw new Error("read");
+      },
+    });
+    const apart: SegmentStack = { geometry, segments: [readNowhere(1, 1, 0, 1, 0), readNowhere(2, 0, 1, 0, 0)] };
+    expect([...fuseToLabels(apart, { kind: "highest-probability" })]).toEqual([1, 2, 1, 0]);
+  });
+
   test("lowest number", () => {
     expect([...fuseToLabels(stack, { kind: "lowest-number" })]).toEqual([0, 1, 1, 1]);
   });

@@ -37,22 +37,24 @@ export function fuseToLabels(stack: SegmentStack, rule: FusionRule): Uint8Array 
   }
   const size = stack.geometry.columns * stack.geometry.rows;
   const labels = largest < 256 ? new Uint8Array(size) : new Uint16Array(size);
-  const best = rule.kind === "highest-probability" ? new Float32Array(size).fill(Number.NEGATIVE_INFINITY) : undefined;
-  for (const { number, mask, probability } of segments) {
+  const byNumber = new Map(segments.map((segment) => [segment.number, segment]));
+  for (const segment of segments) {
+    const { number, mask } = segment;
     requireGridLength(`Segment ${number}`, mask.data.length, stack.geometry);
     for (let i = 0; i < size; i++) {
       if (mask.data[i] === 0) continue;
-      if (best === undefined) {
-        if (labels[i] === 0) labels[i] = number;
+      const rival = labels[i] as number;
+      // Probabilities are looked at where segments overlap alone: those of a refinement are made when they are first read.
+      if (rival !== 0 && (rule.kind !== "highest-probability" || !isMoreProbable(segment, byNumber.get(rival), i)))
         continue;
-      }
-      const value = probability?.[i] ?? 1;
-      if (value <= (best[i] as number)) continue;
-      best[i] = value;
       labels[i] = number;
     }
   }
   return labels;
+}
+
+function isMoreProbable({ probability }: Segment, rival: Segment | undefined, pixel: number): boolean {
+  return (probability?.[pixel] ?? 1) > (rival?.probability?.[pixel] ?? 1);
 }
 
 function ordered(segments: readonly Segment[], rule: FusionRule): Segment[] {

@@ -25,7 +25,7 @@ export interface ViewQuestions {
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
   readonly options: RefineOptions;
-  /** Logits are wanted where SAM's or the network's are above this. */
+  /** The blends of SAM's logits with the network's are wanted where they are above this. */
   readonly level: number;
   /** How many segments have been through how many passes. */
   readonly onProgress: (completed: number) => void;

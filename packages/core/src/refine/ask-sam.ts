@@ -6,7 +6,7 @@ import { emptyMask, maskAbove, type PixelBox } from "../mask/measure.ts";
 import type { PointPrompt, Prompt } from "../prompt/prompt.ts";
 import type { DecodeOptions, ImageEmbedding, MaskCandidate, PromptableSegmenter, WantedLogits } from "../segmenter.ts";
 import type { PromptSource, PromptUnit } from "./derive-prompts.ts";
-import { compareLogits } from "./fuse-logits.ts";
+import { blendLevels, compareLogits } from "./fuse-logits.ts";
 import { boxAbove, enlargeWithin, maskOfPatch, unionBox } from "./logit-patch.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { answerAgreement, maskAgreement } from "./quality.ts";
@@ -35,7 +35,7 @@ export interface SamQuestions {
   readonly grid: ImageGeometry;
   readonly output: ImageGeometry;
   readonly options: RefineOptions;
-  /** Logits are wanted where SAM's or the network's are above this. */
+  /** The blends of SAM's logits with the network's are wanted where they are above this. */
   readonly level: number;
   /** Measure how alike the answers of the passes are. */
   readonly comparesPasses: boolean;
@@ -135,15 +135,19 @@ async function decodeChosen(
  * they are, those about its other components as well. To bring an answer to another grid all of it is needed.
  */
 function wantedLogits(asked: readonly Asked[], output: ImageGeometry, task: SamQuestions): "whole" | WantedLogits {
-  const { source, plan, grid, level } = task;
+  const { source, plan, grid } = task;
   if (output !== grid && (task.comparesPasses || plan.quality === "prompt-jitter")) return "whole";
+  const levels = blendLevels(task.level, plan.samWeight);
   const marked = new Map<SegmentNumber, PixelBox>();
-  for (const { segment, logits } of [...source.units, ...source.unasked]) {
+  const mark = ({ segment, logits }: PromptUnit, level: number): void => {
     const own = boxAbove(logits, grid, level);
     marked.set(segment, unionBox([marked.get(segment) ?? own, own]));
-  }
+  };
+  for (const unit of source.units) mark(unit, levels.network);
+  // What SAM cannot be asked about stands on its side of the blend as well.
+  for (const unit of source.unasked) mark(unit, levels.sam);
   const within = asked.map(({ state: { unit } }) => reachOfBox(marked.get(unit.segment) as PixelBox, grid, output));
-  return { above: level + (plan.logitThreshold ?? 0), within };
+  return { above: levels.sam + (plan.logitThreshold ?? 0), within };
 }
 
 async function decode(

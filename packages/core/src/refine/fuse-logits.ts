@@ -1,5 +1,5 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
-import { sigmoid } from "../kernels/scalar.ts";
+import { tabulatedSigmoid } from "../kernels/sigmoid-table.ts";
 import type { Mask, SegmentNumber } from "../mask/mask.ts";
 import { emptyMask } from "../mask/measure.ts";
 import { forEachLine, type LogitPatch, maskOfPatch } from "./logit-patch.ts";
@@ -13,6 +13,24 @@ export function blendLogits(sam: Float32Array, network: Float32Array, weight: nu
     result[i] = weight * (sam[i] as number) + (1 - weight) * (network[i] as number);
   }
   return result;
+}
+
+/** Logits of either side, from which on they matter to a blend. */
+export interface BlendLevels {
+  readonly sam: number;
+  readonly network: number;
+}
+
+/**
+ * What can lift a blend above a level: SAM's logits above one level, or the network's above another. Where neither is, the
+ * blend w s + (1 - w) n is at most level * (w (2 - w) + (1 - w)^2) = level. The more SAM weighs, the less has to be looked at of
+ * what the network faintly sees elsewhere.
+ *
+ * @param level not above 0.
+ */
+export function blendLevels(level: number, weight: number): BlendLevels {
+  if (level === Number.NEGATIVE_INFINITY) return { sam: level, network: level };
+  return { sam: (2 - weight) * level, network: (1 - weight) * level };
 }
 
 /**
@@ -68,18 +86,28 @@ export function compareLogits(
 
 /** Sigmoid of every logit. */
 export function probabilitiesOf(logits: Float32Array): Float32Array {
+  const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(logits.length);
   for (let i = 0; i < result.length; i++) result[i] = sigmoid(logits[i] as number);
   return result;
 }
 
-/** Sigmoid of every logit of a patch, 0 around it. */
-export function probabilitiesOfPatch(patch: LogitPatch, { columns, rows }: ImageGeometry): Float32Array {
+/** Sigmoid of every logit of a patch that is above a level, 0 elsewhere. */
+export function probabilitiesAbove(
+  level: number,
+  { box, data }: LogitPatch,
+  { columns, rows }: ImageGeometry,
+): Float32Array {
+  const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(columns * rows);
-  forEachLine(patch, (line, x, y) => {
-    const start = y * columns + x;
-    for (let i = 0; i < line.length; i++) result[start + i] = sigmoid(line[i] as number);
-  });
+  const width = box.xMax - box.xMin + 1;
+  for (let y = box.yMin, start = 0; y <= box.yMax; y++, start += width) {
+    const shift = y * columns + box.xMin - start;
+    for (let i = start; i < start + width; i++) {
+      const logit = data[i] as number;
+      if (logit > level) result[shift + i] = sigmoid(logit);
+    }
+  }
   return result;
 }
 

@@ -5,6 +5,7 @@ import type { Image2D } from "../image/image.ts";
 import type { Segment, SegmentStack } from "../mask/mask.ts";
 import type { Prompt } from "../prompt/prompt.ts";
 import { createRandom } from "../random.ts";
+import type { PromptableSegmenter } from "../segmenter.ts";
 import type { RefinementPlan } from "./plan.ts";
 import { presetPlan } from "./presets.ts";
 import { recordingSegmenter } from "./recording-segmenter.fixture.ts";
@@ -15,7 +16,7 @@ const output: ImageGeometry = { columns: 37, rows: 45 };
 const displayRange = { lower: 0, upper: 255 };
 const image: Image2D = { geometry: output, channels: 1, data: new Uint8Array(output.columns * output.rows) };
 
-/** Blobs with soft borders and probabilities from 0.01 to 0.99: with probabilities asked for, all of the grid is looked at. */
+/** Blobs with soft borders, whose probabilities fall below the least one that a result holds. */
 function softBlobs(seed: number, classes: number): SegmentStack {
   const generator = createRandom(seed);
   const random = (): number => generator.next();
@@ -28,7 +29,7 @@ function softBlobs(seed: number, classes: number): SegmentStack {
     const probability = Float32Array.from({ length: grid.columns * grid.rows }, (_, i) => {
       const [x, y] = [i % grid.columns, Math.floor(i / grid.columns)];
       const depth = Math.max(...blobs.map((blob) => blob.radius - Math.hypot(x - blob.x, y - blob.y)));
-      return Math.min(0.99, Math.max(0.01, 0.5 + 0.2 * depth + 0.05 * (random() - 0.5)));
+      return Math.min(0.99, Math.max(0.0001, 0.5 + 0.2 * depth + 0.05 * (random() - 0.5)));
     });
     const data = Uint8Array.from(probability, (value) => (value > 0.5 ? 1 : 0));
     return { number: index + 1, mask: { geometry: grid, data }, probability };
@@ -49,7 +50,7 @@ function wavyAnswer(seed: number): (prompt: Prompt, x: number, y: number, on: Im
       : { x: seedPoint?.x ?? 0, y: seedPoint?.y ?? 0 };
     const frame = output.columns / prompt.geometry.columns;
     const distance = Math.hypot(x / scale - centre.x * frame - dx, y / scale - centre.y * frame - dy);
-    return Math.max(-5, Math.min(5, 0.6 * (radius - distance + waves * Math.sin(x + y))));
+    return Math.max(-12, Math.min(5, 1.1 * (radius - distance + waves * Math.sin(x + y))));
   };
 }
 
@@ -63,7 +64,15 @@ const plans = fc.record({
   accept: fc.constantFrom(undefined, { minimumPixelConfidence: 0.8 }, { minimumQuality: 0.5 }),
 });
 
-test("masks, outcomes and ignored pixels are the same whether a class is looked at in part or as a whole", async () => {
+/** A segmenter that gives all logits, whatever part of them is wanted. */
+function wholeAnswers(inner: PromptableSegmenter): PromptableSegmenter {
+  return {
+    ...inner,
+    decode: (embedding, prompts, options) => inner.decode(embedding, prompts, { ...options, logits: "whole" }),
+  };
+}
+
+test("masks, probabilities, outcomes and ignored pixels are the same whether a class is looked at in part or as a whole", async () => {
   await fc.assert(
     fc.asyncProperty(
       plans,
@@ -74,14 +83,18 @@ test("masks, outcomes and ignored pixels are the same whether a class is looked 
         const changes = Object.fromEntries(Object.entries(choices).filter(([, value]) => value !== undefined));
         const plan = { ...presetPlan(preset), ...changes } as RefinementPlan;
         const initial = softBlobs(seed, classes);
-        const run = (probabilities: boolean) =>
-          refine(image, initial, plan, recordingSegmenter(wavyAnswer(seed)), { displayRange, probabilities });
-        const [part, whole] = [await run(false), await run(true)];
-        for (const [index, { mask }] of whole.stack.segments.entries()) {
-          expect(part.stack.segments[index]?.mask.data).toEqual(mask.data);
+        const segmenter = () => recordingSegmenter(wavyAnswer(seed));
+        const whole = await refine(image, initial, plan, wholeAnswers(segmenter()), { displayRange });
+        for (const probabilities of [false, true]) {
+          const part = await refine(image, initial, plan, segmenter(), { displayRange, probabilities });
+          for (const [index, { mask, probability }] of whole.stack.segments.entries()) {
+            const found = part.stack.segments[index];
+            expect(found?.mask.data).toEqual(mask.data);
+            if (probabilities) expect(found?.probability).toEqual(probability);
+          }
+          expect(part.ignore?.data).toEqual(whole.ignore?.data);
+          expect(part.outcomes).toEqual(whole.outcomes);
         }
-        expect(part.ignore?.data).toEqual(whole.ignore?.data);
-        expect(part.outcomes).toEqual(whole.outcomes);
       },
     ),
     { numRuns: 150 },

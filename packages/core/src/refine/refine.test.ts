@@ -154,6 +154,40 @@ describe("refine without SAM", () => {
     }
   });
 
+  test("a ring around a class that is not there is asked about alike from logits and from probabilities", async () => {
+    const logits = [
+      [-4, 3, 4, -2],
+      [-6, -3, -40, -0.5],
+    ].map((values) => Float32Array.from(values));
+    const geometry = { columns: 4, rows: 1 };
+    const mask = emptyMask(geometry);
+    const ringPlan = { ...presetPlan("ours"), cleanUp: [], rings: [{ ring: 1, inner: 2 }] };
+    const asked = await Promise.all(
+      [
+        logits.map((own, index) => ({ number: index + 1, mask, logits: own })),
+        logits.map((own, index) => ({ number: index + 1, mask, probability: probabilitiesOf(own) })),
+      ].map(async (segments) => {
+        const sam = recordingSegmenter(boxAnswer());
+        await refine(imageOf(geometry), { geometry, segments }, ringPlan, sam, { displayRange });
+        return sam.decodes[0]?.prompts[0]?.maskInput?.data ?? [];
+      }),
+    );
+    // Not the network's -2: the inner class may be there sooner.
+    expect(asked[0]?.[3]).toBe(-0.5);
+    for (const [i, value] of [...(asked[0] ?? [])].entries()) expect(value).toBeCloseTo(asked[1]?.[i] ?? Number.NaN, 4);
+  });
+
+  test("a copy of a segment holds the probability, which is made once and 0 where it is hardly there", async () => {
+    const mask = drawMask("##.#");
+    const probability = Float32Array.of(0.9, 0.6, 0.003, 0.0015);
+    const stack: SegmentStack = { geometry: mask.geometry, segments: [{ number: 1, mask, probability }] };
+    const result = await refine(imageOf(mask.geometry), stack, presetPlan("raw"), undefined, { displayRange });
+    const [found] = result.stack.segments;
+    expect(found?.probability).toBe(found?.probability);
+    const copy: Partial<Segment> = { ...found };
+    expect([...(copy.probability ?? [])].map((value) => Number(value.toFixed(5)))).toEqual([0.9, 0.6, 0.003, 0]);
+  });
+
   test("on its own grid raw is the identity, whatever the probabilities", async () => {
     await fc.assert(
       fc.asyncProperty(anyMask(), fc.constantFrom(0.51, 0.9, 1), async (mask, inside) => {

@@ -12,11 +12,12 @@ import { requireCapabilities } from "./capabilities.ts";
 import { createPromptSource, type PromptUnit } from "./derive-prompts.ts";
 import { planForSegment, planParts, withoutCleanUp } from "./exceptions.ts";
 import {
+  blendLevels,
   blendLogits,
   classRanks,
   compareLogits,
   masksOfLogits,
-  probabilitiesOfPatch,
+  probabilitiesAbove,
   subtractLogits,
   uniteLogits,
 } from "./fuse-logits.ts";
@@ -28,10 +29,10 @@ import type { QualityFeatures } from "./quality-model.ts";
 import type { KeepReason, RefinementResult, RefineOptions, SegmentOutcome } from "./result.ts";
 
 /**
- * A probability below half a step of an 8-bit fraction, which is how finely DICOM SEG holds them (PS3.3 C.8.20.2), may be
- * given as 0.
+ * A probability that is not above half a step of an 8-bit fraction, which is how finely DICOM SEG holds them
+ * (PS3.3 C.8.20.2), is given as 0.
  */
-const LEAST_PROBABILITY = 1 / 512;
+const LEAST_PROBABILITY_LOGIT = logit(1 / 512);
 
 /** A class after the decision: its final logits (undefined = absent) and what to report. */
 interface Decision {
@@ -49,8 +50,8 @@ interface Decision {
  *
  * @param initial on the network's grid, which covers the extent of the image; best with probabilities.
  * @param segmenter may be undefined for a plan without passes.
- * @returns the masks on `options.outputGeometry`, in the order of `initial`, each with its blended probability unless
- *   `options.probabilities` is false.
+ * @returns the masks on `options.outputGeometry`, in the order of `initial`, each with its blended probability, made when it
+ *   is first read, unless `options.probabilities` is false.
  * @throws RefineError `configuration` without a segmenter that the plan needs, or with doubled segment numbers;
  *   `missing-capability`; `invalid-plan`; `shape-mismatch`; and what the segmenter throws. Aborting rejects with the
  *   signal's reason.
@@ -113,7 +114,7 @@ export async function refine(
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? emptyMask(output);
     if (options.probabilities === false) return { number, mask };
-    return { number, mask, probability: probabilityOf(patches[index], output) };
+    return withProbability({ number, mask }, () => probabilityOf(patches[index], output));
   });
   report(total);
   const outcomes = prepared.map(({ number }, index): [SegmentNumber, SegmentOutcome] => [
@@ -139,7 +140,7 @@ function levelOf(plan: RefinementPlan, options: RefineOptions): number {
   // How surely a pixel is outside of the inner object bounds how surely it is in the ring, which ranks it among other classes.
   if (plan.rings !== undefined) return Number.NEGATIVE_INFINITY;
   const levels = [0];
-  if (options.probabilities !== false) levels.push(logit(LEAST_PROBABILITY));
+  if (options.probabilities !== false) levels.push(LEAST_PROBABILITY_LOGIT);
   if (measuresStability(plan, options.measureAll === true)) levels.push(-1);
   if (plan.accept !== undefined) levels.push(-sureLogit(plan.accept));
   return Math.min(...levels);
@@ -195,8 +196,26 @@ function ignoredPixels(
   return ignore;
 }
 
+/**
+ * A segment whose probability is made when it is first read: all classes of a large radiograph take as long as what else happens
+ * outside SAM, and a label map needs those of classes that overlap. The getter is the object's own, so that a copy of the
+ * segment and a message to another thread hold the values.
+ */
+function withProbability(segment: Segment, make: () => Float32Array): Segment {
+  let probability: Float32Array | undefined;
+  return {
+    ...segment,
+    get probability() {
+      probability ??= make();
+      return probability;
+    },
+  };
+}
+
 function probabilityOf(patch: LogitPatch | undefined, output: ImageGeometry): Float32Array {
-  return patch === undefined ? new Float32Array(output.columns * output.rows) : probabilitiesOfPatch(patch, output);
+  return patch === undefined
+    ? new Float32Array(output.columns * output.rows)
+    : probabilitiesAbove(LEAST_PROBABILITY_LOGIT, patch, output);
 }
 
 function requireSegmenter(plan: RefinementPlan, segmenter: PromptableSegmenter | undefined): PromptableSegmenter {
@@ -291,12 +310,16 @@ function decide(task: {
   if (plan.passes.length === 0) return keep("plan-without-sam");
   if (answers.length === 0) return keep("no-prompt");
 
-  // All that SAM or the network marks: SAM's answers come with what the network marks of the class.
+  // All that SAM or the network marks: SAM's answers come with what matters of the network's opinion.
   const box = unionBox(answers.map(({ candidate }) => candidate.logits.box));
   const ofUnit = (unit: PromptUnit): Float32Array => enlargeWithin(unit.logits, grid, output, box).data;
   // A component without a pixel of its own cannot be asked about; it keeps the network's opinion on both sides.
   const silent = unasked.map(ofUnit);
-  const sam = uniteLogits([...answers.map(({ candidate }) => logitsWithin(candidate.logits, box, level)), ...silent]);
+  const levels = blendLevels(level, plan.samWeight);
+  const sam = uniteLogits([
+    ...answers.map(({ candidate }) => logitsWithin(candidate.logits, box, levels.sam)),
+    ...silent,
+  ]);
   const network = uniteLogits([...answers.map(({ unit }) => ofUnit(unit)), ...silent]);
   const { dice: agreement, positivesA, positivesB } = compareLogits(network, sam);
   const predictedIou = weightedMean(answers, ({ candidate }) => candidate.predictedIou) ?? 0;

@@ -89,9 +89,9 @@ export interface RefineOptions extends TaskOptions {
   /** Grid of the result. Default: the image's own. */
   readonly outputGeometry?: ImageGeometry | undefined;
   /**
-   * Attach the blended probability (4 bytes per pixel and class) to every segment; below 1/512, half a step of the 8-bit
-   * fractions of a DICOM SEG, it may be 0. Default true; false saves time and memory where only the masks are wanted, as for
-   * many classes on a large radiograph.
+   * Give every segment its blended probability, 0 where it is not above 1/512, half a step of the 8-bit fractions of a DICOM
+   * SEG. It is made when it is first read, and takes 4 bytes per pixel and class then. Default true; false saves what has to be
+   * kept of the logits for it, and time where the network faintly sees a class all over a large image.
    */
   readonly probabilities?: boolean | undefined;
   /** Hand the classes' final logits out. Default false. They exist anyhow, but live as long as the result then does. */
