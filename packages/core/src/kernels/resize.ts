@@ -46,6 +46,18 @@ export function resizeBilinearWithin(data: Float32Array, from: GridSize, to: Gri
   return resizeBox(data, from, to, box, 1);
 }
 
+/**
+ * {@link resizeBilinear} of one channel into an array of the caller's.
+ *
+ * @param result written in full, to.rows * to.columns.
+ * @throws RefineError `shape-mismatch`.
+ */
+export function resizeBilinearInto(result: Float32Array, data: Float32Array, from: GridSize, to: GridSize): void {
+  requireResizable(data, from, to, 1);
+  requireGridLength("Resize", result.length, to);
+  resizeBox(data, from, to, { xMin: 0, yMin: 0, xMax: to.columns - 1, yMax: to.rows - 1 }, 1, result);
+}
+
 /** Where {@link resizeBilinear} uses a sample of `box`, an inclusive box of `from`; inclusive indices of `to`. */
 export function reachOfBox(box: SampleBox, from: GridSize, to: GridSize): SampleBox {
   const [xMin, xMax] = touching(linearWeights(from.columns, to.columns), box.xMin, box.xMax);
@@ -62,11 +74,18 @@ function touching({ starts, counts }: AxisWeights, first: number, last: number):
   return [start, end - 1];
 }
 
-function resizeBox(data: PixelArray, from: GridSize, to: GridSize, box: SampleBox, channels: number): Float32Array {
+function resizeBox(
+  data: PixelArray,
+  from: GridSize,
+  to: GridSize,
+  box: SampleBox,
+  channels: number,
+  target?: Float32Array,
+): Float32Array {
   const x = partOf(linearWeights(from.columns, to.columns), box.xMin, box.xMax);
   const y = partOf(linearWeights(from.rows, to.rows), box.yMin, box.yMax);
   const width = x.starts.length * channels;
-  const result = new Float32Array(y.starts.length * width);
+  const result = target ?? new Float32Array(y.starts.length * width);
   // Two rows of the source, resized horizontally; consecutive output rows mostly need the same two.
   let upper = new Float64Array(width);
   let lower = new Float64Array(width);
@@ -87,12 +106,15 @@ function resizeBox(data: PixelArray, from: GridSize, to: GridSize, box: SampleBo
       resizeRowLinear(data, second * from.columns * channels, channels, x, lower);
       lowerRow = second;
     }
-    const a = y.weights[row * 2]!;
-    const b = 1 - a;
-    const target = row * width;
-    for (let i = 0; i < width; i++) result[target + i] = a * upper[i]! + b * lower[i]!;
+    mixRows(upper, lower, y.weights[row * 2]!, result, row * width);
   }
   return result;
+}
+
+/** One row by itself: a short function that is called often runs at full speed sooner than a long loop that is entered once. */
+function mixRows(upper: Float64Array, lower: Float64Array, a: number, result: Float32Array, target: number): void {
+  const b = 1 - a;
+  for (let i = 0; i < upper.length; i++) result[target + i] = a * upper[i]! + b * lower[i]!;
 }
 
 /** The taps of the output samples from `first` to `last`. */
@@ -195,7 +217,7 @@ export function resizeAntialiased(
 ): Uint8Array | Float32Array {
   requireResizable(data, from, to, channels);
   const isEnlarged = from.columns <= to.columns && from.rows <= to.rows;
-  // The triangle is as wide as two samples then.
+  // The triangle is as wide as two samples then, and its weights are the bilinear ones.
   if (isEnlarged && !(data instanceof Uint8Array)) return resizeBilinear(data, from, to, channels);
   const x = triangleWeights(from.columns, to.columns);
   const y = triangleWeights(from.rows, to.rows);

@@ -5,14 +5,13 @@ import { emptyMask } from "../mask/measure.ts";
 import { forEachLine, type LogitPatch, maskOfPatch } from "./logit-patch.ts";
 import type { FusionKind } from "./plan.ts";
 
-/** weight * sam + (1 - weight) * network, per pixel. */
-export function blendLogits(sam: Float32Array, network: Float32Array, weight: number): Float32Array {
+/** weight * sam + (1 - weight) * network, per pixel, written over the network's logits unless SAM's alone count. */
+export function blendOver(network: Float32Array, sam: Float32Array, weight: number): Float32Array {
   if (weight === 1) return sam;
-  const result = new Float32Array(sam.length);
-  for (let i = 0; i < result.length; i++) {
-    result[i] = weight * (sam[i] as number) + (1 - weight) * (network[i] as number);
+  for (let i = 0; i < network.length; i++) {
+    network[i] = weight * (sam[i] as number) + (1 - weight) * (network[i] as number);
   }
-  return result;
+  return network;
 }
 
 /** Logits of either side, from which on they matter to a blend. */
@@ -93,21 +92,16 @@ export function probabilitiesOf(logits: Float32Array): Float32Array {
 }
 
 /** Sigmoid of every logit of a patch that is above a level, 0 elsewhere. */
-export function probabilitiesAbove(
-  level: number,
-  { box, data }: LogitPatch,
-  { columns, rows }: ImageGeometry,
-): Float32Array {
+export function probabilitiesAbove(level: number, patch: LogitPatch, { columns, rows }: ImageGeometry): Float32Array {
   const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(columns * rows);
-  const width = box.xMax - box.xMin + 1;
-  for (let y = box.yMin, start = 0; y <= box.yMax; y++, start += width) {
-    const shift = y * columns + box.xMin - start;
-    for (let i = start; i < start + width; i++) {
-      const logit = data[i] as number;
-      if (logit > level) result[shift + i] = sigmoid(logit);
+  forEachLine(patch, (line, x, y) => {
+    const start = y * columns + x;
+    for (let i = 0; i < line.length; i++) {
+      const logit = line[i] as number;
+      if (logit > level) result[start + i] = sigmoid(logit);
     }
-  }
+  });
   return result;
 }
 

@@ -31,18 +31,26 @@ export function boxAbove(logits: Float32Array, grid: GridSize, level: number): P
   let [xMin, yMin, xMax, yMax] = [columns, rows, -1, -1];
   for (let y = 0; y < rows; y++) {
     const start = y * columns;
-    const end = start + columns;
-    let first = start;
-    while (first < end && !((logits[first] as number) > level)) first++;
-    if (first === end) continue;
-    let last = end - 1;
-    while (!((logits[last] as number) > level)) last--;
+    const first = firstAbove(logits, start, start + columns, level);
+    if (first < 0) continue;
     xMin = Math.min(xMin, first - start);
-    xMax = Math.max(xMax, last - start);
+    xMax = Math.max(xMax, lastAbove(logits, start + columns - 1, level) - start);
     yMin = Math.min(yMin, y);
     yMax = y;
   }
   return yMax < 0 ? NOWHERE : { xMin, yMin, xMax, yMax };
+}
+
+function firstAbove(logits: Float32Array, start: number, end: number, level: number): number {
+  for (let i = start; i < end; i++) if ((logits[i] as number) > level) return i;
+  return -1;
+}
+
+/** Where there is one. */
+function lastAbove(logits: Float32Array, end: number, level: number): number {
+  let last = end;
+  while (!((logits[last] as number) > level)) last--;
+  return last;
 }
 
 /** The box around several; boxes without a pixel do not count. */
@@ -107,10 +115,13 @@ export function forEachLine(
 export function maskOfPatch({ box, data }: LogitPatch, geometry: ImageGeometry): Mask {
   const mask = new Uint8Array(geometry.columns * geometry.rows);
   const width = box.xMax - box.xMin + 1;
-  // Without a function per line: this is done for every class of every slice.
   for (let y = box.yMin, start = 0; y <= box.yMax; y++, start += width) {
-    const shift = y * geometry.columns + box.xMin - start;
-    for (let i = start; i < start + width; i++) if ((data[i] as number) > 0) mask[shift + i] = 1;
+    markPositive(mask, y * geometry.columns + box.xMin, data, start, width);
   }
   return { geometry, data: mask };
+}
+
+/** A row: short functions that are called often run at full speed sooner than a loop over everything. */
+function markPositive(mask: Uint8Array, target: number, logits: Float32Array, start: number, length: number): void {
+  for (let i = 0; i < length; i++) if ((logits[start + i] as number) > 0) mask[target + i] = 1;
 }

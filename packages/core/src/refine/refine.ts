@@ -13,7 +13,7 @@ import { createPromptSource, type PromptUnit } from "./derive-prompts.ts";
 import { planForSegment, planParts, withoutCleanUp } from "./exceptions.ts";
 import {
   blendLevels,
-  blendLogits,
+  blendOver,
   classRanks,
   compareLogits,
   masksOfLogits,
@@ -344,7 +344,7 @@ function decide(task: {
   if (positivesB === 0) return keep("sam-returned-empty", features);
   if (agreement < plan.minimumAgreement) return keep("below-agreement", features);
 
-  const blended: LogitPatch = { box, data: blendLogits(sam, network, plan.samWeight) };
+  const blended: LogitPatch = { box, data: blendOver(network, sam, plan.samWeight) };
   const logits = cutOut === undefined ? blended : subtractLogits(blended, cutOut);
   if (!hasPositive(logits.data)) return keep("sam-returned-empty", features);
   return {

@@ -9,7 +9,7 @@ import type { Prompt } from "../prompt/prompt.ts";
 import type { ImageEmbedding, MaskCandidate, MaskChoice, PromptableSegmenter } from "../segmenter.ts";
 import type { TaskOptions } from "../task.ts";
 import { requirePromptCapabilities } from "./capabilities.ts";
-import { blendLogits } from "./fuse-logits.ts";
+import { blendOver } from "./fuse-logits.ts";
 import { enlargeWithin, maskOfPatch, reachAbove } from "./logit-patch.ts";
 
 export interface SegmentFromPromptsOptions extends TaskOptions {
@@ -79,7 +79,7 @@ export async function segmentFromPrompts(
     if (blended === undefined) return candidate;
     const { box, data } = candidate.logits;
     const network = enlargeWithin(blended.logits, blended.grid, output, box);
-    const logits = { box, data: blendLogits(data, network.data, weight) };
+    const logits = { box, data: blendOver(network.data, data, weight) };
     return { ...candidate, logits, mask: maskOfPatch(logits, output) };
   } finally {
     if (options.embedding === undefined) await embedding.dispose();
