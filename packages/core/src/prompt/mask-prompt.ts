@@ -1,5 +1,5 @@
 import { logit } from "../kernels/scalar.ts";
-import { tabulatedSigmoid } from "../kernels/sigmoid-table.ts";
+import { fillSigmoids } from "../kernels/sigmoid-table.ts";
 import type { Mask } from "../mask/mask.ts";
 import type { DenseLogits } from "./prompt.ts";
 
@@ -84,14 +84,9 @@ export function binariseLogits(values: Float32Array, threshold = 0.5): Binarised
 /** Sigmoid of every logit, within {@link PROBABILITY_MARGIN} of 0 and 1. NaN is 0. */
 export function probabilityWithin(logits: Float32Array): Float32Array {
   const bound = logit(1 - PROBABILITY_MARGIN);
-  const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(logits.length);
-  for (let i = 0; i < result.length; i++) {
-    const value = logits[i] as number;
-    if (value >= bound) result[i] = 1 - PROBABILITY_MARGIN;
-    else if (value > -bound) result[i] = sigmoid(value);
-    else result[i] = value <= -bound ? PROBABILITY_MARGIN : 0;
-  }
+  const [below, above] = [PROBABILITY_MARGIN, 1 - PROBABILITY_MARGIN];
+  fillSigmoids(result, 0, logits, { low: -bound, high: bound, below, above });
   return result;
 }
 

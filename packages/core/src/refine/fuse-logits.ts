@@ -1,5 +1,6 @@
 import type { ImageGeometry } from "../geometry/geometry.ts";
-import { tabulatedSigmoid } from "../kernels/sigmoid-table.ts";
+import { sigmoid } from "../kernels/scalar.ts";
+import { fillSigmoids, SIGMOID_REACH } from "../kernels/sigmoid-table.ts";
 import type { Mask, SegmentNumber } from "../mask/mask.ts";
 import { emptyMask } from "../mask/measure.ts";
 import { forEachLine, type LogitPatch, maskOfPatch } from "./logit-patch.ts";
@@ -85,23 +86,16 @@ export function compareLogits(
 
 /** Sigmoid of every logit. */
 export function probabilitiesOf(logits: Float32Array): Float32Array {
-  const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(logits.length);
   for (let i = 0; i < result.length; i++) result[i] = sigmoid(logits[i] as number);
   return result;
 }
 
-/** Sigmoid of every logit of a patch that is above a level, 0 elsewhere. */
+/** Sigmoid of every logit of a patch that is above a level, 0 elsewhere. @param level from -{@link SIGMOID_REACH} to 0. */
 export function probabilitiesAbove(level: number, patch: LogitPatch, { columns, rows }: ImageGeometry): Float32Array {
-  const sigmoid = tabulatedSigmoid();
   const result = new Float32Array(columns * rows);
-  forEachLine(patch, (line, x, y) => {
-    const start = y * columns + x;
-    for (let i = 0; i < line.length; i++) {
-      const logit = line[i] as number;
-      if (logit > level) result[start + i] = sigmoid(logit);
-    }
-  });
+  const bounds = { low: level, high: SIGMOID_REACH, below: 0, above: 1 };
+  forEachLine(patch, (line, x, y) => fillSigmoids(result, y * columns + x, line, bounds));
   return result;
 }
 
@@ -114,7 +108,8 @@ export function classRanks(numbers: readonly SegmentNumber[], priority: readonly
 }
 
 /**
- * One mask per class from the classes' final logits. An absent class takes part with undefined. See `RefinementPlan.fusion`.
+ * One mask per class from the classes' final logits. An absent class takes part with undefined; all of them share an empty mask.
+ * See `RefinementPlan.fusion`.
  *
  * @param patches parts of the grid of `geometry`, not positive around; of all of it for `arg-max-mean-background`, which
  *   looks at what every class says of every pixel.
@@ -126,8 +121,10 @@ export function masksOfLogits(
   fusion: FusionKind,
   ranks: readonly number[] = [],
 ): Mask[] {
+  // Most classes are on few slices of a volume, and a mask of zeros for each would cost more than all else there.
+  const nothing = emptyMask(geometry);
   if (fusion === "independent") {
-    return patches.map((patch) => (patch === undefined ? emptyMask(geometry) : maskOfPatch(patch, geometry)));
+    return patches.map((patch) => (patch === undefined ? nothing : maskOfPatch(patch, geometry)));
   }
   const present = patches.flatMap((patch, index) => (patch === undefined ? [] : [{ patch, index }]));
   const winners =
@@ -139,7 +136,7 @@ export function masksOfLogits(
       : fusion === "arg-max-zero-background"
         ? largestLogits(present, geometry)
         : largestAboveMean(present, geometry);
-  const masks = patches.map(() => emptyMask(geometry));
+  const masks = patches.map((patch) => (patch === undefined ? nothing : emptyMask(geometry)));
   for (const { patch, index } of present) {
     const { data } = masks[index] as Mask;
     forEachLine(patch, (line, x, y) => {

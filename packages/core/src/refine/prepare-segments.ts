@@ -109,7 +109,8 @@ type RawSegment = Omit<PreparedSegment, "cleaned" | "cleanedLogits">;
 function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegment[] {
   const { geometry } = stack;
   if (stack.segments.every((segment) => hasOwnLogits(segment, plan))) {
-    return stack.segments.map((segment) => ofLogits(segment, stack, plan.probabilityThreshold));
+    const nothing = emptyMask(geometry);
+    return stack.segments.map((segment) => ofLogits(segment, stack, nothing, plan.probabilityThreshold));
   }
   const probabilities = stack.segments.map((segment) => checkedProbability(segment, stack));
   const exclusive =
@@ -147,8 +148,11 @@ function binarised(
   return { mask, logits: imposeMask(logitsOfProbability(probability, threshold), raw) };
 }
 
-/** Probabilities are worked out of classes that are there alone: an exponential per pixel costs more than all else here. */
-function ofLogits(segment: Segment, stack: SegmentStack, threshold: number): RawSegment {
+/**
+ * Probabilities are worked out of classes that are there alone: an exponential per pixel costs more than all else here.
+ * @param nothing what absent classes share.
+ */
+function ofLogits(segment: Segment, stack: SegmentStack, nothing: Mask, threshold: number): RawSegment {
   const { geometry } = stack;
   const { number } = segment;
   const own = segment.logits as Float32Array;
@@ -156,7 +160,7 @@ function ofLogits(segment: Segment, stack: SegmentStack, threshold: number): Raw
   const probability = segment.probability && checkedProbability(segment, stack);
   // Most classes are on few slices of a volume. Logits of one that is not there are looked at by rings alone, and only upwards.
   if (threshold === 0.5 && isNowherePositive(own)) {
-    return { number, probability: undefined, raw: emptyMask(geometry), rawLogits: own };
+    return { number, probability: undefined, raw: nothing, rawLogits: own };
   }
   const found = binariseLogits(own, threshold);
   return {

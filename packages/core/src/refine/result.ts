@@ -66,7 +66,7 @@ export type SegmentOutcome =
 
 export interface RefinementResult {
   readonly planId: string;
-  /** On the output geometry. Segments may overlap. Absent classes are there with an empty mask. */
+  /** On the output geometry. Segments may overlap. Absent classes are there and share an empty mask. */
   readonly stack: SegmentStack;
   /**
    * What the masks were cut from, on the part of the output geometry where they can be positive; positive inside, as long as
