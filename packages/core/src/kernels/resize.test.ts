@@ -3,14 +3,7 @@ import { describe, expect, test } from "vitest";
 import { isRefineError } from "../errors.ts";
 import { createRandom } from "../random.ts";
 import type { GridSize } from "./grid.ts";
-import {
-  reachOfBox,
-  resizeAntialiased,
-  resizeBilinear,
-  resizeBilinearInto,
-  resizeBilinearWithin,
-  resizeNearest,
-} from "./resize.ts";
+import { reachOfBox, resizeAntialiased, resizeBilinear, resizeBilinearWithin, resizeNearest } from "./resize.ts";
 
 const side = fc.integer({ min: 1, max: 13 });
 const grid = fc.record({ columns: side, rows: side });
@@ -183,18 +176,6 @@ describe("a part of an enlargement", () => {
         expect([...resizeBilinearWithin(values, from, to, { xMin, yMin, xMax, yMax })]).toEqual(expected);
       }),
     );
-  });
-
-  test("resizeBilinearInto fills an array of the caller's, and no other length", () => {
-    const [from, to] = [
-      { columns: 3, rows: 2 },
-      { columns: 5, rows: 7 },
-    ];
-    const data = Float32Array.of(1, -2, 3, 4, 0, 9);
-    const result = new Float32Array(35).fill(99);
-    resizeBilinearInto(result, data, from, to);
-    expect(result).toEqual(resizeBilinear(data, from, to));
-    expect(() => resizeBilinearInto(new Float32Array(34), data, from, to)).toThrow(/found 34 values/);
   });
 
   test("reachOfBox is where one source sample of the box, changed, changes the result", () => {

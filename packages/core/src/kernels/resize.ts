@@ -46,18 +46,6 @@ export function resizeBilinearWithin(data: Float32Array, from: GridSize, to: Gri
   return resizeBox(data, from, to, box, 1);
 }
 
-/**
- * {@link resizeBilinear} of one channel into an array of the caller's.
- *
- * @param result written in full, to.rows * to.columns.
- * @throws RefineError `shape-mismatch`.
- */
-export function resizeBilinearInto(result: Float32Array, data: Float32Array, from: GridSize, to: GridSize): void {
-  requireResizable(data, from, to, 1);
-  requireGridLength("Resize", result.length, to);
-  resizeBox(data, from, to, { xMin: 0, yMin: 0, xMax: to.columns - 1, yMax: to.rows - 1 }, 1, result);
-}
-
 /** Where {@link resizeBilinear} uses a sample of `box`, an inclusive box of `from`; inclusive indices of `to`. */
 export function reachOfBox(box: SampleBox, from: GridSize, to: GridSize): SampleBox {
   const [xMin, xMax] = touching(linearWeights(from.columns, to.columns), box.xMin, box.xMax);
@@ -74,18 +62,11 @@ function touching({ starts, counts }: AxisWeights, first: number, last: number):
   return [start, end - 1];
 }
 
-function resizeBox(
-  data: PixelArray,
-  from: GridSize,
-  to: GridSize,
-  box: SampleBox,
-  channels: number,
-  target?: Float32Array,
-): Float32Array {
+function resizeBox(data: PixelArray, from: GridSize, to: GridSize, box: SampleBox, channels: number): Float32Array {
   const x = partOf(linearWeights(from.columns, to.columns), box.xMin, box.xMax);
   const y = partOf(linearWeights(from.rows, to.rows), box.yMin, box.yMax);
   const width = x.starts.length * channels;
-  const result = target ?? new Float32Array(y.starts.length * width);
+  const result = new Float32Array(y.starts.length * width);
   // Two rows of the source, resized horizontally; consecutive output rows mostly need the same two.
   let upper = new Float64Array(width);
   let lower = new Float64Array(width);
@@ -155,21 +136,19 @@ function resizeRowLinear(
   }
 }
 
-/**
- * The axes that were asked for last, the latest first. All classes of an image are enlarged between the same two grids, and a
- * small part of a large result costs less than the weights of its axes.
- */
-const latestAxes: { readonly from: number; readonly to: number; readonly axis: AxisWeights }[] = [];
-const MOST_LATEST_AXES = 4;
+/** Shared by all classes of an image, for which they would cost more than a small part of a large result: read only. */
+const knownAxes = new Map<string, AxisWeights>();
+const MOST_KNOWN_AXES = 8;
 
-/** See {@link makeLinearWeights}. Shared: not to be written to. */
 function linearWeights(from: number, to: number): AxisWeights {
-  const place = latestAxes.findIndex((known) => known.from === from && known.to === to);
-  const [found] = place < 0 ? [] : latestAxes.splice(place, 1);
-  const latest = found ?? { from, to, axis: makeLinearWeights(from, to) };
-  latestAxes.unshift(latest);
-  latestAxes.length = Math.min(latestAxes.length, MOST_LATEST_AXES);
-  return latest.axis;
+  const key = `${from} ${to}`;
+  let axis = knownAxes.get(key);
+  if (axis === undefined) {
+    if (knownAxes.size === MOST_KNOWN_AXES) knownAxes.clear();
+    axis = makeLinearWeights(from, to);
+    knownAxes.set(key, axis);
+  }
+  return axis;
 }
 
 /** At most two taps per output sample; at an edge there is one, with weight 1. */

@@ -1,15 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { anyMask, drawMask } from "../mask/masks.fixture.ts";
-import { maskAbove } from "../mask/measure.ts";
-import {
-  binariseProbability,
-  imposeMask,
-  logitsOfMask,
-  logitsOfProbability,
-  PROBABILITY_MARGIN,
-  probabilityWithin,
-} from "./mask-prompt.ts";
+import { imposeMask, logitsOfMask, logitsOfProbability, PROBABILITY_MARGIN, probabilityWithin } from "./mask-prompt.ts";
 
 test("a mask is certain to one in a thousand", () => {
   const { data } = logitsOfMask(drawMask("#."), 2);
@@ -31,25 +23,6 @@ test("imposing a mask turns signs and nothing else", () => {
         expect(value > 0 ? 1 : 0).toBe(mask.data[i]);
         if (logits[i] !== 0) expect(Math.abs(value)).toBe(Math.abs(logits[i] ?? Number.NaN));
       }
-    }),
-  );
-});
-
-test("binarising a probability in one step is the mask above the threshold and the logits that agree with it", () => {
-  // Values beside the threshold, whose logits round to 0 or to the other side of it.
-  const near = (threshold: number) => [Math.fround(threshold), threshold * (1 + 1e-7), threshold * (1 - 1e-7)];
-  const cases = fc.constantFrom(0.5, 0.3, 0.7).chain((threshold) => {
-    const value = fc.oneof(fc.constantFrom(0, 1, ...near(threshold)), fc.double({ min: 0, max: 1, noNaN: true }));
-    return fc.tuple(fc.constant(threshold), fc.array(value, { minLength: 1, maxLength: 20 }));
-  });
-  fc.assert(
-    fc.property(cases, ([threshold, values]) => {
-      const probability = Float32Array.from(values);
-      const mask = maskAbove(probability, { columns: values.length, rows: 1 }, threshold);
-      const found = binariseProbability(probability, threshold);
-      expect(found.mask).toEqual(mask.data);
-      expect(found.logits).toEqual(imposeMask(logitsOfProbability(probability, threshold), mask));
-      expect(found.isEmpty).toBe(!mask.data.includes(1));
     }),
   );
 });

@@ -32,32 +32,13 @@ export function logitsOfProbability(probability: Float32Array, threshold = 0.5):
   return result;
 }
 
-/** Where logits are positive, and the logits made to agree with that. */
+/** See {@link binariseLogits}. */
 export interface BinarisedLogits {
   /** Positive exactly on the mask. */
   readonly logits: Float32Array;
   /** 0 | 1 per pixel. */
   readonly mask: Uint8Array;
   readonly isEmpty: boolean;
-}
-
-/** Less than this, a logit is not made to say what its mask says. */
-const LEAST_LOGIT = 1e-3;
-
-/** {@link logitsOfProbability} and the mask above the threshold in one, equal to {@link imposeMask} of both. */
-export function binariseProbability(probability: Float32Array, threshold = 0.5): BinarisedLogits {
-  const logits = logitsOfProbability(probability, threshold);
-  const mask = new Uint8Array(probability.length);
-  let isEmpty = true;
-  for (let i = 0; i < logits.length; i++) {
-    const value = logits[i] as number;
-    if ((probability[i] as number) > threshold) {
-      mask[i] = 1;
-      isEmpty = false;
-      if (!(value > 0)) logits[i] = Math.max(-value, LEAST_LOGIT);
-    } else if (value > 0) logits[i] = -Math.max(value, LEAST_LOGIT);
-  }
-  return { logits, mask, isEmpty };
 }
 
 /**
@@ -95,12 +76,13 @@ export function probabilityWithin(logits: Float32Array): Float32Array {
  * kept, so that the rest of the network's opinion survives and an upsampled border stays smooth.
  */
 export function imposeMask(logits: Float32Array, mask: Mask): Float32Array {
+  const least = 1e-3;
   const result = new Float32Array(logits.length);
   for (let i = 0; i < result.length; i++) {
     const value = logits[i] as number;
     const isInside = mask.data[i] !== 0;
     if (value > 0 === isInside) result[i] = value;
-    else result[i] = isInside ? Math.max(Math.abs(value), LEAST_LOGIT) : -Math.max(Math.abs(value), LEAST_LOGIT);
+    else result[i] = isInside ? Math.max(Math.abs(value), least) : -Math.max(Math.abs(value), least);
   }
   return result;
 }

@@ -31,26 +31,18 @@ export function boxAbove(logits: Float32Array, grid: GridSize, level: number): P
   let [xMin, yMin, xMax, yMax] = [columns, rows, -1, -1];
   for (let y = 0; y < rows; y++) {
     const start = y * columns;
-    const first = firstAbove(logits, start, start + columns, level);
-    if (first < 0) continue;
+    const end = start + columns;
+    let first = start;
+    while (first < end && !((logits[first] as number) > level)) first++;
+    if (first === end) continue;
+    let last = end - 1;
+    while (!((logits[last] as number) > level)) last--;
     xMin = Math.min(xMin, first - start);
-    xMax = Math.max(xMax, lastAbove(logits, start + columns - 1, level) - start);
+    xMax = Math.max(xMax, last - start);
     yMin = Math.min(yMin, y);
     yMax = y;
   }
   return yMax < 0 ? NOWHERE : { xMin, yMin, xMax, yMax };
-}
-
-function firstAbove(logits: Float32Array, start: number, end: number, level: number): number {
-  for (let i = start; i < end; i++) if ((logits[i] as number) > level) return i;
-  return -1;
-}
-
-/** Where there is one. */
-function lastAbove(logits: Float32Array, end: number, level: number): number {
-  let last = end;
-  while (!((logits[last] as number) > level)) last--;
-  return last;
 }
 
 /** The box around several; boxes without a pixel do not count. */
@@ -115,8 +107,8 @@ export function forEachLine(
 export function maskOfPatch({ box, data }: LogitPatch, geometry: ImageGeometry): Mask {
   const mask = new Uint8Array(geometry.columns * geometry.rows);
   const width = box.xMax - box.xMin + 1;
-  for (let y = box.yMin, start = 0; y <= box.yMax; y++, start += width) {
-    markPositive(mask, y * geometry.columns + box.xMin, data, start, width);
+  for (let i = 0; i < data.length; i += width) {
+    markPositive(mask, (box.yMin + i / width) * geometry.columns + box.xMin, data, i, width);
   }
   return { geometry, data: mask };
 }

@@ -2,13 +2,11 @@ import { RefineError } from "../errors.ts";
 import { requireGridLength } from "../kernels/grid.ts";
 import { fillHoles } from "../mask/fill-holes.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
-import { emptyMask } from "../mask/measure.ts";
+import { emptyMask, maskAbove } from "../mask/measure.ts";
 import { morphMask } from "../mask/morphology.ts";
 import { selectComponent } from "../mask/select-component.ts";
 import {
-  type BinarisedLogits,
   binariseLogits,
-  binariseProbability,
   imposeMask,
   logitsOfMask,
   logitsOfProbability,
@@ -122,8 +120,18 @@ function binarise(stack: SegmentStack, plan: RefinementPlan): readonly RawSegmen
       : undefined;
   return stack.segments.map(({ number, mask }, index): RawSegment => {
     const probability = probabilities[index];
-    const { mask: data, logits } = binarised(mask, probability, exclusive?.[index], plan.probabilityThreshold);
-    return { number, probability, raw: { geometry, data }, rawLogits: logits };
+    const data = exclusive?.[index];
+    const raw =
+      data !== undefined
+        ? { geometry, data }
+        : probability === undefined
+          ? { geometry, data: mask.data }
+          : maskAbove(probability, geometry, plan.probabilityThreshold);
+    const rawLogits = imposeMask(
+      probability === undefined ? logitsOfMask(raw).data : logitsOfProbability(probability, plan.probabilityThreshold),
+      raw,
+    );
+    return { number, probability, raw, rawLogits };
   });
 }
 
@@ -132,20 +140,6 @@ function hasOwnLogits({ logits, probability }: Segment, plan: RefinementPlan): b
   if (logits === undefined || plan.binarise?.kind === "arg-max") return false;
   // Beside a probability they say who is ahead, which is no threshold.
   return probability === undefined || (plan.binarise === undefined && plan.probabilityThreshold === 0.5);
-}
-
-/** @param exclusive the class's mask, where one was made of all classes together. */
-function binarised(
-  drawn: Mask,
-  probability: Float32Array | undefined,
-  exclusive: Uint8Array | undefined,
-  threshold: number,
-): Pick<BinarisedLogits, "mask" | "logits"> {
-  if (exclusive === undefined && probability !== undefined) return binariseProbability(probability, threshold);
-  const mask = exclusive ?? drawn.data;
-  const raw = { geometry: drawn.geometry, data: mask };
-  if (probability === undefined) return { mask, logits: logitsOfMask(raw).data };
-  return { mask, logits: imposeMask(logitsOfProbability(probability, threshold), raw) };
 }
 
 /**

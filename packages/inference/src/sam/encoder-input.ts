@@ -58,8 +58,7 @@ export function fillEncoderInput(
   const pixels = isScaled ? bytes : resizeAntialiased(bytes, image.geometry, frame.scaled, channels);
   const tables = byteTables(pixels, recipe);
   if (recipe.layout === "interleaved") fillInterleaved(result, pixels, tables, channels);
-  else if (channels === 1) fillGreyPlanes(result, pixels, frame, tables);
-  else fillColourPlanes(result, pixels, frame, tables);
+  else fillPlanes(result, pixels, frame, tables, channels);
 }
 
 type ByteTables = readonly [Float32Array, Float32Array, Float32Array];
@@ -95,50 +94,28 @@ function fillInterleaved(result: Float32Array, pixels: Uint8Array, tables: ByteT
   }
 }
 
-/** All three planes in one pass: a grey image reads each byte once. */
-function fillGreyPlanes(
+function fillPlanes(
   result: Float32Array,
   pixels: Uint8Array,
   { side, scaled }: SamFrame,
   tables: ByteTables,
+  channels: 1 | 3,
 ): void {
-  const plane = side * side;
-  const planes = [0, 1, 2].map((channel) => result.subarray(channel * plane, (channel + 1) * plane));
-  const [first, second, third] = planes as [Float32Array, Float32Array, Float32Array];
-  for (let row = 0; row < scaled.rows; row++) {
-    const bytes = pixels.subarray(row * scaled.columns, (row + 1) * scaled.columns);
-    fillGreyRow(bytes, row * side, first, second, third, tables);
-  }
-  for (const target of planes) clearPadding(target, { side, scaled });
-}
-
-/** A row by itself: a short function that is called often runs at full speed sooner than a loop over the image. */
-function fillGreyRow(
-  bytes: Uint8Array,
-  target: number,
-  first: Float32Array,
-  second: Float32Array,
-  third: Float32Array,
-  [red, green, blue]: ByteTables,
-): void {
-  for (let i = 0; i < bytes.length; i++) {
-    const value = bytes[i]!;
-    first[target + i] = red[value]!;
-    second[target + i] = green[value]!;
-    third[target + i] = blue[value]!;
-  }
-}
-
-function fillColourPlanes(result: Float32Array, pixels: Uint8Array, { side, scaled }: SamFrame, tables: ByteTables) {
+  const width = scaled.columns * channels;
   for (const [channel, table] of tables.entries()) {
     const plane = result.subarray(channel * side * side, (channel + 1) * side * side);
-    let source = channel;
+    const first = channels === 3 ? channel : 0;
     for (let row = 0; row < scaled.rows; row++) {
-      const end = row * side + scaled.columns;
-      for (let target = row * side; target < end; target++, source += 3) plane[target] = table[pixels[source]!]!;
+      fillRow(plane, row * side, pixels.subarray(row * width + first, (row + 1) * width), channels, table);
     }
     clearPadding(plane, { side, scaled });
   }
+}
+
+/** A row by itself: a short function that is called often runs at full speed sooner than a loop over the image. */
+function fillRow(plane: Float32Array, start: number, bytes: Uint8Array, step: 1 | 3, table: Float32Array): void {
+  let target = start;
+  for (let i = 0; i < bytes.length; i += step) plane[target++] = table[bytes[i]!]!;
 }
 
 function clearPadding(plane: Float32Array, { side, scaled }: Pick<SamFrame, "side" | "scaled">): void {

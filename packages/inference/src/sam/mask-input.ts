@@ -4,7 +4,6 @@ import {
   RefineError,
   requireGridLength,
   resizeAntialiased,
-  resizeBilinearInto,
 } from "@samrefine/core";
 import { frameOf, type SamFrame } from "./frame.ts";
 
@@ -30,12 +29,6 @@ export function fillMaskInput(
   }
   requireGridLength("Mask prompt", mask.data.length, mask.geometry);
   const { scaled } = frameOf(frame.image, side, frame.fit);
-  const isEnlarged = mask.geometry.columns <= scaled.columns && mask.geometry.rows <= scaled.rows;
-  if (isEnlarged && scaled.columns === side) {
-    // The usual case, without an array between: antialiased enlarging is bilinear.
-    resizeBilinearInto(result.subarray(0, scaled.rows * side), mask.data, mask.geometry, scaled);
-    return;
-  }
   const resized = resizeAntialiased(mask.data, mask.geometry, scaled);
   for (let row = 0; row < scaled.rows; row++) {
     result.set(resized.subarray(row * scaled.columns, (row + 1) * scaled.columns), row * side);

@@ -136,20 +136,16 @@ export function upsample(lowRes: Float32Array, plan: UpsamplePlan, wanted: Wante
   const lines = horizontalPass(lowRes, plan, box);
   const firstLine = plan.y.starts[box.yMin]!;
   for (let row = box.yMin; row <= box.yMax; row++) {
+    const a = plan.y.weights[row * 3]!;
+    const b = plan.y.weights[row * 3 + 1]!;
+    const c = plan.y.weights[row * 3 + 2]!;
     const line = (plan.y.starts[row]! - firstLine) * width;
-    mixLines(lines.subarray(line, line + 3 * width), plan.y.weights, row * 3, data, (row - box.yMin) * width);
+    const target = (row - box.yMin) * width;
+    for (let i = 0; i < width; i++) {
+      data[target + i] = a * lines[line + i]! + b * lines[line + width + i]! + c * lines[line + 2 * width + i]!;
+    }
   }
   return { cut, logits };
-}
-
-/** A row of the result, from three lines one after the other. */
-function mixLines(lines: Float64Array, weights: Float64Array, tap: number, result: Float32Array, target: number): void {
-  const width = lines.length / 3;
-  const a = weights[tap]!;
-  const b = weights[tap + 1]!;
-  const c = weights[tap + 2]!;
-  for (let i = 0; i < width; i++)
-    result[target + i] = a * lines[i]! + b * lines[width + i]! + c * lines[2 * width + i]!;
 }
 
 const NOWHERE: PixelBox = { xMin: 0, yMin: 0, xMax: -1, yMax: -1 };
