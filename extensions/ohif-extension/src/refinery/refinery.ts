@@ -5,11 +5,8 @@ import {
   type IntensityPolicy,
   type IntensityTransform,
   type KeepReason,
-  type LogitPatch,
   type Mask,
-  maskBox,
   type PixelArray,
-  type PixelBox,
   type Prompt,
   type PromptableSegmenter,
   percentileRange,
@@ -34,7 +31,7 @@ import {
   networkImage,
 } from "@samrefine/inference";
 import type { PromptableManifest, SegmentationManifest } from "@samrefine/models";
-import { encodeLabels, encodeMask, forEachRun } from "../labelmap/runs.ts";
+import { encodeLabels, encodeMask } from "../labelmap/runs.ts";
 import { editablePrompt } from "../prompts/editable-prompt.ts";
 import { type DecodedFrame, modalityImage } from "../series/modality-image.ts";
 import { applyBackendPreference, type BackendPreference } from "./backend-preference.ts";
@@ -42,7 +39,6 @@ import type {
   DecodeRequest,
   DecodeResult,
   EncodeRequest,
-  HiddenPixels,
   ModelReference,
   PromptedObject,
   RefineryCalls,
@@ -54,6 +50,7 @@ import type {
 import { RecentFrames } from "./recent-frames.ts";
 import { SamInTurns } from "./sam-in-turns.ts";
 import { SampledSlices } from "./sampled-slices.ts";
+import { shownLabels } from "./shown-labels.ts";
 
 /** {@link RefineryCalls} as they run: asynchronous, each with its own signal and progress. */
 export type Refinery = {
@@ -297,71 +294,7 @@ export function sliceResult(result: RefinementResult, passCount: number): SliceR
       objects: promptedObjects(outcome.prompts, passCount, mask),
     };
   });
-  const hidden = hiddenPixels(result, shown.labels, shown.overlapping);
-  return { labels: encodeLabels(shown.labels), hidden, segments };
-}
-
-interface ShownLabels {
-  readonly labels: Uint8Array;
-  /** Pixels of every class that is there, shown or not. */
-  readonly areas: ReadonlyMap<SegmentNumber, number>;
-  /** Classes that share a pixel with another one. */
-  readonly overlapping: ReadonlySet<SegmentNumber>;
-}
-
-/**
- * The segment that is shown at every pixel: where several lie, the most probable one, the lowest number among equals. As
- * `fuseToLabels` does it, but only where a class can be, and by logits, which grow as probabilities do.
- */
-function shownLabels({ stack: { geometry, segments }, logits }: RefinementResult): ShownLabels {
-  const labels = new Uint8Array(geometry.columns * geometry.rows);
-  const areas = new Map<SegmentNumber, number>();
-  const overlapping = new Set<SegmentNumber>();
-  for (const { number, mask } of segments.toSorted((a, b) => a.number - b.number)) {
-    const own = logits?.get(number);
-    if (own === undefined) continue;
-    const { xMin, xMax, yMin, yMax } = maskBox(mask) ?? NOWHERE;
-    let area = 0;
-    for (let y = yMin; y <= yMax; y++) {
-      const end = y * geometry.columns + xMax;
-      for (let i = y * geometry.columns + xMin; i <= end; i++) {
-        if (mask.data[i] === 0) continue;
-        area++;
-        const rival = labels[i]!;
-        if (rival !== 0) {
-          overlapping.add(number).add(rival);
-          if (logitAt(own, i, geometry.columns) <= logitAt(logits!.get(rival)!, i, geometry.columns)) continue;
-        }
-        labels[i] = number;
-      }
-    }
-    areas.set(number, area);
-  }
-  return { labels, areas, overlapping };
-}
-
-const NOWHERE: PixelBox = { xMin: 0, yMin: 0, xMax: -1, yMax: -1 };
-
-function logitAt({ box, data }: LogitPatch, index: number, columns: number): number {
-  const y = Math.floor(index / columns);
-  return data[(y - box.yMin) * (box.xMax - box.xMin + 1) + (index - y * columns) - box.xMin]!;
-}
-
-/** What of each class lies under another one. */
-function hiddenPixels(
-  { stack: { segments } }: RefinementResult,
-  labels: Uint8Array,
-  overlapping: ReadonlySet<SegmentNumber>,
-): HiddenPixels[] {
-  return segments.flatMap(({ number, mask }) => {
-    if (!overlapping.has(number)) return [];
-    const covered: number[] = [];
-    forEachRun(mask.data, (value, start, end) => {
-      if (value === 0) return;
-      for (let i = start; i < end; i++) if (labels[i] !== number) covered.push(i);
-    });
-    return covered.length > 0 ? [{ number, pixels: Uint32Array.from(covered) }] : [];
-  });
+  return { labels: encodeLabels(shown.labels), hidden: shown.hidden, segments };
 }
 
 function outcomeOf({ outcomes }: RefinementResult, number: SegmentNumber): SegmentOutcome {
