@@ -19,7 +19,7 @@ import type { WasmPaths } from "../web-runtime.ts";
 import type { TaskLink } from "./task-link.ts";
 
 /** Raised with every change of {@link WorkerApi}: a page and a worker from different builds must not talk. */
-export const protocolVersion = 2;
+export const protocolVersion = 3;
 
 export interface WorkerConfiguration {
   readonly wasmPaths?: WasmPaths | undefined;
@@ -46,7 +46,8 @@ export interface LoadedPromptable extends LoadedSegmenter {
 
 /**
  * What the worker does for the page. Arguments and results are plain objects and typed arrays; pixel arrays are transferred
- * and hence detached on the sending side, which makes its copy first. Each task carries its signal and progress in a link.
+ * and hence detached on the sending side, which makes its copy first. Each task has a link, by which
+ * it is cancelled and tells how far it is.
  */
 export interface WorkerApi {
   /** First call of all. */
@@ -82,6 +83,8 @@ export interface WorkerApi {
   ): Promise<readonly MaskCandidate[]>;
   /** Disposes a model or an embedding; a handle that is gone already is no error. */
   release(handle: Handle): Promise<void>;
+  /** Ends a task by the number of its link; one that is over is no error. */
+  cancel(task: number): Promise<void>;
   stats(): Promise<InferenceStats>;
   clearCache(): Promise<void>;
 }

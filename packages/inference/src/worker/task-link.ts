@@ -1,7 +1,5 @@
 import type { Progress, TaskOptions } from "@samrefine/core";
 
-/** Page to worker. */
-type Order = { readonly kind: "abort" };
 /** Worker to page. */
 type News =
   | { readonly kind: "progress"; readonly progress: Progress }
@@ -10,43 +8,51 @@ type News =
 
 /** What crosses in place of a {@link TaskLink}. */
 export interface TaskTicket {
-  readonly port: MessagePort;
+  /** Names the task when it is cancelled. */
+  readonly id: number;
   readonly aborted: boolean;
-  /** Whether anybody wants to know how far the task is. */
-  readonly isWatched: boolean;
+  /** For {@link News}; undefined where nobody listens, since every message wakes a thread while models need the processors. */
+  readonly port: MessagePort | undefined;
 }
+
+let lastId = 0;
 
 /** The page's end of a task under way in a worker: its signal goes over, its progress and log lines come back. */
 export class TaskLink {
+  readonly id: number = ++lastId;
   /** Resolves when the worker has sent its last word, so that no progress is lost behind a result that came earlier. */
-  readonly ended: Promise<void>;
-  readonly #options: TaskOptions;
-  readonly #channel = new MessageChannel();
-  readonly #onAbort = () => this.#channel.port1.postMessage({ kind: "abort" } satisfies Order);
+  readonly ended: Promise<void> | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #channel: MessageChannel | undefined;
+  readonly #onAbort: () => void;
 
-  constructor(options: TaskOptions) {
-    this.#options = options;
+  /** @param cancel tells the worker to end the task of this number. */
+  constructor({ signal, onProgress, logger }: TaskOptions, cancel: (id: number) => void) {
+    this.#signal = signal;
+    this.#onAbort = () => cancel(this.id);
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (!onProgress && !logger) return;
+    const channel = new MessageChannel();
+    this.#channel = channel;
     this.ended = new Promise((resolve) => {
-      this.#channel.port1.onmessage = (event: MessageEvent<News>) => {
+      channel.port1.onmessage = (event: MessageEvent<News>) => {
         const news = event.data;
         if (news.kind === "end") resolve();
-        else if (news.kind === "progress") options.onProgress?.(news.progress);
-        else options.logger?.[news.level](news.message);
+        else if (news.kind === "progress") onProgress?.(news.progress);
+        else logger?.[news.level](news.message);
       };
     });
-    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
   /** To be sent, once. */
   ticket(): [ticket: TaskTicket, transfer: Transferable[]] {
-    const { port2 } = this.#channel;
-    const { signal, onProgress } = this.#options;
-    return [{ port: port2, aborted: signal?.aborted ?? false, isWatched: onProgress !== undefined }, [port2]];
+    const port = this.#channel?.port2;
+    return [{ id: this.id, aborted: this.#signal?.aborted ?? false, port }, port ? [port] : []];
   }
 
   close(): void {
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#channel.port1.close();
+    this.#signal?.removeEventListener("abort", this.#onAbort);
+    this.#channel?.port1.close();
   }
 }
 
@@ -55,33 +61,33 @@ const progressIntervalMs = 100;
 
 /** The worker's end: ordinary task options, and an end that must be said. */
 export class RemoteTask {
+  readonly id: number;
   readonly options: Required<TaskOptions>;
-  readonly #port: MessagePort;
+  readonly #controller = new AbortController();
+  readonly #port: MessagePort | undefined;
   #lastProgress = Number.NEGATIVE_INFINITY;
 
-  constructor(ticket: TaskTicket) {
-    const controller = new AbortController();
-    // The page rejects with its own reason; this one only unwinds the worker.
-    const abort = () => controller.abort(new DOMException("The task was cancelled.", "AbortError"));
-    if (ticket.aborted) abort();
-    this.#port = ticket.port;
-    this.#port.onmessage = (event: MessageEvent<Order>) => {
-      if (event.data.kind === "abort") abort();
-    };
+  constructor({ id, aborted, port }: TaskTicket) {
+    this.id = id;
+    this.#port = port;
+    if (aborted) this.abort();
     const log = (level: "debug" | "warn") => (message: string) => this.#send({ kind: "log", level, message });
     this.options = {
-      signal: controller.signal,
-      onProgress: (progress) => {
-        if (ticket.isWatched) this.#sendProgress(progress);
-      },
+      signal: this.#controller.signal,
+      onProgress: (progress) => this.#sendProgress(progress),
       logger: { debug: log("debug"), warn: log("warn") },
     };
+  }
+
+  /** The page rejects with its own reason; this one only unwinds the worker. */
+  abort(): void {
+    this.#controller.abort(new DOMException("The task was cancelled.", "AbortError"));
   }
 
   end(): void {
     this.#send({ kind: "end" });
     // Ends the listening; what was sent before is still delivered.
-    this.#port.close();
+    this.#port?.close();
   }
 
   #sendProgress(progress: Progress): void {
@@ -92,6 +98,6 @@ export class RemoteTask {
   }
 
   #send(news: News): void {
-    this.#port.postMessage(news);
+    this.#port?.postMessage(news);
   }
 }

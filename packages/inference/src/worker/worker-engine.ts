@@ -127,10 +127,10 @@ class WorkerEngine implements InferenceEngine {
   ): Promise<T> {
     options.signal?.throwIfAborted();
     const connection = await this.connect();
-    const link = new TaskLink(options);
+    const link = new TaskLink(options, (task) => void connection.remote.cancel(task));
     try {
       const result = await Promise.race([run(connection, link), connection.lost]);
-      await Promise.race([link.ended, connection.lost]);
+      if (link.ended) await Promise.race([link.ended, connection.lost]);
       if (options.signal?.aborted) await discard?.(connection, result);
       options.signal?.throwIfAborted();
       return result;
@@ -222,7 +222,7 @@ class RemoteModel<L extends LoadedSegmenter> {
     this.requireAlive();
     let loaded = this.#loaded.get(connection);
     if (!loaded) {
-      const link = new TaskLink({});
+      const link = new TaskLink({}, () => {});
       loaded = this.#load(connection, link).finally(() => link.close());
       this.#loaded.set(connection, loaded);
       // A reload that fails is tried again by the next call.

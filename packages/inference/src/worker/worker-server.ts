@@ -17,6 +17,7 @@ export class WorkerServer implements WorkerApi {
   readonly #segmenters = new Map<Handle, Segmenter>();
   readonly #promptables = new Map<Handle, PromptableSegmenter>();
   readonly #embeddings = new Map<Handle, ImageEmbedding>();
+  readonly #tasks = new Map<number, RemoteTask>();
   #engine: InferenceEngine | undefined;
   #nextHandle = 1;
 
@@ -98,6 +99,10 @@ export class WorkerServer implements WorkerApi {
     }
   }
 
+  async cancel(task: number): Promise<void> {
+    this.#tasks.get(task)?.abort();
+  }
+
   stats(): ReturnType<WorkerApi["stats"]> {
     return this.#started().stats();
   }
@@ -109,9 +114,11 @@ export class WorkerServer implements WorkerApi {
   /** comlink's handler has made a {@link RemoteTask} of the link that was sent. */
   async #run<T>(task: TaskLink | RemoteTask, work: (options: TaskOptions) => Promise<T>): Promise<T> {
     const remote = task as RemoteTask;
+    this.#tasks.set(remote.id, remote);
     try {
       return await work(remote.options);
     } finally {
+      this.#tasks.delete(remote.id);
       remote.end();
     }
   }
