@@ -59,8 +59,8 @@ export class ModelLoader {
   }
 
   /** Renews {@link choices}: a model moves by itself when it proved faster elsewhere. */
-  async refreshChoices(options: TaskOptions): Promise<void> {
-    if (this.#client) this.#choices = await this.#client.request("choices", undefined, options);
+  async #refreshChoices(client: RefineryClient, options: TaskOptions): Promise<void> {
+    this.#choices = await client.request("choices", undefined, options);
   }
 
   /**
@@ -78,6 +78,7 @@ export class ModelLoader {
     const client = this.#client;
     try {
       this.#backend ??= await client.request("open", undefined, options);
+      const known = this.#loaded.size;
       if (models.segmentation && !this.#loaded.has(models.segmentation.url)) {
         await client.request("loadSegmenter", models.segmentation, options);
         this.#loaded.add(models.segmentation.url);
@@ -86,7 +87,11 @@ export class ModelLoader {
         await client.request("loadPromptable", models.promptable, options);
         this.#loaded.add(models.promptable.url);
       }
-      await this.refreshChoices(options);
+      const refreshing = this.#refreshChoices(client, options);
+      // Nobody waits for it when all is loaded: the answer would come behind what a click lets the host draw. A worker that is
+      // lost fails what is asked of it next.
+      if (this.#loaded.size > known) await refreshing;
+      else refreshing.catch(() => {});
       if (mustMove(this.preference, this.#choices)) await this.#follow(client, options);
       return client;
     } catch (error) {

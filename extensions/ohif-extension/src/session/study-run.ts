@@ -143,6 +143,8 @@ export async function segmentStudy(
       },
       {
         signal,
+        // A network is through with a small slice sooner than the host has drawn the one before; SAM takes longer than that.
+        concurrency: plan.passes.length > 0 ? 2 : 4,
         onProgress: (progress) => {
           completed = progress.completed;
           if (activity.kind === "running") show();

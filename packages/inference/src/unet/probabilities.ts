@@ -5,7 +5,7 @@ export function activate(logits: Float32Array, plane: number, activation: "sigmo
   return activation === "sigmoid" ? sigmoid(logits) : softmax(logits, plane);
 }
 
-/** @throws RefineError `inference` when a logit is NaN: such a result must not pass as an empty mask. */
+/** @throws RefineError `inference` when a logit is NaN. */
 export function requireNumbers(logits: Float32Array, origin: string): void {
   // By index: iterating takes forty times as long.
   for (let i = 0; i < logits.length; i++) if (Number.isNaN(logits[i])) throw notANumber(origin);
@@ -33,7 +33,8 @@ function softmax(logits: Float32Array, plane: number): Float32Array {
   return result;
 }
 
-function notANumber(origin: string): RefineError {
+/** A result that is none must not pass as an empty mask. */
+export function notANumber(origin: string): RefineError {
   return new RefineError("inference", `The model ${origin} returned values that are not numbers.`, {
     hint: "The weights may be damaged, or the intensities far outside of what the model was trained on.",
     details: { origin },

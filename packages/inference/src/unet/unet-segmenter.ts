@@ -18,7 +18,7 @@ import type { RunQueue } from "../engine/run-queue.ts";
 import type { OnnxRuntime } from "../engine/runtime.ts";
 import { fillDepth, planesAtDepth } from "./depth.ts";
 import { cropPlanes, gridGeometry, networkGrid, padPlanes, padToWindow } from "./network-grid.ts";
-import { activate, requireNumbers } from "./probabilities.ts";
+import { activate, notANumber, requireNumbers } from "./probabilities.ts";
 import { cutTile, planTiles, TileBlend, type Tiling } from "./tiles.ts";
 import { fromView, meanOfViews, throughView, viewsOf } from "./views.ts";
 
@@ -89,7 +89,8 @@ export class UnetSegmenter implements Segmenter {
     if (options.values === "logits" && manifest.activation === "sigmoid" && hasOneRun) {
       const logits = await this.#logits(input, options);
       options.onProgress?.({ stage: "Segmenting", completed: 1, total, unit: "batch" });
-      return stackOfLogits(cropPlanes(logits, place), gridGeometry(image.geometry, place.grid), manifest);
+      const geometry = gridGeometry(image.geometry, place.grid);
+      return stackOfLogits(cropPlanes(logits, place), geometry, manifest, this.#parts.session.origin);
     }
     const [first, ...others] = tiling.corners;
     let probabilities = await run(first!, 0);
@@ -120,11 +121,12 @@ export class UnetSegmenter implements Segmenter {
   }
 
   #activated(logits: Float32Array): Float32Array {
-    const { rows, columns } = this.#parts.manifest.input;
-    return activate(logits, rows * columns, this.#parts.manifest.activation);
+    const { manifest, session } = this.#parts;
+    requireNumbers(logits, session.origin);
+    return activate(logits, manifest.input.rows * manifest.input.columns, manifest.activation);
   }
 
-  /** One run. Planar [channel, row, column]. */
+  /** One run. Planar [channel, row, column]; whether they are numbers is for the caller to see. */
   async #logits(input: Float32Array, options: SegmentTaskOptions): Promise<Float32Array> {
     const { manifest, session, runtime, queue } = this.#parts;
     const { rows, columns, channels, depth } = manifest.input;
@@ -142,9 +144,7 @@ export class UnetSegmenter implements Segmenter {
       [1, channelCount(manifest), ...dims.slice(2)],
       session.origin,
     );
-    const logits = depth === undefined ? output : planesAtDepth(output, plane, depth, channels >> 1);
-    requireNumbers(logits, session.origin);
-    return logits;
+    return depth === undefined ? output : planesAtDepth(output, plane, depth, channels >> 1);
   }
 }
 
@@ -168,10 +168,19 @@ function stackOf(probabilities: Float32Array, geometry: ImageGeometry, manifest:
 }
 
 /** Of independent classes; logits and masks are views of one buffer each, which cross between threads as two. */
-function stackOfLogits(logits: Float32Array, geometry: ImageGeometry, manifest: SegmentationManifest): SegmentStack {
+function stackOfLogits(
+  logits: Float32Array,
+  geometry: ImageGeometry,
+  manifest: SegmentationManifest,
+  origin: string,
+): SegmentStack {
   const plane = geometry.rows * geometry.columns;
   const masks = new Uint8Array(logits.length);
-  for (let i = 0; i < masks.length; i++) if (logits[i]! > 0) masks[i] = 1;
+  for (let i = 0; i < masks.length; i++) {
+    const value = logits[i]!;
+    if (value > 0) masks[i] = 1;
+    else if (Number.isNaN(value)) throw notANumber(origin);
+  }
   const segments = manifest.labels.map(({ number }): Segment => {
     const [start, end] = [(number - 1) * plane, number * plane];
     return { number, logits: logits.subarray(start, end), mask: { geometry, data: masks.subarray(start, end) } };
