@@ -15,32 +15,52 @@ interface Thrown {
   readonly value: unknown;
 }
 
+const TASK = "samrefine/task";
+
 /**
- * Teaches comlink the two things that cross here and that it does not know: tasks (signal, progress, log) and typed errors,
- * of which plain comlink keeps only name, message and stack. Both sides call it once; calling it again changes nothing.
+ * Teaches comlink, on the side that calls, the two things that cross here and that it does not know: tasks (signal, progress,
+ * log) and typed errors, of which plain comlink keeps only name, message and stack. Calling it again changes nothing.
  */
-export function installTransferHandlers(): void {
-  if (transferHandlers.has("samrefine/task")) return;
-  transferHandlers.set("samrefine/task", taskHandler as TransferHandler<unknown, unknown>);
+export function installCallerHandlers(): void {
+  if (transferHandlers.has(TASK)) return;
+  const task: TransferHandler<TaskLink, TaskTicket> = {
+    canHandle: (value): value is TaskLink => value instanceof TaskLink,
+    serialize: (link) => link.ticket(),
+    deserialize: refuseTask,
+  };
   const plain = transferHandlers.get("throw") as TransferHandler<Thrown, unknown>;
-  const handler: TransferHandler<Thrown, unknown> = {
-    canHandle: plain.canHandle,
-    serialize: (thrown) =>
-      isRefineError(thrown.value) ? [{ refineError: errorToWire(thrown.value) }, []] : plain.serialize(thrown),
+  const thrown: TransferHandler<Thrown, unknown> = {
+    ...plain,
     deserialize: (wire) => {
       if (isErrorWire(wire)) throw errorFromWire(wire.refineError);
       return plain.deserialize(wire);
     },
   };
-  transferHandlers.set("throw", handler as TransferHandler<unknown, unknown>);
+  transferHandlers.set(TASK, task as TransferHandler<unknown, unknown>);
+  transferHandlers.set("throw", thrown as TransferHandler<unknown, unknown>);
 }
 
-/** Arrives as a {@link RemoteTask} where a {@link TaskLink} was sent. */
-const taskHandler: TransferHandler<TaskLink | RemoteTask, TaskTicket> = {
-  canHandle: (value): value is TaskLink => value instanceof TaskLink,
-  serialize: (link) => (link as TaskLink).ticket(),
-  deserialize: (ticket) => new RemoteTask(ticket),
-};
+/** The same on the side of the worker, where a {@link RemoteTask} arrives for every {@link TaskLink} that was sent. */
+export function installWorkerHandlers(): void {
+  const task: TransferHandler<RemoteTask, TaskTicket> = {
+    canHandle: (_value): _value is RemoteTask => false,
+    serialize: refuseTask,
+    deserialize: (ticket) => new RemoteTask(ticket),
+  };
+  const plain = transferHandlers.get("throw") as TransferHandler<Thrown, unknown>;
+  const thrown: TransferHandler<Thrown, unknown> = {
+    ...plain,
+    serialize: (thrown) =>
+      isRefineError(thrown.value) ? [{ refineError: errorToWire(thrown.value) }, []] : plain.serialize(thrown),
+  };
+  transferHandlers.set(TASK, task as TransferHandler<unknown, unknown>);
+  transferHandlers.set("throw", thrown as TransferHandler<unknown, unknown>);
+}
+
+/** Tasks go one way. */
+function refuseTask(): never {
+  throw new TypeError("A task crosses from the caller to the worker only.");
+}
 
 function isErrorWire(wire: unknown): wire is { readonly refineError: ErrorWire } {
   return typeof wire === "object" && wire !== null && "refineError" in wire;

@@ -2,7 +2,7 @@ import { RefineError } from "@samrefine/core";
 import { type Endpoint, type Remote, wrap } from "comlink";
 import type { BackendReport } from "../contract.ts";
 import { protocolVersion, type WorkerApi, type WorkerConfiguration } from "./protocol.ts";
-import { installTransferHandlers } from "./transfer-handlers.ts";
+import { installCallerHandlers } from "./transfer-handlers.ts";
 
 /** A Web Worker, or what stands for one in Node. */
 export interface WorkerLike extends Endpoint {
@@ -35,7 +35,7 @@ export class WorkerConnection {
 
   /** @throws RefineError `worker-crashed` when the script cannot be loaded, `backend-unavailable`, `configuration`. */
   static async open(createWorker: () => WorkerLike, configuration: WorkerConfiguration): Promise<WorkerConnection> {
-    installTransferHandlers();
+    installCallerHandlers();
     const worker = createWorker();
     let lose: (error: RefineError) => void = () => {};
     const lost = new Promise<never>((_, reject) => {
