@@ -80,8 +80,8 @@ export function makeRun(client: Pick<RefineryClient, "request">, plan = "raw") {
       records.set(series, record);
       return record;
     },
-    announceInTurn: async ({ segmentationId }: SegmentationRecord, [slice]: readonly number[]) =>
-      written.push(`${segmentationId}/${slice}`),
+    announceInTurn: async ({ segmentationId }: SegmentationRecord, slices: readonly number[]) =>
+      written.push(...slices.map((slice) => `${segmentationId}/${slice}`)),
     pushStep: (_label: string, changes: readonly RecordChange[]) => steps.push(changes),
   } as unknown as RecordBook;
   const activity = new Activity({ life: life.signal, onChange: () => {}, onFailure: async () => {} });

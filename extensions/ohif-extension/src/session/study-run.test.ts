@@ -1,5 +1,5 @@
 import { RefineError } from "@samrefine/core";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { nextTask } from "../host/next-task.ts";
 import { encodeLabels } from "../labelmap/runs.ts";
 import type { RefineryClient } from "../refinery/client.ts";
@@ -115,6 +115,37 @@ describe("segmentStudy", () => {
     // Four are under way at once: the sixth begins when the second is written, while the third is being written.
     expect(steps[0]).toHaveLength(3);
     expect(runSummary(outcome, 0).text).toBe("Cancelled: 3 of 6 images are finished and kept.");
+  });
+
+  it("lets the host draw the first slice at once, and those that come faster than anybody looks together", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    onTestFinished(() => void vi.useRealTimers());
+    const announced: (readonly number[])[] = [];
+    const announcing = (answer: (key: string) => void) => {
+      const { run } = answering(answer);
+      run.book.announceInTurn = async (_record, slices) => void announced.push(slices);
+      return run;
+    };
+    await segmentStudy(
+      announcing(() => {}),
+      [seriesOf("a", 6)],
+      never,
+    );
+    expect(announced).toEqual([[0], [1, 2, 3, 4, 5]]);
+
+    announced.length = 0;
+    const slow = announcing(() => void vi.advanceTimersByTime(1000));
+    await segmentStudy(slow, [seriesOf("a", 6)], never);
+    // Time passes with a request here, and the last of them goes out when the second slice is written.
+    expect(announced).toEqual([[0], [1], [2], [3, 4, 5]]);
+
+    announced.length = 0;
+    const cancel = new AbortController();
+    const cancelled = announcing((key) => {
+      if (key === "a/6") cancel.abort(new DOMException("Cancelled.", "AbortError"));
+    });
+    const { series } = await segmentStudy(cancelled, [seriesOf("a", 9)], cancel.signal);
+    expect(announced.flat()).toHaveLength(series[0]!.finished);
   });
 
   it("goes on after a series whose images cannot be read, and marks it", async () => {

@@ -53,6 +53,9 @@ interface SeriesTask {
   /** Undefined until the run came to the series. */
   historyBefore: SegmentationRecord["history"] | undefined;
   readonly applied: Change["slices"][number][];
+  /** Written, but the host has not been told. */
+  readonly unannounced: number[];
+  announcedMs: number;
 }
 
 interface PreparedSeries {
@@ -137,8 +140,12 @@ export async function segmentStudy(
           record.restore(slice, after);
           record.plan = plan;
           task.applied.push({ slice, before, after });
+          task.unannounced.push(slice);
+          // What the host draws takes the processors from the models, and nobody sees more than a few pictures a second.
+          const isLast = task.applied.length + task.reviewed === task.series.sliceCount;
+          if (!isLast && performance.now() < task.announcedMs + ANNOUNCE_PAUSE_MS) return;
           await nextTask();
-          await book.announceInTurn(record, [slice]);
+          await announce(book, task);
         },
       },
       {
@@ -154,6 +161,7 @@ export async function segmentStudy(
     if (failed[0] && tasks.every(({ applied }) => applied.length === 0) && !signal.aborted) throw failed[0].error;
     return { series: tasks.map((task) => outcomeOf(task, failed)), isCancelled: signal.aborted };
   } finally {
+    if (!life.aborted) for (const task of tasks) await announce(book, task);
     const changes = tasks.flatMap(changeOf);
     if (changes.length > 0 && !life.aborted) book.pushStep("auto-segment", changes);
   }
@@ -167,7 +175,25 @@ async function taskOf({ book, manifest, visibleSlice }: StudyRun, series: Series
     (slice) => !record?.quality(slice)?.isReviewed,
   );
   const reviewed = series.sliceCount - order.length;
-  return { series, order, reviewed, record, historyBefore: undefined, preparing: undefined, applied: [] };
+  return {
+    series,
+    order,
+    reviewed,
+    record,
+    historyBefore: undefined,
+    preparing: undefined,
+    applied: [],
+    unannounced: [],
+    announcedMs: Number.NEGATIVE_INFINITY,
+  };
+}
+
+/** Lets the host draw what was written since it was last told. */
+async function announce(book: RecordBook, task: SeriesTask): Promise<void> {
+  const { record, unannounced } = task;
+  if (!record || unannounced.length === 0) return;
+  task.announcedMs = performance.now();
+  await book.announceInTurn(record, unannounced.splice(0));
 }
 
 async function prepareSeries(
@@ -219,6 +245,7 @@ function isGivenUp(task: SeriesTask, failed: readonly FailedSlice<StudySlice>[])
 
 const HOPELESS_AFTER = 3;
 const RECOUNT_TURN_MS = 10;
+const ANNOUNCE_PAUSE_MS = 200;
 
 function isFaultOfImage(error: unknown): boolean {
   return isRefineError(error, "unsupported-dicom");
