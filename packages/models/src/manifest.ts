@@ -200,7 +200,7 @@ export function parseManifest(value: unknown, origin: string): ModelManifest {
   const issue = result.issues[0];
   const path = v.getDotPath(issue) ?? "(root)";
   throw new RefineError("model-manifest", `The model manifest ${origin} is not valid at ${path}: ${issue.message}`, {
-    hint: "Correct the manifest; docs/models.md describes every field.",
+    hint: "Correct the manifest; docs/manifest.md describes every field.",
     details: { origin, path },
   });
 }

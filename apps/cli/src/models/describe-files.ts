@@ -68,7 +68,7 @@ function describePromptable(a: ReadModel, b: ReadModel): DescribedModel {
     throw new RefineError(
       "model-manifest",
       `Neither file is a decoder of a known family: ${a.path} takes ${namesOf(a.description.inputs).join(", ")}; ${b.path} takes ${namesOf(b.description.inputs).join(", ")}.`,
-      { hint: "docs/models.md lists the families with the tensors that tell them apart." },
+      { hint: "docs/manifest.md lists the families with the tensors that tell them apart." },
     );
   }
   const [input, output] = [encoder.description.inputs[0], encoder.description.outputs[0]];
@@ -109,7 +109,7 @@ function describePromptable(a: ReadModel, b: ReadModel): DescribedModel {
     manifest,
     remarks: [
       `The decoder's tensors are those of the family "${family}", which is taken to be ${frameFit({ family }) === "stretch" ? "stretched" : "letterboxed"}.`,
-      "Names do not tell pixels: mean and standardDeviation are those of the family's own weights. MedSAM and LiteMedSAM have the same tensors and other pixels (docs/models.md).",
+      "Names do not tell pixels: mean and standardDeviation are those of the family's own weights. MedSAM and LiteMedSAM have the same tensors and other pixels (docs/manifest.md).",
       ...(isInterleaved ? ["The encoder takes [rows, columns, 3]: it is taken to normalise and pad by itself."] : []),
       ...fillIn,
     ],

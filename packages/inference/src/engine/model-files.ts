@@ -25,7 +25,7 @@ export async function readModelFile(
   const file = files.find((candidate) => candidate.role === role);
   if (!file) {
     throw new RefineError("model-manifest", `The manifest ${manifestUrl} lists no file with the role "${role}".`, {
-      hint: "docs/models.md says which roles each task needs.",
+      hint: "docs/manifest.md says which roles each task needs.",
       details: { origin: manifestUrl, role },
     });
   }
