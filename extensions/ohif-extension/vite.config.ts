@@ -64,7 +64,13 @@ export default defineConfig({
   worker: {
     format: "es",
     plugins: () => [hostLibraries(), sharedDictionary()],
-    rollupOptions: { output: { paths: { [dictionaryId]: `./${dictionaryFile}` } } },
+    rollupOptions: {
+      output: {
+        paths: { [dictionaryId]: `./${dictionaryFile}` },
+        // Hints to a bundler that would take the worker in; nobody does.
+        comments: { annotation: false },
+      },
+    },
   },
   build: {
     target: "es2023",

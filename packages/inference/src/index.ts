@@ -18,3 +18,4 @@ export { type NetworkImage, networkImage, networkSlice } from "./unet/network-im
 export type { WasmPaths } from "./web-runtime.ts";
 export type { WorkerLike } from "./worker/worker-connection.ts";
 export { createWorkerEngine, type WorkerEngineOptions } from "./worker/worker-engine.ts";
+export { holdLife, watchLife } from "./worker/worker-life.ts";

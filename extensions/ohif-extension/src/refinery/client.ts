@@ -1,4 +1,5 @@
 import { type Progress, RefineError, type Releasable, type TaskOptions } from "@samrefine/core";
+import { watchLife } from "@samrefine/inference";
 import { proxy, type Remote, releaseProxy, wrap } from "comlink";
 import type { RefineryCalls } from "./contract.ts";
 import type { RefineryEndpoint } from "./refinery.worker.ts";
@@ -6,6 +7,8 @@ import { fromWireError } from "./wire.ts";
 
 /** The refinery as the page uses it. */
 export interface RefineryClient extends Releasable {
+  /** The worker stopped: every request fails, with `worker-crashed`. */
+  readonly isLost: boolean;
   request<Name extends keyof RefineryCalls>(
     name: Name,
     argument: Parameters<RefineryCalls[Name]>[0],
@@ -18,20 +21,29 @@ export function startRefinery(): RefineryClient {
   const worker = new Worker(new URL("./refinery.worker.ts", import.meta.url), { type: "module", name: "samrefine" });
   const endpoint: Remote<RefineryEndpoint> = wrap<RefineryEndpoint>(worker);
   let isDisposed = false;
+  let isLost = false;
   let nextId = 1;
   const crashed = new Promise<never>((_, reject) => {
-    worker.addEventListener("error", (event) => {
-      event.preventDefault();
+    const lose = () => {
+      isLost = true;
       reject(
         new RefineError("worker-crashed", "The background worker stopped unexpectedly.", {
           hint: "Press the button again; the worker is started anew. If it goes on, the tab may be out of memory.",
         }),
       );
+    };
+    worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      lose();
     });
+    void endpoint.life().then((name) => watchLife(name, lose));
   });
   crashed.catch(() => {});
 
   return {
+    get isLost() {
+      return isLost;
+    },
     async request(name, argument, options = {}) {
       const { signal, onProgress } = options;
       signal?.throwIfAborted();

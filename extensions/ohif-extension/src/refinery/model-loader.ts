@@ -10,8 +10,13 @@ import {
 import type { RefineryClient } from "./client.ts";
 import type { ModelReference } from "./contract.ts";
 
+export interface NeededModels {
+  readonly segmentation?: ModelReference<SegmentationManifest> | undefined;
+  readonly promptable?: ModelReference<PromptableManifest> | undefined;
+}
+
 /**
- * Owns the worker: starts it at the first need, loads every model once, and starts over after a crash. One instance lives as
+ * Owns the worker: starts it at the first need, loads every model once, and starts over when it was lost. One instance lives as
  * long as the mode is open.
  */
 export class ModelLoader {
@@ -20,6 +25,7 @@ export class ModelLoader {
   #loaded = new Set<string>();
   #backend: BackendReport | undefined;
   #choices: readonly BackendChoice[] = [];
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(start: () => RefineryClient) {
     this.#start = start;
@@ -67,37 +73,34 @@ export class ModelLoader {
    * @returns The worker with the models in it.
    * @throws RefineError `model-fetch`, `model-integrity`, `model-manifest`, `backend-unavailable`, `worker-crashed`.
    */
-  async ready(
-    models: {
-      readonly segmentation?: ModelReference<SegmentationManifest> | undefined;
-      readonly promptable?: ModelReference<PromptableManifest> | undefined;
-    },
-    options: TaskOptions,
-  ): Promise<RefineryClient> {
+  ready(models: NeededModels, options: TaskOptions): Promise<RefineryClient> {
+    // One after the other, so that slices that met the end of the worker together load its successor's models once.
+    const ready = this.#last.then(() => this.#load(models, options));
+    this.#last = ready.catch(() => {});
+    return ready;
+  }
+
+  async #load({ segmentation, promptable }: NeededModels, options: TaskOptions): Promise<RefineryClient> {
+    if (this.#client?.isLost) await this.dispose();
     this.#client ??= this.#start();
     const client = this.#client;
-    try {
-      this.#backend ??= await client.request("open", undefined, options);
-      const known = this.#loaded.size;
-      if (models.segmentation && !this.#loaded.has(models.segmentation.url)) {
-        await client.request("loadSegmenter", models.segmentation, options);
-        this.#loaded.add(models.segmentation.url);
-      }
-      if (models.promptable && !this.#loaded.has(models.promptable.url)) {
-        await client.request("loadPromptable", models.promptable, options);
-        this.#loaded.add(models.promptable.url);
-      }
-      const refreshing = this.#refreshChoices(client, options);
-      // Nobody waits for it when all is loaded: the answer would come behind what a click lets the host draw. A worker that is
-      // lost fails what is asked of it next.
-      if (this.#loaded.size > known) await refreshing;
-      else refreshing.catch(() => {});
-      if (mustMove(this.preference, this.#choices)) await this.#follow(client, options);
-      return client;
-    } catch (error) {
-      await this.forgetCrashed(error);
-      throw error;
+    this.#backend ??= await client.request("open", undefined, options);
+    const known = this.#loaded.size;
+    if (segmentation && !this.#loaded.has(segmentation.url)) {
+      await client.request("loadSegmenter", segmentation, options);
+      this.#loaded.add(segmentation.url);
     }
+    if (promptable && !this.#loaded.has(promptable.url)) {
+      await client.request("loadPromptable", promptable, options);
+      this.#loaded.add(promptable.url);
+    }
+    const refreshing = this.#refreshChoices(client, options);
+    // Nobody waits for it when all is loaded: the answer would come behind what a click lets the host draw. A worker that is
+    // lost fails what is asked of it next.
+    if (this.#loaded.size > known) await refreshing;
+    else refreshing.catch(() => {});
+    if (mustMove(this.preference, this.#choices)) await this.#follow(client, options);
+    return client;
   }
 
   /** What was wanted on an earlier visit may not be there any more: the models then stay where they run. */
@@ -108,11 +111,6 @@ export class ModelLoader {
       if (!isRefineError(error, "backend-unavailable")) throw error;
       writeBackendPreference("automatic");
     }
-  }
-
-  /** After a crash the next {@link ready} starts a new worker. */
-  async forgetCrashed(error: unknown): Promise<void> {
-    if (isRefineError(error, "worker-crashed") || isRefineError(error, "out-of-memory")) await this.dispose();
   }
 
   async dispose(): Promise<void> {

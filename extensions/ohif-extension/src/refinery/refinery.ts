@@ -4,6 +4,7 @@ import {
   type ImageEmbedding,
   type IntensityPolicy,
   type IntensityTransform,
+  isRefineError,
   type KeepReason,
   type Mask,
   type PixelArray,
@@ -113,6 +114,27 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
     return requirePromptable().segmenter.encode(image, { ...options, displayRange });
   };
 
+  const forgetKept = async (): Promise<void> => {
+    const { embedding } = kept ?? {};
+    kept = undefined;
+    await embedding?.dispose();
+  };
+
+  /**
+   * Once more when the engine's worker was lost or ran out of memory: the engine makes another and loads its models again by
+   * itself; only embeddings are gone.
+   */
+  const withSuccessor = async <T>(run: () => Promise<T>, { signal }: TaskOptions): Promise<T> => {
+    try {
+      return await run();
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!isRefineError(error, "worker-crashed") && !isRefineError(error, "out-of-memory")) throw error;
+      await forgetKept();
+      return run();
+    }
+  };
+
   const embeddingFor = async (
     slice: SliceFrame,
     range: DisplayRange | undefined,
@@ -140,8 +162,7 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
     async loadPromptable(model: ModelReference<PromptableManifest>, options: TaskOptions): Promise<void> {
       if (promptable?.manifest.id === model.manifest.id) return;
       const segmenter = await (await engine()).loadPromptable(model.manifest, model.url, options);
-      await kept?.embedding.dispose();
-      kept = undefined;
+      await forgetKept();
       await promptable?.segmenter.dispose();
       promptable = { segmenter, inTurns: new SamInTurns(segmenter), manifest: model.manifest };
     },
@@ -181,43 +202,49 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
           testTimeAugmentation,
           values: "logits",
         });
-      const initial = await propose(request.plan.testTimeAugmentation);
-      const view = secondView(request.plan);
-      const secondOpinion = view && (await propose(view));
-      options.signal?.throwIfAborted();
-      const sam = request.plan.passes.length > 0 ? requirePromptable().inTurns : undefined;
-      const result = await refine(image, initial, request.plan, sam, {
-        signal: options.signal,
-        displayRange: displayRangeOf(manifest, intensity),
-        outputGeometry: image.geometry,
-        secondOpinion,
-        // The logits decide between overlapping classes as well, and cost nothing.
-        probabilities: false,
-        logits: true,
-      });
+      const run = async (): Promise<RefinementResult> => {
+        const initial = await propose(request.plan.testTimeAugmentation);
+        const view = secondView(request.plan);
+        const secondOpinion = view && (await propose(view));
+        options.signal?.throwIfAborted();
+        const sam = request.plan.passes.length > 0 ? requirePromptable().inTurns : undefined;
+        return refine(image, initial, request.plan, sam, {
+          signal: options.signal,
+          displayRange: displayRangeOf(manifest, intensity),
+          outputGeometry: image.geometry,
+          secondOpinion,
+          // The logits decide between overlapping classes as well, and cost nothing.
+          probabilities: false,
+          logits: true,
+        });
+      };
+      const result = await withSuccessor(run, options);
       return sliceResult(result, request.plan.passes.length);
     },
 
     async decode(request: DecodeRequest, options: TaskOptions): Promise<DecodeResult> {
-      const { embedding, origin } = await embeddingFor(request.slice, request.displayRange, options);
-      options.signal?.throwIfAborted();
       const { frame } = request.slice;
       const { geometry } = frame;
-      const candidate = await segmentFromPrompts(
-        { geometry, channels: 1, data: frame.data },
-        request.prompt,
-        requirePromptable().segmenter,
-        {
-          signal: options.signal,
-          embedding,
-          maskChoice: request.maskChoice,
-          displayRange: request.displayRange ?? { lower: 0, upper: 1 },
-          initial: request.initial && {
-            number: request.prompt.segment,
-            mask: { geometry, data: request.initial },
+      const { candidate, origin } = await withSuccessor(async () => {
+        const { embedding, origin } = await embeddingFor(request.slice, request.displayRange, options);
+        options.signal?.throwIfAborted();
+        const candidate = await segmentFromPrompts(
+          { geometry, channels: 1, data: frame.data },
+          request.prompt,
+          requirePromptable().segmenter,
+          {
+            signal: options.signal,
+            embedding,
+            maskChoice: request.maskChoice,
+            displayRange: request.displayRange ?? { lower: 0, upper: 1 },
+            initial: request.initial && {
+              number: request.prompt.segment,
+              mask: { geometry, data: request.initial },
+            },
           },
-        },
-      );
+        );
+        return { candidate, origin };
+      }, options);
       if (!candidate) throw new RefineError("inference", "There was nothing to ask SAM: no point and no box.");
       return {
         mask: candidate.mask.data,
@@ -243,16 +270,14 @@ export function createRefinery(openEngine: () => Promise<LadderEngine>): Refiner
 
     async chooseBackend(preference: BackendPreference): Promise<readonly BackendChoice[]> {
       const ladder = await engine();
-      await kept?.embedding.dispose();
-      kept = undefined;
+      await forgetKept();
       await applyBackendPreference(ladder, preference);
       return ladder.choices();
     },
 
     async clearCache(): Promise<void> {
       recent.clear();
-      await kept?.embedding.dispose();
-      kept = undefined;
+      await forgetKept();
       await (await engine()).clearCache();
     },
   };

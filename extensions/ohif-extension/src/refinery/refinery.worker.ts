@@ -1,4 +1,5 @@
 import type { Progress } from "@samrefine/core";
+import { holdLife } from "@samrefine/inference";
 import { expose, transfer } from "comlink";
 import type { RefineryCalls } from "./contract.ts";
 import { openEngine } from "./engine.ts";
@@ -14,6 +15,8 @@ export interface RefineryEndpoint {
     onProgress: ((progress: Progress) => void) | undefined,
   ): Promise<Reply<ReturnType<RefineryCalls[Name]>>>;
   cancel(id: number): void;
+  /** Name of the lock that the worker holds as long as it lives; undefined where the browser has none. */
+  life(): Promise<string | undefined>;
 }
 
 const refinery = createRefinery(openEngine);
@@ -35,6 +38,7 @@ const endpoint: RefineryEndpoint = {
   cancel(id) {
     running.get(id)?.abort();
   },
+  life: () => holdLife(),
 };
 
 expose(endpoint);

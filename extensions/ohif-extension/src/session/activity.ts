@@ -7,8 +7,6 @@ export interface ActivityPorts {
   /** Aborted when the study is closed: nothing is said afterwards. */
   readonly life: AbortSignal;
   readonly onChange: () => void;
-  /** Called with what a task failed by, before it becomes a message. */
-  readonly onFailure: (error: unknown) => Promise<void>;
 }
 
 /** What runs now, how far it is, and what was said last. One task at a time. */
@@ -46,7 +44,7 @@ export class Activity {
 
   /** Runs a task; its failure becomes a message, cancelling is not a failure. Never rejects. */
   async run(kind: Exclude<ActivityKind, "none">, task: (signal: AbortSignal) => Promise<void>): Promise<void> {
-    const { life, onChange, onFailure } = this.#ports;
+    const { life, onChange } = this.#ports;
     const controller = new AbortController();
     this.#task = controller;
     this.#kind = kind;
@@ -59,10 +57,7 @@ export class Activity {
     } catch (error) {
       if (life.aborted) return;
       if (controller.signal.aborted) this.#status = { text: messageOf(controller.signal.reason), tone: "info" };
-      else {
-        await onFailure(error);
-        this.fail(error);
-      }
+      else this.fail(error);
     } finally {
       if (this.#task === controller) {
         this.#task = undefined;

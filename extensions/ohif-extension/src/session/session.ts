@@ -123,7 +123,7 @@ export class RefineSession {
     this.#memory = memory;
     const life = this.#life.signal;
     const onChange = () => this.#changed();
-    this.#activity = new Activity({ life, onChange, onFailure: (error) => this.#models.forgetCrashed(error) });
+    this.#activity = new Activity({ life, onChange });
     this.#book = new RecordBook({ host, readSegOf, life, onChange, onUndone: (text) => this.#activity.say(text) });
     this.#editing = new PromptEditing({
       host,
@@ -393,12 +393,11 @@ export class RefineSession {
         current,
         ...others.flatMap((displaySet) => (displaySet === current.displaySet ? [] : this.#openReadable(displaySet))),
       ];
-      const client = await this.#loadModels(plan.passes.length > 0, model, signal);
       const outcome = await segmentStudy(
         {
           book: this.#book,
           activity: this.#activity,
-          client,
+          openClient: () => this.#loadModels(plan.passes.length > 0, model, signal),
           intensities: this.#intensities,
           manifest,
           plan,

@@ -84,7 +84,7 @@ export function makeRun(client: Pick<RefineryClient, "request">, plan = "raw") {
       written.push(...slices.map((slice) => `${segmentationId}/${slice}`)),
     pushStep: (_label: string, changes: readonly RecordChange[]) => steps.push(changes),
   } as unknown as RecordBook;
-  const activity = new Activity({ life: life.signal, onChange: () => {}, onFailure: async () => {} });
+  const activity = new Activity({ life: life.signal, onChange: () => {} });
   const progress: string[] = [];
   const show = activity.show.bind(activity);
   activity.show = (label, { completed, total }) => {
@@ -94,7 +94,7 @@ export function makeRun(client: Pick<RefineryClient, "request">, plan = "raw") {
   const run: StudyRun = {
     book,
     activity,
-    client: client as RefineryClient,
+    openClient: async () => client as RefineryClient,
     intensities: new MeasuredIntensities(),
     manifest: upperHalf,
     plan: presetPlan(plan),

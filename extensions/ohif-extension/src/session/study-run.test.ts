@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { nextTask } from "../host/next-task.ts";
 import { encodeLabels } from "../labelmap/runs.ts";
 import type { RefineryClient } from "../refinery/client.ts";
+import type { SegmentSliceRequest } from "../refinery/contract.ts";
 import { runSummary } from "./run-summary.ts";
 import { makeRun, seriesOf, upperHalf } from "./study-run.fixture.ts";
 import { segmentStudy } from "./study-run.ts";
@@ -50,7 +51,7 @@ describe("segmentStudy", () => {
       log.push(key);
       if (key === "b/0") cancel.abort(new DOMException("Cancelled.", "AbortError"));
     });
-    const segment = run.client.request;
+    const segment = (await run.openClient()).request;
     const request = (async (name, argument, options) => {
       if (name === "segmentSlice") return segment(name, argument, options);
       if (name !== "addToMeasure") log.push(name);
@@ -58,8 +59,8 @@ describe("segmentStudy", () => {
     }) as RefineryClient["request"];
     const intensity = { kind: "percentiles", lower: 1, upper: 99, scope: "volume" } as const;
     const series = ["a", "b", "c", "d"].map((name) => seriesOf(name, 1));
-    const client = { ...run.client, request };
-    await segmentStudy({ ...run, client, manifest: { ...upperHalf, intensity } }, series, cancel.signal);
+    const openClient = async () => ({ ...(await run.openClient()), request });
+    await segmentStudy({ ...run, openClient, manifest: { ...upperHalf, intensity } }, series, cancel.signal);
     const measured = ["beginMeasure", "finishMeasure"];
     expect(log.filter((entry) => measured.includes(entry))).toEqual([...measured, ...measured, ...measured]);
     expect(log.lastIndexOf("beginMeasure")).toBeLessThan(log.indexOf("b/0"));
@@ -173,6 +174,91 @@ describe("segmentStudy", () => {
     await expect(segmentStudy(answering(broken).run, [seriesOf("a", 9)], never)).rejects.toThrow(
       "could not be decoded",
     );
+  });
+
+  describe("when the worker is lost", () => {
+    /** A worker after the other; each is lost when it is asked for the slice at its place in the list. */
+    function mortal(lostAt: readonly string[]) {
+      const { run, asked, steps, records } = answering(() => {});
+      const sent: string[] = [];
+      let opened = 0;
+      const openClient = async (): Promise<RefineryClient> => {
+        const sound = await run.openClient();
+        const end = lostAt[opened++];
+        let isLost = false;
+        const request = (async (name, argument, options) => {
+          const slices = name === "segmentSlice" ? (argument as SegmentSliceRequest).slices : [];
+          const middle = slices[slices.length >> 1];
+          isLost ||= (middle?.key ?? name) === end;
+          if (isLost) throw new RefineError("worker-crashed", "The background worker stopped unexpectedly.");
+          if (name !== "segmentSlice") return { lower: 0, upper: 1, subtract: 0, multiply: 1 };
+          sent.push(`${opened}: ${slices.map(({ key, frame }) => (frame ? key : `(${key})`)).join(" ")}`);
+          return sound.request(name, { ...(argument as SegmentSliceRequest), slices: [middle] } as never, options);
+        }) as RefineryClient["request"];
+        return {
+          ...sound,
+          request,
+          get isLost() {
+            return isLost;
+          },
+        };
+      };
+      return { run: { ...run, openClient }, asked, sent, steps, records, opened: () => opened };
+    }
+
+    it("asks its successor for what was under way, with all pixels, and loses nothing", async () => {
+      const { run, sent, steps, records, opened } = mortal(["a/2"]);
+      const manifest = { ...upperHalf, input: { ...upperHalf.input, channels: 3 } };
+      const series = seriesOf("a", 4);
+      const outcome = await segmentStudy({ ...run, manifest }, [series], never);
+      expect(runSummary(outcome, 0)).toEqual({ text: "4 of 4 slices segmented.", tone: "info" });
+      expect(opened()).toBeLessThanOrEqual(3);
+      // The first that a worker is sent of a series is sent whole.
+      const first = sent.find((line) => !line.startsWith("1"));
+      expect(first).not.toContain("(");
+      expect(steps).toHaveLength(1);
+      const { history } = records.get(series)!;
+      expect(history.size).toBe(1);
+      records.get(series)!.applyChange(steps[0]![0]!.change, "before");
+      expect([records.get(series)!.hasPixels, records.get(series)!.history.size]).toEqual([false, 0]);
+    });
+
+    it("measures a series again that was being measured", async () => {
+      const { run, opened } = mortal(["addToMeasure"]);
+      const intensity = { kind: "percentiles", lower: 1, upper: 99, scope: "volume" } as const;
+      const outcome = await segmentStudy({ ...run, manifest: { ...upperHalf, intensity } }, [seriesOf("a", 3)], never);
+      expect(runSummary(outcome, 0).text).toBe("3 of 3 slices segmented.");
+      expect(opened()).toBeGreaterThan(1);
+    });
+
+    it("marks a slice that ends every worker, and goes on with the others", async () => {
+      const { run, asked } = mortal(["a/1", "a/1", "a/1", "a/1"]);
+      const outcome = await segmentStudy(run, [seriesOf("a", 4)], never);
+      expect([...outcome.series[0]!.failedSlices]).toEqual([1]);
+      expect(asked.toSorted()).toEqual(["a/0", "a/2", "a/3"]);
+      expect(runSummary(outcome, 0).text).toBe("3 of 4 slices segmented. 1 could not be segmented (marked ×).");
+    });
+
+    it("opens no other one for a run that was cancelled", async () => {
+      const { run, opened } = mortal(["a/1"]);
+      const cancel = new AbortController();
+      const openClient = async () => {
+        const client = await run.openClient();
+        const request = (async (name, argument, options) => {
+          if ((argument as SegmentSliceRequest).slices[0]?.key === "a/1") cancel.abort();
+          return client.request(name, argument, options);
+        }) as RefineryClient["request"];
+        return {
+          ...client,
+          request,
+          get isLost() {
+            return client.isLost;
+          },
+        };
+      };
+      const outcome = await segmentStudy({ ...run, openClient }, [seriesOf("a", 4)], cancel.signal);
+      expect([outcome.isCancelled, opened()]).toEqual([true, 1]);
+    });
   });
 
   it("stops at a fault of the model: every other series would meet it too", async () => {

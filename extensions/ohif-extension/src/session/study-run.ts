@@ -16,7 +16,8 @@ import type { RecordBook, RecordChange } from "./record-book.ts";
 export interface StudyRun {
   readonly book: RecordBook;
   readonly activity: Activity;
-  readonly client: RefineryClient;
+  /** The worker with the models in it; another one when it was lost. */
+  readonly openClient: () => Promise<RefineryClient>;
   readonly intensities: MeasuredIntensities;
   readonly manifest: SegmentationManifest;
   readonly plan: RefinementPlan;
@@ -72,7 +73,8 @@ interface StudySlice {
 /**
  * Segments every slice of the given series as one undoable step. All of them pass through one pipeline, one series after the
  * other: while the models run on a slice, the next one, be it of the next series, is read and prepared, and the one before it
- * is written. Slices that a person reviewed are left alone. What is finished when the run is cancelled stays.
+ * is written. Slices that a person reviewed are left alone. What is finished when the run is cancelled stays. When the worker is
+ * lost, the slices that were under way are asked of its successor, once.
  *
  * @throws the first failure when nothing at all could be segmented
  */
@@ -82,6 +84,7 @@ export async function segmentStudy(
   signal: AbortSignal,
 ): Promise<StudyOutcome> {
   const { activity, book, life, manifest, plan } = run;
+  let client = await run.openClient();
   const tasks: SeriesTask[] = [];
   for (const series of allSeries) tasks.push(await taskOf(run, series));
   const slices = tasks.flatMap((task) => task.order.map((slice): StudySlice => ({ task, slice })));
@@ -95,7 +98,7 @@ export async function segmentStudy(
     if (task.preparing) return task.preparing;
     const preparing = lastPreparing.then(async () => {
       signal.throwIfAborted();
-      const prepared = await prepareSeries(run, task, signal, (read) => {
+      const prepared = await prepareSeries(run, client, task, signal, (read) => {
         // Not while slices of an earlier series are on their way: they are what a person waits for.
         if (activity.kind !== "running") activity.show("Reading the series", read);
       });
@@ -110,6 +113,16 @@ export async function segmentStudy(
     return preparing;
   };
 
+  const ask = async ({ task, slice }: StudySlice, sliceSignal: AbortSignal): Promise<SliceResult> => {
+    const { intensity, sent } = await prepare(task);
+    const frames = await framesAround(task.series, slice, manifest.input.channels, sliceSignal, sent);
+    return client.request(
+      "segmentSlice",
+      { modelId: manifest.id, plan, intensity, slices: frames },
+      { signal: sliceSignal },
+    );
+  };
+
   try {
     const { failed } = await runSlices<StudySlice, SliceResult>(
       slices,
@@ -118,17 +131,20 @@ export async function segmentStudy(
         isWanted: ({ task }, failed) =>
           !isGivenUp(task, failed) &&
           !failed.some(({ slice, error }) => !isFaultOfImage(error) && isGivenUp(slice.task, failed)),
-        process: async ({ task, slice }, sliceSignal) => {
-          const { intensity, sent } = await prepare(task);
-          const frames = await framesAround(task.series, slice, manifest.input.channels, sliceSignal, sent);
-          return run.client.request(
-            "segmentSlice",
-            { modelId: manifest.id, plan, intensity, slices: frames },
-            { signal: sliceSignal },
-          );
+        process: async (slice, sliceSignal) => {
+          const asked = client;
+          try {
+            return await ask(slice, sliceSignal);
+          } catch (error) {
+            if (!asked.isLost || sliceSignal.aborted) throw error;
+            client = await run.openClient();
+            // Its successor has seen nothing of the series.
+            slice.task.preparing = undefined;
+            return ask(slice, sliceSignal);
+          }
         },
         apply: async ({ task, slice }, result) => {
-          const { record } = await prepare(task);
+          const record = task.record!;
           // Taking the result in, writing it and the host's answer are a task each, and none of them long.
           await nextTask();
           const [before, after] = [record.state(slice), stateOfResult(slice, result)];
@@ -197,7 +213,8 @@ async function announce(book: RecordBook, task: SeriesTask): Promise<void> {
 }
 
 async function prepareSeries(
-  { book, client, intensities, manifest }: StudyRun,
+  { book, intensities, manifest }: StudyRun,
+  client: RefineryClient,
   task: SeriesTask,
   signal: AbortSignal,
   onRead: (progress: { readonly completed: number; readonly total: number }) => void,
@@ -209,7 +226,7 @@ async function prepareSeries(
     onProgress: (completed) => onRead({ completed, total: series.sliceCount }),
   });
   task.record = record;
-  task.historyBefore = record.history;
+  task.historyBefore ??= record.history;
   record.markHistory(
     record.segments.map(({ number }) => number),
     { byNetwork: true },

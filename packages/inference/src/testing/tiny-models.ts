@@ -101,6 +101,28 @@ export async function writeTinyDeepUnet(
   return writeModel(folder, manifest, { "deep.onnx": model });
 }
 
+/** Loads, but asks for more memory in every run than any machine has. */
+export async function writeGreedyUnet(folder: string): Promise<TinyModel<SegmentationManifest>> {
+  const modest = await writeTinyUnet(folder);
+  const { rows, columns } = modest.manifest.input;
+  const model = buildModel({
+    opset: 17,
+    inputs: [float("image", ["N", 1, rows, columns])],
+    outputs: [float("logits", [1, 1, rows, columns])],
+    initializers: [integers("copies", 2 ** 45, 1, rows, columns)],
+    nodes: [
+      node("Expand", ["image", "copies"], "many"),
+      node("ReduceMax", ["many"], "logits", { axes: { ints: [0] } }),
+    ],
+  });
+  const manifest: SegmentationManifest = {
+    ...modest.manifest,
+    id: "greedy-unet",
+    files: [{ role: "model", url: "greedy.onnx", sha256: await sha256Hex(model), bytes: model.length }],
+  };
+  return writeModel(folder, manifest, { "greedy.onnx": model });
+}
+
 /**
  * A promptable model with SAM's interface and a frame of 64: the embedding is the downscaled image; the logits are the
  * embedding, plus the token's number, plus the mean prompt coordinate / 64, plus the mask prompt.

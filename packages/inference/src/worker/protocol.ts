@@ -32,6 +32,13 @@ export interface WorkerConfiguration {
   readonly embeddingPrecision?: EmbeddingPrecision | undefined;
 }
 
+export interface StartedWorker {
+  readonly protocol: number;
+  readonly backend: BackendReport;
+  /** Of {@link holdLife}. */
+  readonly life: string | undefined;
+}
+
 /** Names a model or an embedding that lives in the worker. */
 export type Handle = number;
 
@@ -51,7 +58,7 @@ export interface LoadedPromptable extends LoadedSegmenter {
  */
 export interface WorkerApi {
   /** First call of all. */
-  start(configuration: WorkerConfiguration): Promise<{ readonly protocol: number; readonly backend: BackendReport }>;
+  start(configuration: WorkerConfiguration): Promise<StartedWorker>;
   loadSegmenter(manifest: SegmentationManifest, manifestUrl: string, task: TaskLink): Promise<LoadedSegmenter>;
   loadPromptable(manifest: PromptableManifest, manifestUrl: string, task: TaskLink): Promise<LoadedPromptable>;
   segment(

@@ -3,6 +3,7 @@ import { type Endpoint, type Remote, wrap } from "comlink";
 import type { BackendReport } from "../contract.ts";
 import { protocolVersion, type WorkerApi, type WorkerConfiguration } from "./protocol.ts";
 import { installCallerHandlers } from "./transfer-handlers.ts";
+import { watchLife } from "./worker-life.ts";
 
 /** A Web Worker, or what stands for one in Node. */
 export interface WorkerLike extends Endpoint {
@@ -47,7 +48,7 @@ export class WorkerConnection {
     worker.addEventListener("messageerror", () => lose(crashed("a message could not be read")));
     try {
       const remote = wrap<WorkerApi>(worker);
-      const { protocol, backend } = await Promise.race([remote.start(configuration), lost]);
+      const { protocol, backend, life } = await Promise.race([remote.start(configuration), lost]);
       if (protocol !== protocolVersion) {
         throw new RefineError(
           "configuration",
@@ -55,6 +56,7 @@ export class WorkerConnection {
           { hint: "Page and worker come from different builds: reload without the browser's cache." },
         );
       }
+      watchLife(life, () => lose(crashed(reasonOf(undefined))));
       return new WorkerConnection(remote, backend, lost, lose);
     } catch (error) {
       worker.terminate();

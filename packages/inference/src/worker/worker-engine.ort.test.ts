@@ -7,7 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createWorkerEngine, type InferenceEngine } from "../index.ts";
 import { createNodeEngine } from "../node.ts";
 import { nodeWorker } from "../testing/node-worker.ts";
-import { type TinyModel, writeTinySam, writeTinyUnet } from "../testing/tiny-models.ts";
+import { type TinyModel, writeGreedyUnet, writeTinySam, writeTinyUnet } from "../testing/tiny-models.ts";
 
 const script = new URL("../testing/inference-worker.ts", import.meta.url);
 const identity = { lower: Number.NEGATIVE_INFINITY, upper: Number.POSITIVE_INFINITY, subtract: 0, multiply: 1 };
@@ -133,6 +133,20 @@ describe("the engine in a worker", () => {
     await expect(embedding.dispose()).resolves.toBeUndefined();
     const again = await promptable.encode(image, { displayRange });
     await expect(promptable.decode(again, [{ segment: 1, geometry, box }])).resolves.toHaveLength(1);
+  });
+
+  test("memory that ran out fails the call alone: a new worker goes on with the other models", async () => {
+    const segmenter = await engine.loadSegmenter(unet.manifest, unet.manifestPath);
+    const before = await segmenter.segment(image, { intensity: identity });
+    const greedy = await writeGreedyUnet(join(folder, "greedy"));
+    const failing = await engine.loadSegmenter(greedy.manifest, greedy.manifestPath);
+    await expect(failing.segment(image, { intensity: identity })).rejects.toMatchObject({
+      code: "out-of-memory",
+      hint: expect.stringContaining("smaller model"),
+      details: { feeds: ["image float32[1,1,4,6]"] },
+    });
+    expect(await segmenter.segment(image, { intensity: identity })).toEqual(before);
+    expect(workers.length).toBe(2);
   });
 
   test("everything can be disposed twice, and is gone then", async () => {

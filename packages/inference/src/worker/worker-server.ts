@@ -10,6 +10,7 @@ import { transfer } from "comlink";
 import type { InferenceEngine } from "../contract.ts";
 import { type Handle, protocolVersion, type WorkerApi, type WorkerConfiguration } from "./protocol.ts";
 import type { RemoteTask, TaskLink } from "./task-link.ts";
+import { holdLife } from "./worker-life.ts";
 
 /** {@link WorkerApi} over an engine in this thread. Models and embeddings stay here; numbers stand for them outside. */
 export class WorkerServer implements WorkerApi {
@@ -27,7 +28,7 @@ export class WorkerServer implements WorkerApi {
 
   async start(configuration: WorkerConfiguration): ReturnType<WorkerApi["start"]> {
     this.#engine ??= await this.#createEngine(configuration);
-    return { protocol: protocolVersion, backend: this.#engine.backend };
+    return { protocol: protocolVersion, backend: this.#engine.backend, life: await holdLife() };
   }
 
   loadSegmenter(
