@@ -1,4 +1,4 @@
-import type { CDPSession } from "playwright-core";
+import type { Browser, CDPSession } from "playwright-core";
 
 /** A page or worker that speaks the DevTools protocol. */
 export interface DevtoolsTarget {
@@ -79,4 +79,61 @@ export async function attachToWorkers(session: CDPSession): Promise<readonly Dev
   };
   await descend([...page.children.values()]);
   return found;
+}
+
+/**
+ * A tab of the browser's own profile. Playwright holds its pages in the foreground for good; this one can be covered by
+ * another tab and frozen, as browsers do it to save memory and power.
+ */
+export class OwnTab {
+  readonly #browser: CDPSession;
+  readonly #target: Channel;
+  readonly #targetId: string;
+  #cover: string | undefined;
+
+  private constructor(browser: CDPSession, target: Channel, targetId: string) {
+    this.#browser = browser;
+    this.#target = target;
+    this.#targetId = targetId;
+  }
+
+  static async open(browser: Browser, url: string): Promise<OwnTab> {
+    const session = await browser.newBrowserCDPSession();
+    const { targetId } = await session.send("Target.createTarget", { url });
+    const { sessionId } = await session.send("Target.attachToTarget", { targetId, flatten: false });
+    const target = new Channel(url, (message) => session.send("Target.sendMessageToTarget", { sessionId, message }));
+    session.on("Target.receivedMessageFromTarget", (event) => target.receive(event.message));
+    return new OwnTab(session, target, targetId);
+  }
+
+  /** Runs in the page, also in a frozen one. */
+  async evaluate<A, T>(run: (argument: A) => T, argument: A): Promise<T> {
+    const expression = `(${run})(${JSON.stringify(argument)})`;
+    const { result, exceptionDetails } = (await this.#target.send("Runtime.evaluate", {
+      expression,
+      returnByValue: true,
+    })) as { readonly result: { readonly value: T }; readonly exceptionDetails?: object };
+    if (exceptionDetails) throw new Error(`The page answered ${JSON.stringify(exceptionDetails)}.`);
+    return result.value;
+  }
+
+  /** Another tab comes before it. */
+  async hide(): Promise<void> {
+    this.#cover = (await this.#browser.send("Target.createTarget", { url: "about:blank" })).targetId;
+  }
+
+  async show(): Promise<void> {
+    await this.#browser.send("Target.activateTarget", { targetId: this.#targetId });
+    if (this.#cover) await this.#browser.send("Target.closeTarget", { targetId: this.#cover });
+  }
+
+  /** Of a hidden tab: a visible one is never frozen. */
+  async setFrozen(isFrozen: boolean): Promise<void> {
+    await this.#target.send("Page.setWebLifecycleState", { state: isFrozen ? "frozen" : "active" });
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.send("Target.closeTarget", { targetId: this.#targetId });
+    await this.#browser.detach();
+  }
 }
