@@ -23,8 +23,9 @@ export function startRefinery(): RefineryClient {
   let isDisposed = false;
   let isLost = false;
   let nextId = 1;
+  let lose = (): void => {};
   const crashed = new Promise<never>((_, reject) => {
-    const lose = () => {
+    lose = () => {
       isLost = true;
       reject(
         new RefineError("worker-crashed", "The background worker stopped unexpectedly.", {
@@ -32,13 +33,13 @@ export function startRefinery(): RefineryClient {
         }),
       );
     };
-    worker.addEventListener("error", (event) => {
-      event.preventDefault();
-      lose();
-    });
-    void endpoint.life().then((name) => watchLife(name, lose));
   });
   crashed.catch(() => {});
+  worker.addEventListener("error", (event) => {
+    event.preventDefault();
+    lose();
+  });
+  void endpoint.life().then((name) => watchLife(name, lose));
 
   return {
     get isLost() {
@@ -72,6 +73,8 @@ export function startRefinery(): RefineryClient {
       isDisposed = true;
       endpoint[releaseProxy]();
       worker.terminate();
+      // What is still under way will not be answered.
+      lose();
     },
   };
 }
