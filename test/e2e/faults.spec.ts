@@ -49,10 +49,7 @@ beforeAll(async () => {
   viewer = await startViewer({ folder: folder.path });
 });
 afterEach(async () => {
-  // No name may be left on the console, where logs are copied from.
-  const [familyName = ""] = madePatientName.split("^");
-  for (const line of page?.watched.console ?? []) expect(line).not.toContain(familyName);
-  expect(page?.watched.foreignRequests ?? []).toEqual([]);
+  if (page) expectNothingTold(page);
   await page?.close();
   page = undefined;
 });
@@ -61,6 +58,13 @@ afterAll(async () => {
   await folder?.remove();
   await browser?.close();
 });
+
+/** No name may be left on the console, where logs are copied from. */
+function expectNothingTold({ watched }: ViewerPage): void {
+  const [familyName = ""] = madePatientName.split("^");
+  for (const line of watched.console) expect(line).not.toContain(familyName);
+  expect(watched.foreignRequests).toEqual([]);
+}
 
 async function open(studyUid: string): Promise<ViewerPage> {
   page = await ViewerPage.open(browser, viewer.url);
@@ -279,12 +283,22 @@ describe("images that are out of the ordinary", () => {
     { name: "a series of three slices", ...real(threeSlices[0]) },
   ];
 
+  // One after the other in one tab, each by its address: what the browser keeps of SAM need not be fetched again.
+  let opened: ViewerPage;
+  beforeAll(async () => {
+    opened = await ViewerPage.open(browser, viewer.url);
+  });
+  afterEach(() => expectNothingTold(opened));
+  afterAll(async () => opened?.close());
+
   for (const { name, studyUid, says, fits } of oddities) {
     it(`segments ${name}, and its SEG lies where it should`, async ({ skip }) => {
       const uid = await studyUid();
       if (uid === undefined) return skip("the real data is not there");
-      const opened = await open(uid);
       const { panel, watched } = opened;
+      const errorsBefore = watched.errors.length;
+      await opened.openStudy(uid);
+      await panel.waitUntilThere();
       if (fits === undefined) expect(await panel.status()).toMatch(/No U-Net fits/);
       else await panel.waitForModel(fits);
       if (says) expect(await panel.root.textContent()).toMatch(says);
@@ -298,7 +312,7 @@ describe("images that are out of the ordinary", () => {
       const images = await imageMetadata(`${viewer.url}/dicom-web`, uid, seg.referencedSeriesInstanceUid ?? "");
       expect(compareWithScreen(seg, shown, images)).toMatchObject({ differing: 0, misplacedFrames: 0 });
       if (hasDciodvfy) expect(dciodvfyErrors(bytes)).toEqual([]);
-      expect(watched.errors).toEqual([]);
+      expect(watched.errors.slice(errorsBefore)).toEqual([]);
     });
   }
 });

@@ -175,6 +175,7 @@ describe("another study in the middle of a run", () => {
     await panel.waitForModel("unet-phantom-hand");
     expect(await panel.state()).toBe("idle");
     expect(await shownLabelmaps(watched.page)).toEqual([]);
+    await panel.part("samrefine-refinement").selectOption("network-only");
     await panel.segmentStudy();
     await panel.waitForState("review", 240_000);
     await watched.screenshot("layout-other-study");

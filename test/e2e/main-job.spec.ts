@@ -172,18 +172,16 @@ function describeMainJob(archive: string, jobs: readonly Job[], start: () => Pro
       if (job.hasPrompts) await expectPromptCanBeDragged(page, tag);
       expect(watched.foreignRequests).toEqual([]);
       expect(watched.errors).toEqual([]);
-      await page.close();
 
       const [{ seg }] = stored as [StoredSeg];
-      page = await ViewerPage.open(browser, source.viewer.url);
       await page.openStudy(studyUid);
       await openSegmentation(page, seg.sopInstanceUid);
       await expectDrawn(page);
-      await page.watched.screenshot(`${tag}-5-reloaded`);
+      await watched.screenshot(`${tag}-5-reloaded`);
       const images = await imageMetadata(root(), studyUid, seg.referencedSeriesInstanceUid ?? "");
-      const reloaded = compareWithScreen(seg, labelmapOf(seg, await shownLabelmaps(page.watched.page)), images);
+      const reloaded = compareWithScreen(seg, labelmapOf(seg, await shownLabelmaps(watched.page)), images);
       expect(reloaded).toMatchObject({ differing: 0, overlapping: comparisons[0]?.overlapping });
-      expect(page.watched.errors).toEqual([]);
+      expect(watched.errors).toEqual([]);
     });
   }
 }

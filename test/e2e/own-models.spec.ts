@@ -75,6 +75,26 @@ it("refuses what is damaged or says something else than its file, and keeps none
   expect(await panel.part("samrefine-own-model").count()).toBe(0);
 });
 
+it("says that the browser's storage is full, and keeps no half of a model", async () => {
+  const { panel, watched } = page;
+  const protocol = await watched.context.newCDPSession(watched.page);
+  const limit = (quotaSize?: number) =>
+    protocol.send("Storage.overrideQuotaForOrigin", {
+      origin: viewer.url,
+      ...(quotaSize === undefined ? {} : { quotaSize }),
+    });
+  await limit(10_000);
+  await drop("good");
+  await expect
+    .poll(() => panel.status(), { timeout: 60_000 })
+    .toMatch(/my-hand could not be kept: .*Remove models that are not needed/);
+  expect(await panel.modelIds()).not.toContain(id);
+  expect(await panel.part("samrefine-own-model").count()).toBe(0);
+  await watched.screenshot("own-model-storage-full");
+  await limit();
+  await protocol.detach();
+});
+
 it("keeps a good one over a reload, segments with it, and removes it", async () => {
   const { panel, watched } = page;
   await drop("good");
@@ -86,6 +106,7 @@ it("keeps a good one over a reload, segments with it, and removes it", async () 
   await panel.waitUntilThere();
   await expect.poll(() => panel.modelIds(), { timeout: 60_000 }).toContain(id);
   await panel.selectModel(id);
+  await panel.part("samrefine-refinement").selectOption("network-only");
   await panel.segmentStudy();
   await panel.waitForState("review", 240_000);
   expect((await panel.segments()).filter(({ voxels }) => voxels > 0).length).toBeGreaterThanOrEqual(10);

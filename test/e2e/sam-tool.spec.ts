@@ -224,28 +224,6 @@ describe.skipIf(body === undefined)("the SAM refine tool on a real abdominal CT"
     await expect.poll(text, { timeout: 30_000 }).toMatch(/Cache in storage: .* 0 embeddings/);
     await page.panel.part("samrefine-diagnostics").locator("summary").click();
   });
-
-  it("works in a second viewport", async () => {
-    const { page: tab } = page.watched;
-    await tab.locator('[data-cy="Layout"]').click();
-    await tab.locator('[data-cy="Layout-0-1"]').click();
-    await expect.poll(() => page.viewportCount(), { timeout: 20_000 }).toBe(2);
-    const second = page.viewport(1);
-    if (!(await second.hasImage())) {
-      await tab.locator('[data-cy="viewport-pane"]').nth(1).click();
-      await tab.locator('[data-cy="study-browser-thumbnail"]').first().dblclick();
-    }
-    await second.waitForImage();
-    await second.showSlice(slice + 6);
-    await page.activateRefineTool();
-    const before = await countPixels(page);
-    await second.drag(...corners);
-    await answered(page);
-    await page.watched.screenshot("tool-7-second-viewport");
-    expect(await countPixels(page)).toBeGreaterThan(before + 5_000);
-    await tab.keyboard.press("Enter");
-    await page.panel.part("samrefine-pending").waitFor({ state: "detached" });
-  });
 });
 
 describe.skipIf(head === undefined)("the SAM refine tool on a tilted head CT in JPEG-LS", () => {

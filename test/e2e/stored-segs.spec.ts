@@ -69,13 +69,11 @@ async function storedSegOf(study: StudyOnDisk): Promise<Uint8Array> {
   return encodeSeg(request).bytes;
 }
 
-async function showSeg(studyUid: string, seg: DecodedSeg): Promise<ShownLabelmap> {
-  if (viewer === undefined) throw new Error("There is no viewer.");
-  page = await ViewerPage.open(browser, viewer.url);
-  await page.openStudy(studyUid);
-  await page.panel.waitUntilThere();
-  await openSegmentation(page, seg.sopInstanceUid);
-  return await onlyLabelmap(page.watched.page);
+async function showSeg(opened: ViewerPage, studyUid: string, seg: DecodedSeg): Promise<ShownLabelmap> {
+  await opened.openStudy(studyUid);
+  await opened.panel.waitUntilThere();
+  await openSegmentation(opened, seg.sopInstanceUid);
+  return await onlyLabelmap(opened.watched.page);
 }
 
 interface ToolsGlobal {
@@ -147,14 +145,15 @@ describe("the stored SEG of every study kind", () => {
       const studyUid = original.studyInstanceUid ?? "";
       expect((await storeFiles(root, [bytes])).status).toBe(200);
 
-      const shown = await showSeg(studyUid, original);
+      page = await ViewerPage.open(browser, viewer.url);
+      const { panel, watched } = page;
+      const shown = await showSeg(page, studyUid, original);
       const images = await imageMetadata(root, studyUid, original.referencedSeriesInstanceUid ?? "");
       expect(compareWithScreen(original, shown, images)).toMatchObject({ differing: 0, misplacedFrames: 0 });
-      const { panel, watched } = page!;
       const tag = `stored-seg-${study.name.replaceAll(" ", "-")}`;
       await watched.screenshot(`${tag}-1-shown`);
 
-      await paint(page!, shown);
+      await paint(page, shown);
       await expect.poll(async () => countDifferent(shown, await onlyLabelmap(watched.page))).toBeGreaterThan(10);
       const edited = await onlyLabelmap(watched.page);
       await watched.screenshot(`${tag}-2-edited`);
@@ -188,13 +187,12 @@ describe("the stored SEG of every study kind", () => {
       expect(textOf(predecessor ?? {}, "ReferencedSOPInstanceUID")).toBe(original.sopInstanceUid);
       expect(watched.foreignRequests).toEqual([]);
       expect(watched.errors).toEqual([]);
-      await page?.close();
 
-      const reloaded = await showSeg(studyUid, next);
-      await page!.watched.screenshot(`${tag}-3-reloaded`);
+      const reloaded = await showSeg(page, studyUid, next);
+      await watched.screenshot(`${tag}-3-reloaded`);
       expect(reloaded.segments).toEqual(edited.segments);
       expect(countDifferent(edited, reloaded)).toBe(0);
-      expect(page!.watched.errors).toEqual([]);
+      expect(watched.errors).toEqual([]);
     });
   }
 });

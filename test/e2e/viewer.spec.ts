@@ -78,8 +78,8 @@ function describeSource(start: () => Promise<{ viewer: RunningViewer; done: () =
       const modality = study["00080061"]?.Value?.find((value) => value !== "SEG");
       if (modality !== undefined) modalities.set(String(modality), String(firstValue(study, "0020000D")));
     }
+    page = await ViewerPage.open(browser, viewer.url);
     for (const [modality, uid] of modalities) {
-      page = await ViewerPage.open(browser, viewer.url);
       const viewport = await page.openStudy(uid);
       const content = await viewport.content();
       await page.watched.screenshot(`viewer-${modality}-${new URL(viewer.url).port}`);
@@ -87,9 +87,7 @@ function describeSource(start: () => Promise<{ viewer: RunningViewer; done: () =
       expect(await page.watched.page.evaluate(() => crossOriginIsolated)).toBe(true);
       expect(page.watched.foreignRequests).toEqual([]);
       expect(page.watched.errors.filter((error) => /Content Security Policy|uncaught/.test(error))).toEqual([]);
-      await page.close();
     }
-    page = undefined;
   });
 
   it("stores a segmentation and finds it again", async () => {
