@@ -66,6 +66,17 @@ function expectNothingTold({ watched }: ViewerPage): void {
   expect(watched.foreignRequests).toEqual([]);
 }
 
+/** The tests of a group one after the other in one tab, each by its address: what the browser keeps need not be fetched again. */
+function inOneTab(): () => ViewerPage {
+  let opened: ViewerPage;
+  beforeAll(async () => {
+    opened = await ViewerPage.open(browser, viewer.url);
+  });
+  afterEach(() => expectNothingTold(opened));
+  afterAll(async () => opened?.close());
+  return () => opened;
+}
+
 async function open(studyUid: string): Promise<ViewerPage> {
   page = await ViewerPage.open(browser, viewer.url);
   await page.openStudy(studyUid);
@@ -146,9 +157,13 @@ describe("an archive that does not take the SEG", () => {
     { name: "does not answer", answer: (route) => route.abort("connectionrefused") },
   ];
 
+  const tab = inOneTab();
+
   it("loses nothing: the SEG can be downloaded and stored later, and is the same", async () => {
-    const opened = await open(single.studyUid);
+    const opened = tab();
     const { panel, watched } = opened;
+    await opened.openStudy(single.studyUid);
+    await panel.waitUntilThere();
     await segmentMiddle(opened);
     const post = /\/dicom-web\/studies(\/[\d.]+)?$/;
     for (const { name, answer } of refusals) {
@@ -172,8 +187,10 @@ describe("an archive that does not take the SEG", () => {
   });
 
   it("gets it after the tab was closed: the browser keeps it and offers it with the study", async () => {
-    const opened = await open(single.studyUid);
+    const opened = tab();
     const { panel, watched } = opened;
+    await opened.openStudy(single.studyUid);
+    await panel.waitUntilThere();
     const before = (await storedSegs(`${viewer.url}/dicom-web`, single.studyUid)).length;
     await segmentMiddle(opened);
     const post = /\/dicom-web\/studies(\/[\d.]+)?$/;
@@ -283,18 +300,13 @@ describe("images that are out of the ordinary", () => {
     { name: "a series of three slices", ...real(threeSlices[0]) },
   ];
 
-  // One after the other in one tab, each by its address: what the browser keeps of SAM need not be fetched again.
-  let opened: ViewerPage;
-  beforeAll(async () => {
-    opened = await ViewerPage.open(browser, viewer.url);
-  });
-  afterEach(() => expectNothingTold(opened));
-  afterAll(async () => opened?.close());
+  const tab = inOneTab();
 
   for (const { name, studyUid, says, fits } of oddities) {
     it(`segments ${name}, and its SEG lies where it should`, async ({ skip }) => {
       const uid = await studyUid();
       if (uid === undefined) return skip("the real data is not there");
+      const opened = tab();
       const { panel, watched } = opened;
       const errorsBefore = watched.errors.length;
       await opened.openStudy(uid);
