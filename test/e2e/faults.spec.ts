@@ -157,13 +157,9 @@ describe("an archive that does not take the SEG", () => {
     { name: "does not answer", answer: (route) => route.abort("connectionrefused") },
   ];
 
-  const tab = inOneTab();
-
   it("loses nothing: the SEG can be downloaded and stored later, and is the same", async () => {
-    const opened = tab();
+    const opened = await open(single.studyUid);
     const { panel, watched } = opened;
-    await opened.openStudy(single.studyUid);
-    await panel.waitUntilThere();
     await segmentMiddle(opened);
     const post = /\/dicom-web\/studies(\/[\d.]+)?$/;
     for (const { name, answer } of refusals) {
@@ -187,10 +183,8 @@ describe("an archive that does not take the SEG", () => {
   });
 
   it("gets it after the tab was closed: the browser keeps it and offers it with the study", async () => {
-    const opened = tab();
+    const opened = await open(single.studyUid);
     const { panel, watched } = opened;
-    await opened.openStudy(single.studyUid);
-    await panel.waitUntilThere();
     const before = (await storedSegs(`${viewer.url}/dicom-web`, single.studyUid)).length;
     await segmentMiddle(opened);
     const post = /\/dicom-web\/studies(\/[\d.]+)?$/;
