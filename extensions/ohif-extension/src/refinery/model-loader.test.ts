@@ -57,7 +57,7 @@ test("where models run is waited for when one was loaded, and only heard of late
 });
 
 test("an answer that never comes because the worker is lost is nobody's failure", async () => {
-  const { loader, asked, answers } = loaderWithSlowAnswers();
+  const { loader, answers } = loaderWithSlowAnswers();
   const first = loader.ready({ segmentation }, {});
   await vi.waitFor(() => expect(answers).toHaveLength(1));
   answers[0]!.resolve(onWasm);
