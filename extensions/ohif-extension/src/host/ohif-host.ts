@@ -224,7 +224,9 @@ export class OhifHost {
     const service = this.#services.segmentationService;
     const shown = service.getViewportIdsWithSegmentation(segmentationId);
     for (const viewportId of this.viewportIdsOf(displaySet)) {
-      if (shown.includes(viewportId)) service.setActiveSegmentation(viewportId, segmentationId);
+      // The host draws and renders its tool bars anew even when nothing changes.
+      const isActive = service.getActiveSegmentation(viewportId)?.segmentationId === segmentationId;
+      if (shown.includes(viewportId) && !isActive) service.setActiveSegmentation(viewportId, segmentationId);
     }
   }
 

@@ -113,6 +113,7 @@ export async function segmentStudy(
     return preparing;
   };
 
+  let lastSecondTry: Promise<unknown> = Promise.resolve();
   const ask = async ({ task, slice }: StudySlice, sliceSignal: AbortSignal): Promise<SliceResult> => {
     const { intensity, sent } = await prepare(task);
     const frames = await framesAround(task.series, slice, manifest.input.channels, sliceSignal, sent);
@@ -137,10 +138,19 @@ export async function segmentStudy(
             return await ask(slice, sliceSignal);
           } catch (error) {
             if (!asked.isLost || sliceSignal.aborted) throw error;
-            client = await run.openClient();
-            // Its successor has seen nothing of the series.
-            slice.task.preparing = undefined;
-            return ask(slice, sliceSignal);
+            // One at a time, so that a slice that ends its worker again takes none of those along that went down with it.
+            const secondTry = lastSecondTry.then(async () => {
+              sliceSignal.throwIfAborted();
+              const successor = await run.openClient();
+              if (successor !== client) {
+                client = successor;
+                // It has seen nothing of any series.
+                for (const task of tasks) task.preparing = undefined;
+              }
+              return ask(slice, sliceSignal);
+            });
+            lastSecondTry = secondTry.catch(() => {});
+            return secondTry;
           }
         },
         apply: async ({ task, slice }, result) => {
