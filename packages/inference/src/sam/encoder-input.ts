@@ -101,21 +101,49 @@ function fillPlanes(
   tables: ByteTables,
   channels: 1 | 3,
 ): void {
+  const [first, second, third] = [0, 1, 2].map((channel) =>
+    result.subarray(channel * side * side, (channel + 1) * side * side),
+  ) as [Float32Array, Float32Array, Float32Array];
   const width = scaled.columns * channels;
-  for (const [channel, table] of tables.entries()) {
-    const plane = result.subarray(channel * side * side, (channel + 1) * side * side);
-    const first = channels === 3 ? channel : 0;
-    for (let row = 0; row < scaled.rows; row++) {
-      fillRow(plane, row * side, pixels.subarray(row * width + first, (row + 1) * width), channels, table);
+  for (let row = 0; row < scaled.rows; row++) {
+    const bytes = pixels.subarray(row * width, (row + 1) * width);
+    if (channels === 1) fillGreyRow(first, second, third, row * side, bytes, tables);
+    else {
+      fillColourRow(first, row * side, bytes, 0, tables[0]);
+      fillColourRow(second, row * side, bytes, 1, tables[1]);
+      fillColourRow(third, row * side, bytes, 2, tables[2]);
     }
-    clearPadding(plane, { side, scaled });
+  }
+  for (const plane of [first, second, third]) clearPadding(plane, { side, scaled });
+}
+
+// Rows by themselves: a short function that is called often runs at full speed sooner than a loop over the image.
+
+/** All three planes in one pass: a grey image reads each byte once. */
+function fillGreyRow(
+  first: Float32Array,
+  second: Float32Array,
+  third: Float32Array,
+  start: number,
+  bytes: Uint8Array,
+  [red, green, blue]: ByteTables,
+): void {
+  for (let i = 0, target = start; i < bytes.length; i++, target++) {
+    const value = bytes[i]!;
+    first[target] = red[value]!;
+    second[target] = green[value]!;
+    third[target] = blue[value]!;
   }
 }
 
-/** A row by itself: a short function that is called often runs at full speed sooner than a loop over the image. */
-function fillRow(plane: Float32Array, start: number, bytes: Uint8Array, step: 1 | 3, table: Float32Array): void {
-  let target = start;
-  for (let i = 0; i < bytes.length; i += step) plane[target++] = table[bytes[i]!]!;
+function fillColourRow(
+  plane: Float32Array,
+  start: number,
+  bytes: Uint8Array,
+  channel: number,
+  table: Float32Array,
+): void {
+  for (let i = channel, target = start; i < bytes.length; i += 3, target++) plane[target] = table[bytes[i]!]!;
 }
 
 function clearPadding(plane: Float32Array, { side, scaled }: Pick<SamFrame, "side" | "scaled">): void {
