@@ -1,8 +1,9 @@
-import { decodeSeg, sourceInstanceOf, textOf } from "@samrefine/dicom";
+import { decodeSeg, textOf } from "@samrefine/dicom";
 import { beforeEach, expect, it, vi } from "vitest";
 import type { OhifHost } from "../host/ohif-host.ts";
 import { SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { SeriesSource } from "../series/series-source.ts";
+import { radiographSource as source } from "./radiograph-source.fixture.ts";
 import { noRemarks } from "./seg-remarks.ts";
 import { type SegDeliveryRequest, SegStore } from "./seg-store.ts";
 import type { WaitingSegs } from "./waiting-segs.ts";
@@ -13,16 +14,6 @@ vi.mock("./seg-in-worker.ts", async () => {
   return { writeSegInWorker: async (job: Parameters<typeof writeSeg>[0]) => writeSeg(job) };
 });
 
-const source = sourceInstanceOf({
-  SOPClassUID: "1.2.840.10008.5.1.4.1.1.1",
-  SOPInstanceUID: "2.25.4",
-  StudyInstanceUID: "2.25.1",
-  SeriesInstanceUID: "2.25.2",
-  Modality: "CR",
-  Rows: 1,
-  Columns: 4,
-  PatientID: "p",
-});
 const concept = { value: "64033007", scheme: "SCT", meaning: "Kidney" };
 
 let store: SegStore;

@@ -1,21 +1,12 @@
-import { decodeSeg, encodeSeg, type SegSegment, sourceInstanceOf, uidFromSeed } from "@samrefine/dicom";
+import { decodeSeg, encodeSeg, type SegSegment, uidFromSeed } from "@samrefine/dicom";
 import { expect, it } from "vitest";
 import { type LabelmapPort, SegmentationRecord, type SegmentInfo } from "../labelmap/segmentation-record.ts";
 import { buildSegJob } from "./build-job.ts";
+import { radiographSource as source } from "./radiograph-source.fixture.ts";
 import { writeSeg } from "./seg-job.ts";
 import { noRemarks } from "./seg-remarks.ts";
 import { remarksOf, withEdit } from "./stored-remarks.ts";
 
-const source = sourceInstanceOf({
-  SOPClassUID: "1.2.840.10008.5.1.4.1.1.1",
-  SOPInstanceUID: "2.25.4",
-  StudyInstanceUID: "2.25.1",
-  SeriesInstanceUID: "2.25.2",
-  Modality: "CR",
-  Rows: 1,
-  Columns: 4,
-  PatientID: "p",
-});
 const series = { sliceCount: 1, instances: [source], displaySet: { SeriesNumber: 2 } as never };
 const names = {
   network: undefined,
