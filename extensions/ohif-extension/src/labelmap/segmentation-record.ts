@@ -61,6 +61,9 @@ export interface Change {
   readonly historyAfter: ReadonlyMap<number, SegmentHistory>;
 }
 
+/** A label map has one byte per voxel. */
+export const MAX_SEGMENT_NUMBER = 255;
+
 /**
  * One segmentation of one series: the host's label map plus what the host cannot hold - overlaps, prompts, quality, and each
  * segment's history.

@@ -329,6 +329,13 @@ describe("the next doubtful slice", () => {
   });
 });
 
+it("adds no segment whose number the label map cannot hold", async () => {
+  for (let number = 1; number <= 256; number++) await session.addSegment();
+  const { segments, status } = await state();
+  expect(segments).toHaveLength(255);
+  expect(status).toMatchObject({ tone: "warning", text: expect.stringContaining("all 255 numbers") });
+});
+
 describe("undo and redo", () => {
   it("are the host's while nothing runs, and nobody's during a run", async () => {
     await session.addSegment();

@@ -5,7 +5,7 @@ import type { ExtensionConfiguration } from "../configuration.ts";
 import type { OhifHost } from "../host/ohif-host.ts";
 import { canDrawImages, noWebGl } from "../host/webgl.ts";
 import type { HostDisplaySet, Subscription } from "../host-types.ts";
-import type { SegmentationRecord } from "../labelmap/segmentation-record.ts";
+import { MAX_SEGMENT_NUMBER, type SegmentationRecord } from "../labelmap/segmentation-record.ts";
 import type { BroughtFile } from "../models/brought-model.ts";
 import { type CatalogueEntry, loadCatalogue, type ModelCatalogue } from "../models/model-catalogue.ts";
 import { planOf, type RefinementChoice } from "../models/model-plan.ts";
@@ -254,6 +254,13 @@ export class RefineSession {
     if (!series || !this.#activity.isIdle) return;
     this.accept();
     const existing = this.#record();
+    if (existing && existing.unusedNumber > MAX_SEGMENT_NUMBER) {
+      this.#activity.say(
+        `This segmentation has used all ${MAX_SEGMENT_NUMBER} numbers of segments, those of deleted ones included. Store it, or change a segment that it has.`,
+        "warning",
+      );
+      return;
+    }
     if (existing) this.#book.addSegment(existing, defaultSegment(existing.unusedNumber));
     else await this.#book.ensure(series);
     this.#changed();
