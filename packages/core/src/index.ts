@@ -12,6 +12,7 @@ export * from "./kernels/grid.ts";
 export * from "./kernels/random-walker.ts";
 export * from "./kernels/resize.ts";
 export * from "./kernels/scalar.ts";
+export * from "./lazy-property.ts";
 export * from "./mask/fill-holes.ts";
 export * from "./mask/fuse-labels.ts";
 export * from "./mask/margin-logits.ts";

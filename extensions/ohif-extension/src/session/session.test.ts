@@ -131,10 +131,8 @@ afterAll(() => {
 
 let host: OneViewport;
 let session: RefineSession;
-beforeEach(async () => {
-  cache.purgeCache();
-  host = new OneViewport();
-  session = new RefineSession({
+const sessionOfHost = () =>
+  new RefineSession({
     host: host as unknown as OhifHost,
     configuration: parseConfiguration({}),
     startRefinery: () => {
@@ -144,6 +142,10 @@ beforeEach(async () => {
     readSegOf: () => undefined,
     memory: { creator: "" },
   });
+beforeEach(async () => {
+  cache.purgeCache();
+  host = new OneViewport();
+  session = sessionOfHost();
   await session.start();
   return () => session.stop();
 });
@@ -290,16 +292,7 @@ describe("the next doubtful slice", () => {
     vi.stubGlobal("location", { href: "http://viewer/" });
     vi.stubGlobal("document", { createElement: () => ({ getContext: () => ({ getExtension: () => null }) }) });
     vi.stubGlobal("fetch", async () => Response.json({ schema: "samrefine-index/1", manifests: [] }));
-    const ready = new RefineSession({
-      host: host as unknown as OhifHost,
-      configuration: parseConfiguration({}),
-      startRefinery: () => {
-        throw new Error("no worker here");
-      },
-      promptView: { show: () => {} },
-      readSegOf: () => undefined,
-      memory: { creator: "" },
-    });
+    const ready = sessionOfHost();
     await ready.start();
     return ready;
   }

@@ -2,6 +2,7 @@ import { RefineError } from "../errors.ts";
 import type { ImageGeometry } from "../geometry/geometry.ts";
 import type { Image2D } from "../image/image.ts";
 import { logit } from "../kernels/scalar.ts";
+import { withLazyProperty } from "../lazy-property.ts";
 import type { Mask, Segment, SegmentNumber, SegmentStack } from "../mask/mask.ts";
 import { emptyMask } from "../mask/measure.ts";
 import { PROBABILITY_MARGIN } from "../prompt/mask-prompt.ts";
@@ -114,7 +115,9 @@ export async function refine(
   const segments = prepared.map(({ number }, index): Segment => {
     const mask = masks[index] ?? emptyMask(output);
     if (options.probabilities === false) return { number, mask };
-    return withProbability({ number, mask }, () => probabilityOf(patches[index], output));
+    // Only when it is read: all classes of a large radiograph take as long as what else happens outside SAM, and a label map
+    // needs those of classes that overlap.
+    return withLazyProperty({ number, mask }, "probability", () => probabilityOf(patches[index], output));
   });
   report(total);
   const outcomes = prepared.map(({ number }, index): [SegmentNumber, SegmentOutcome] => [
@@ -194,22 +197,6 @@ function ignoredPixels(
     for (let i = 0; i < mask.length; i++) if (mask[i] === 1) ignore.data[i] = 1;
   }
   return ignore;
-}
-
-/**
- * A segment whose probability is made when it is first read: all classes of a large radiograph take as long as what else happens
- * outside SAM, and a label map needs those of classes that overlap. The getter is the object's own, so that a copy of the
- * segment and a message to another thread hold the values.
- */
-function withProbability(segment: Segment, make: () => Float32Array): Segment {
-  let probability: Float32Array | undefined;
-  return {
-    ...segment,
-    get probability() {
-      probability ??= make();
-      return probability;
-    },
-  };
 }
 
 function probabilityOf(patch: LogitPatch | undefined, output: ImageGeometry): Float32Array {

@@ -13,6 +13,7 @@ import {
   type PromptCapabilities,
   RefineError,
   requirePromptCapabilities,
+  withLazyProperty,
 } from "@samrefine/core";
 import { frameFit, type PromptableManifest } from "@samrefine/models";
 import type { Tensor } from "onnxruntime-common";
@@ -305,34 +306,17 @@ export class SamSegmenter implements PromptableSegmenter {
       const data = masks.slice(start, start + size);
       const wanted = wantedPart(options.logits, index);
       const { cut, logits } = upsampleAs(manifest.interpolate ?? "logits", data, plan, wanted);
-      const lowResLogits = { width: side, height: side, data };
-      yield [
-        index,
-        withMask(() => ({ geometry, data: cut() }), {
-          logits,
-          lowResLogits,
-          predictedIou: claims[place]!,
-          ...(objectScores && { objectScore: objectScores[row]! }),
-          token: tokens[place]!,
-        }),
-      ];
+      const candidate = {
+        logits,
+        lowResLogits: { width: side, height: side, data },
+        predictedIou: claims[place]!,
+        ...(objectScores && { objectScore: objectScores[row]! }),
+        token: tokens[place]!,
+      };
+      // Who goes on with the logits never reads it.
+      yield [index, withLazyProperty(candidate, "mask", (): Mask => ({ geometry, data: cut() }))];
     }
   }
-}
-
-/**
- * A candidate whose mask is made when it is first read. The getter is the object's own, so that a copy of the candidate and a
- * message to another thread hold the mask itself.
- */
-function withMask(make: () => Mask, answer: Omit<MaskCandidate, "mask">): MaskCandidate {
-  let mask: Mask | undefined;
-  return {
-    ...answer,
-    get mask() {
-      mask ??= make();
-      return mask;
-    },
-  };
 }
 
 /** @param index of the prompt among those that were asked together. */
